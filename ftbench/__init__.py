@@ -1,0 +1,1 @@
+"""FT-Bench: tasks and metrics for systems that fine-tune by themselves."""

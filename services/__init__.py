@@ -1,0 +1,1 @@
+"""The four services: which experiment, what it should be, carry it out, how good it is."""

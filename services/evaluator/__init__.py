@@ -1,0 +1,1 @@
+"""How good is it? Answers the sealed rows with a checkpoint and scores the answers."""

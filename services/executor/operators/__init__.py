@@ -1,0 +1,1 @@
+"""Steps of data preparation, one a file: samples in, samples out."""

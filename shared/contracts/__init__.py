@@ -1,0 +1,1 @@
+"""What crosses a process boundary: frozen pydantic models, one noun a file."""

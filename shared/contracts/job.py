@@ -1,0 +1,147 @@
+"""A job: what a user submits. It owns one search tree."""
+
+from enum import StrEnum
+from string import Formatter
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from shared.contracts.base import Contract, Versioned
+
+
+class MetricName(StrEnum):
+    """How an answer is judged. Every metric is in [0, 1] and higher is better."""
+
+    EXACT_MATCH = "exact_match"
+    """The answer equals the reference, surrounding white space aside."""
+    ACCURACY = "accuracy"
+    """The label found in the answer is the reference label."""
+    ROUGE_1 = "rouge1"
+    """F-measure of shared words."""
+    ROUGE_2 = "rouge2"
+    """F-measure of shared pairs of words."""
+    ROUGE_L = "rougeL"
+    """F-measure of the longest common subsequence of words."""
+
+
+class Mapping(Contract):
+    """How a row of a data file becomes a conversation: templates over the row's columns."""
+
+    prompt: str = Field(min_length=1)
+    """What the user says, for example ``{question}`` or ``Sentiment of: {sentence}``."""
+
+    completion: str = Field(min_length=1)
+    """What the model should answer, for example ``{answer}``."""
+
+    system: str | None = None
+    """A system message put before every prompt, taken literally."""
+
+    @field_validator("prompt", "completion")
+    @classmethod
+    def _names_columns(cls, template: str) -> str:
+        if not columns_of(template):
+            raise ValueError("must name at least one column in braces, such as {text}")
+        return template
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns a row needs, in order of first use."""
+        return tuple(dict.fromkeys([*columns_of(self.prompt), *columns_of(self.completion)]))
+
+
+def columns_of(template: str) -> list[str]:
+    """Return the column names in a template.
+
+    Raises:
+        ValueError: an unmatched brace, or something else than a column name inside a pair.
+    """
+    names = []
+    for _, name, spec, conversion in Formatter().parse(template):
+        if name is None:
+            continue
+        if not name or spec or conversion or any(sign in name for sign in ".["):
+            raise ValueError(
+                "braces must hold a column name and nothing else; write {{ for a brace"
+            )
+        names.append(name)
+    return names
+
+
+class JobData(Contract):
+    """The user's files. Training never sees dev or test; only the evaluator opens those."""
+
+    train: str
+    """Path of the rows to learn from: JSONL, CSV, TSV or Parquet."""
+
+    dev: str
+    """Path of the rows that scores are measured on while searching."""
+
+    test: str | None = None
+    """Path of rows opened once, at the end, for the report."""
+
+    mapping: Mapping
+    """How a row of any of the three becomes a conversation."""
+
+
+class Budget(Contract):
+    """What the job may spend. The first limit reached ends the search."""
+
+    experiments: PositiveInt
+    """How many experiments may be trained; the base model is not counted."""
+
+    gpu_seconds: PositiveFloat | None = None
+    """Training seconds times devices held, over all experiments; None for no limit."""
+
+    wall_clock_s: PositiveFloat | None = None
+    """Seconds from submission until the best is handed back; None for no limit."""
+
+
+class Search(Contract):
+    """How the tree grows; see `services.planner.tree`."""
+
+    exploration: Annotated[float, Field(ge=0.0, le=10.0)] = 0.25
+    """Weight of the bonus for being rarely tried, in units of the observed spread of rewards."""
+
+    width: PositiveInt = 2
+    """How many children a node may have after its first visit; grows with the root of visits."""
+
+
+class Limits(Contract):
+    """What one experiment may cost."""
+
+    max_length: PositiveInt = 512
+    """Tokens of prompt and completion together; longer rows are cut."""
+
+    max_new_tokens: PositiveInt = 64
+    """Tokens an answer may have while scoring."""
+
+    run_s: PositiveFloat = 3600.0
+    """Seconds one training run may take; it then stops and its checkpoint counts."""
+
+
+class JobSpec(Versioned):
+    """A goal, a base model, data and a budget."""
+
+    goal: str = Field(min_length=1)
+    """What the user wants, in a sentence."""
+
+    base_model: str = Field(min_length=1)
+    """A folder with a transformers model, or a hub id."""
+
+    data: JobData
+    """Where the rows are and how to read them."""
+
+    metric: MetricName
+    """How an answer is judged."""
+
+    budget: Budget
+    """What may be spent."""
+
+    limits: Limits = Limits()
+    """What one experiment may cost."""
+
+    search: Search = Search()
+    """How the tree grows."""
+
+    seed: NonNegativeInt = 0
+    """Makes the same job draw the same proposals."""

@@ -1,0 +1,182 @@
+"""A recipe: everything needed to carry an experiment out again, in the names of TRL and PEFT.
+
+Two recipes with the same `digest` are the same experiment.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from shared.contracts.base import Contract, Versioned
+from shared.contracts.job import Mapping
+
+
+class Load(Contract):
+    """Read the rows of one file."""
+
+    kind: Literal["load"] = "load"
+
+    path: str
+    """JSONL, CSV, TSV or Parquet, told by the file's ending."""
+
+    sha256: str
+    """Of the file's bytes; a file that changed since is another experiment."""
+
+
+class Map(Contract):
+    """Turn rows into conversations."""
+
+    kind: Literal["map"] = "map"
+
+    mapping: Mapping
+    """Templates over the row's columns."""
+
+
+class Filter(Contract):
+    """Keep samples whose lengths are within bounds."""
+
+    kind: Literal["filter"] = "filter"
+
+    max_prompt_chars: PositiveInt
+    """Longest prompt kept, in characters."""
+
+    max_completion_chars: PositiveInt
+    """Longest completion kept, in characters."""
+
+
+class Deduplicate(Contract):
+    """Drop samples seen before; case and white space do not make a difference."""
+
+    kind: Literal["deduplicate"] = "deduplicate"
+
+    by: Literal["prompt", "sample"] = "prompt"
+    """``prompt`` keeps the first answer to each prompt, ``sample`` drops only whole repetitions."""
+
+
+class Sample(Contract):
+    """Keep a random share of the samples, in their order."""
+
+    kind: Literal["sample"] = "sample"
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Of the samples that arrive, at least one sample."""
+
+    seed: NonNegativeInt = 0
+    """The same seed keeps the same samples on every machine."""
+
+
+class HoldOut(Contract):
+    """Set a share of the samples aside to measure the loss on rows training does not see."""
+
+    kind: Literal["hold_out"] = "hold_out"
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Of the samples that arrive."""
+
+    max_samples: PositiveInt
+    """Never more than this many."""
+
+    seed: NonNegativeInt = 0
+    """The same seed sets the same samples aside on every machine."""
+
+
+Operator: TypeAlias = Annotated[
+    Load | Map | Filter | Deduplicate | Sample | HoldOut, Field(discriminator="kind")
+]
+"""One step of data preparation."""
+
+
+class FullTuning(Contract):
+    """Train every weight."""
+
+    kind: Literal["full"] = "full"
+
+
+class Lora(Contract):
+    """Train low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
+
+    kind: Literal["lora"] = "lora"
+
+    r: PositiveInt
+    """Rank of the update."""
+
+    lora_alpha: PositiveInt
+    """The update is scaled by ``lora_alpha / r``, with rsLoRA by ``lora_alpha / sqrt(r)``."""
+
+    lora_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the adapter's inputs dropped while training."""
+
+    use_rslora: bool = False
+    """Rank-stabilised scaling; Kalajdzievski 2023, arXiv 2312.03732."""
+
+
+Adapter: TypeAlias = Annotated[FullTuning | Lora, Field(discriminator="kind")]
+"""Which weights are trained."""
+
+
+class Sft(Contract):
+    """Supervised fine-tuning on completions; names as in `trl.SFTConfig`."""
+
+    kind: Literal["sft"] = "sft"
+
+    learning_rate: PositiveFloat
+    """Peak of the schedule."""
+
+    num_train_epochs: PositiveFloat
+    """Passes over the training samples; a fraction is allowed."""
+
+    per_device_train_batch_size: PositiveInt
+    """Samples in one forward pass."""
+
+    gradient_accumulation_steps: PositiveInt = 1
+    """Forward passes in one step of the optimizer."""
+
+    lr_scheduler_type: Literal["linear", "cosine", "constant_with_warmup"] = "cosine"
+    """How the learning rate falls after warm-up."""
+
+    warmup_steps: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    """Share of the steps in which the learning rate rises to its peak."""
+
+    weight_decay: NonNegativeFloat = 0.0
+    """Of AdamW."""
+
+    max_grad_norm: PositiveFloat = 1.0
+    """Longer gradients are scaled down to this norm."""
+
+    max_length: PositiveInt
+    """Tokens of prompt and completion together; longer samples are cut."""
+
+
+class Recipe(Versioned):
+    """Everything needed to carry an experiment out again."""
+
+    base_model: str
+    """A folder with a transformers model, or a hub id."""
+
+    data: tuple[Operator, ...]
+    """Data operators in order: one ``load`` first, then one ``map``, then any of the others."""
+
+    method: Sft
+    """The training method and its hyper-parameters."""
+
+    adapter: Adapter
+    """Which weights are trained."""
+
+    seed: NonNegativeInt = 0
+    """Of weight initialisation, dropout and the order of samples."""
+
+    @model_validator(mode="after")
+    def _loads_then_maps(self) -> "Recipe":
+        kinds = [operator.kind for operator in self.data]
+        if kinds[:2] != ["load", "map"] or kinds.count("load") > 1 or kinds.count("map") > 1:
+            raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
+        if kinds.count("hold_out") > 1 or "hold_out" in kinds[:-1]:
+            raise ValueError(f"hold_out must be the last operator of data, which is {kinds}")
+        return self

@@ -1,0 +1,123 @@
+"""A run: one execution of a recipe, and how it ended."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+
+from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
+from shared.contracts.recipe import Recipe
+
+
+class RunRequest(Versioned):
+    """Carry out a recipe. Holds nothing of the dev or test data."""
+
+    kind: Literal["run"] = "run"
+
+    job_id: JobId
+    """Whose experiment it is."""
+
+    experiment: ExperimentId
+    """The node of the tree that waits for the outcome."""
+
+    recipe: Recipe
+    """What to do."""
+
+    limit_s: PositiveFloat
+    """Seconds training may take; it then stops, saves, and counts as trained."""
+
+
+class LossPoint(Contract):
+    """One point of a loss curve."""
+
+    step: NonNegativeInt
+    """Optimizer steps done."""
+
+    loss: float
+    """Mean over the logging window, in nats per trained token."""
+
+
+class RowCount(Contract):
+    """What one data operator did."""
+
+    operator: str
+    """Its kind."""
+
+    rows_in: NonNegativeInt
+    """Samples that arrived."""
+
+    rows_out: NonNegativeInt
+    """Samples that left."""
+
+
+class Trained(Contract):
+    """The run produced a checkpoint."""
+
+    kind: Literal["trained"] = "trained"
+
+    checkpoint: str
+    """Folder of the weights. It holds the fence: two attempts never share it."""
+
+    train_loss: float
+    """Mean over the last logging window, in nats per trained token."""
+
+    train_curve: tuple[LossPoint, ...]
+    """Loss on the rows trained on."""
+
+    held_out_curve: tuple[LossPoint, ...]
+    """Loss on rows set aside by ``hold_out``; empty without that operator."""
+
+    rows: tuple[RowCount, ...]
+    """What each data operator kept."""
+
+    steps: NonNegativeInt
+    """Optimizer steps done."""
+
+    tokens: NonNegativeInt
+    """Tokens that went through the model while training, padding not counted."""
+
+    stopped: Literal["done", "time"]
+    """Whether all epochs were trained, or time was up first."""
+
+    gpu_seconds: NonNegativeFloat
+    """Wall-clock seconds times devices held."""
+
+
+class Failed(Contract):
+    """The work ended without what was asked for. A failed run still counts as a visit."""
+
+    kind: Literal["failed"] = "failed"
+
+    error: str
+    """Class name from ``shared.errors``, for example ``Diverged``; a bug's own class otherwise."""
+
+    detail: str
+    """What was wanted, what was found, what to change. It is shown to the researcher as is."""
+
+    gpu_seconds: NonNegativeFloat = 0.0
+    """Wall-clock seconds times devices held."""
+
+
+Outcome: TypeAlias = Annotated[Trained | Failed, Field(discriminator="kind")]
+"""How a run ended: exactly one of the two. A run cannot be half trained."""
+
+
+class Progress(Contract):
+    """Where a piece of work stands."""
+
+    phase: str
+    """What is going on, in a word or two: ``preparing data``, ``training``, ``saving``."""
+
+    step: NonNegativeInt = 0
+    """Steps done of this phase."""
+
+    steps: NonNegativeInt = 0
+    """Steps this phase will take; 0 when unknown."""
+
+    loss: float | None = None
+    """Latest training loss in nats per trained token."""
+
+    tokens_per_s: NonNegativeFloat | None = None
+    """Trained tokens a second since the first step."""
+
+    eta_s: NonNegativeFloat | None = None
+    """Seconds until this phase is over, at the present pace."""

@@ -1,0 +1,210 @@
+"""What the REST API answers: views of a job's ledger for people and programs."""
+
+from typing import Literal
+
+from pydantic import NonNegativeFloat, NonNegativeInt
+
+from shared.contracts.base import Contract, ExperimentId, JobId
+from shared.contracts.job import Budget, JobSpec, MetricName
+from shared.contracts.lesson import Lesson
+from shared.contracts.recipe import Recipe
+from shared.contracts.run import Failed, Progress, Trained
+from shared.contracts.score import BadCase
+
+JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
+NodeState = Literal["proposing", "training", "scoring", "done", "failed", "dropped"]
+
+
+class ScoreView(Contract):
+    """A score without its items."""
+
+    metric: MetricName
+    """How answers were judged."""
+
+    value: float
+    """Mean over the items, in [0, 1]; higher is better."""
+
+    stderr: float | None
+    """Standard error of the mean; None for a single item."""
+
+    n: NonNegativeInt
+    """Items measured."""
+
+    engine: str
+    """What generated the answers."""
+
+
+class Spent(Contract):
+    """What a job has used of its budget."""
+
+    experiments: NonNegativeInt
+    """Experiments asked for, dropped proposals not counted."""
+
+    gpu_seconds: NonNegativeFloat
+    """Training seconds times devices held, lost attempts included."""
+
+    wall_clock_s: NonNegativeFloat
+    """Seconds since submission, or until the end."""
+
+
+class JobView(Contract):
+    """Where a job stands."""
+
+    job_id: JobId
+    """Its name."""
+
+    goal: str
+    """What the user wants."""
+
+    state: JobState
+    """Where it stands."""
+
+    sentence: str
+    """What it is doing now and why, in one sentence."""
+
+    submitted_at: float
+    """Seconds since 1970, by the server's clock."""
+
+    budget: Budget
+    """What it may spend."""
+
+    spent: Spent
+    """What it has spent."""
+
+    base: ScoreView | None
+    """The base model on dev; None while unknown."""
+
+    best: ScoreView | None
+    """The best experiment on dev; None while nothing beats the base model."""
+
+    best_experiment: ExperimentId | None
+    """Which experiment that is."""
+
+
+class NodeView(Contract):
+    """A node of the tree in one line."""
+
+    experiment: ExperimentId
+    """Its number; 0 is the base model."""
+
+    parent: ExperimentId | None
+    """What it was derived from; None for the base model."""
+
+    state: NodeState
+    """Where it stands."""
+
+    sentence: str
+    """What it is, or why it failed, in one sentence."""
+
+    changed: tuple[str, ...]
+    """What differs from the parent."""
+
+    visits: NonNegativeInt
+    """Experiments told at or below this node."""
+
+    in_flight: NonNegativeInt
+    """Experiments under way at or below this node."""
+
+    score: ScoreView | None
+    """Its score on dev; None while unknown."""
+
+    progress: Progress | None
+    """Where its present work stands; None when nothing runs for it."""
+
+
+class TreeView(Contract):
+    """A job with all its nodes, in the order of their numbers."""
+
+    job: JobView
+    """Where the job stands."""
+
+    nodes: tuple[NodeView, ...]
+    """The base model first."""
+
+
+class ExperimentView(Contract):
+    """Everything known about one experiment."""
+
+    node: NodeView
+    """Its line in the tree."""
+
+    why: str
+    """Why the planner asked for it."""
+
+    expects: str | None
+    """What the proposer expected."""
+
+    proposer: str | None
+    """Who proposed it."""
+
+    recipe: Recipe | None
+    """What was done."""
+
+    recipe_sha256: str | None
+    """The recipe's hash; equal hashes are the same experiment."""
+
+    outcome: Trained | Failed | None
+    """How the run ended."""
+
+    bad_cases: tuple[BadCase, ...]
+    """Items of dev that it got wrong."""
+
+    lesson: Lesson | None
+    """What it taught."""
+
+
+class Comparison(Contract):
+    """Two models on the same items."""
+
+    split: Literal["dev", "test"]
+    """On which rows."""
+
+    base: ScoreView
+    """The base model."""
+
+    best: ScoreView
+    """The experiment handed back."""
+
+    difference: float
+    """Best minus base, in the metric's unit."""
+
+    stderr: float | None
+    """Standard error of the paired difference; None for a single item."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the difference, by the normal approximation."""
+        if self.stderr is None:
+            return None
+        return self.difference - 1.96 * self.stderr, self.difference + 1.96 * self.stderr
+
+
+class Report(Contract):
+    """What a job hands back. Available while it still runs, then about the best so far."""
+
+    job: JobView
+    """Where the job stands."""
+
+    spec: JobSpec
+    """What was asked for."""
+
+    best: ExperimentView | None
+    """The experiment handed back."""
+
+    checkpoint: str | None
+    """Folder of its weights."""
+
+    dev: Comparison | None
+    """On the rows the search chose by, so the best is flattered a little."""
+
+    test: Comparison | None
+    """On rows opened once; None when the job names no test data or is not over."""
+
+    lessons: tuple[str, ...]
+    """What the experiments taught, in order."""
+
+    failures: tuple[str, ...]
+    """Experiments that failed, and why."""
+
+    markdown: str
+    """All of the above for a person."""

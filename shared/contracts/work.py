@@ -1,0 +1,25 @@
+"""What a service can be asked for, and what it can answer."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.proposal import Proposal, ProposeRequest
+from shared.contracts.run import Failed, RunRequest, Trained
+from shared.contracts.score import Score, ScoreRequest
+
+Request: TypeAlias = Annotated[
+    BriefRequest | ProposeRequest | RunRequest | ScoreRequest | DiagnoseRequest,
+    Field(discriminator="kind"),
+]
+"""A piece of work as it is asked for."""
+
+Result: TypeAlias = Annotated[
+    Brief | Proposal | Trained | Score | Lesson | Failed, Field(discriminator="kind")
+]
+"""How a piece of work ended."""
+
+REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+RESULT: TypeAdapter[Result] = TypeAdapter(Result)

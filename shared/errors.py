@@ -1,0 +1,61 @@
+"""Every error that crosses a function someone else calls, by who may have to act.
+
+    TrexError
+    ├── Rejected              the caller: the request cannot work as written
+    ├── RunFailed             the researcher: the experiment itself did not work
+    │   ├── DataFailed
+    │   ├── TrainingFailed
+    │   │   ├── Diverged
+    │   │   └── OutOfTime
+    │   └── ScoringFailed
+    └── Unavailable           nobody yet: the same call may work later
+        └── StoreUnavailable
+
+Within one process a failed run is an exception; between processes it is data
+(`shared.contracts.run.Failed`). `LeaseLost` stands outside the tree: it never leaves the worker
+that lost its work, and nobody has to act.
+"""
+
+
+class TrexError(Exception):
+    """Base of everything a caller of this project may want to catch."""
+
+
+class Rejected(TrexError):
+    """The request cannot work as written; the message says what to change."""
+
+
+class RunFailed(TrexError):
+    """The experiment itself did not work. The search learns from it."""
+
+
+class DataFailed(RunFailed):
+    """The data cannot be read, or nothing usable is left of it."""
+
+
+class TrainingFailed(RunFailed):
+    """Training started and did not produce a checkpoint."""
+
+
+class Diverged(TrainingFailed):
+    """The loss became NaN or infinite."""
+
+
+class OutOfTime(TrainingFailed):
+    """Training was still busy when its time was up, and could not be stopped gently."""
+
+
+class ScoringFailed(RunFailed):
+    """The checkpoint cannot be scored. Never replaced by a score of zero."""
+
+
+class Unavailable(TrexError):
+    """Something is away; the same call may work later."""
+
+
+class StoreUnavailable(Unavailable):
+    """Redis does not answer."""
+
+
+class LeaseLost(Exception):
+    """The work was given to somebody else while this worker held it."""

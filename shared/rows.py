@@ -1,0 +1,188 @@
+"""How a data file is read and how its rows become conversations.
+
+Shared because the executor, the evaluator, the researcher and the command line must agree on every
+row. Lazy: holds one row at a time, whatever the size of the file.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.job import Mapping
+from shared.errors import DataFailed
+
+FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a data file."""
+
+    number: int
+    """Line of the file the row stands on, counted from 1; for Parquet the number of the row."""
+
+    columns: dict[str, Any]
+    """Column name to value, as parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row as a conversation of one prompt and one answer."""
+
+    prompt: str
+    completion: str
+    system: str | None = None
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return what comes before the answer, as chat messages."""
+        system = [{"role": "system", "content": self.system}] if self.system is not None else []
+        return [*system, {"role": "user", "content": self.prompt}]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSONL, CSV, TSV or Parquet file, in order. Blank lines are skipped.
+
+    Raises:
+        DataFailed: no such file, an ending that is not in `FORMATS`, bytes that are not UTF-8, or a
+            line that cannot be parsed; the message names the file and the line.
+    """
+    if not path.is_file():
+        raise DataFailed(f"{path}: wanted a data file, found none; check the path")
+    match path.suffix.lower():
+        case ".jsonl":
+            yield from _read_jsonl(path)
+        case ".csv":
+            yield from _read_separated(path, ",")
+        case ".tsv":
+            yield from _read_separated(path, "\t")
+        case ".parquet":
+            yield from _read_parquet(path)
+        case other:
+            raise DataFailed(
+                f"{path}: wanted a file ending in {', '.join(FORMATS)}, found "
+                f"{other or 'no ending'}; convert or rename it"
+            )
+
+
+def read_samples(path: Path, mapping: Mapping) -> Iterator[Sample]:
+    """Yield every row of a file as a conversation.
+
+    Raises:
+        DataFailed: as `read_rows` and `to_sample`, or a file without a single row.
+    """
+    empty = True
+    for row in read_rows(path):
+        empty = False
+        yield to_sample(row, mapping, path)
+    if empty:
+        raise DataFailed(f"{path}: wanted at least one row, found none; give a file with rows")
+
+
+def to_sample(row: Row, mapping: Mapping, path: Path) -> Sample:
+    """Fill the mapping's templates from a row.
+
+    Raises:
+        DataFailed: a column that the row lacks or that is null, or an empty completion.
+    """
+    for column in mapping.columns:
+        if row.columns.get(column) is None:
+            raise DataFailed(
+                f"{path} line {row.number}: wanted a column {column!r}, found "
+                f"{', '.join(map(repr, row.columns)) or 'no columns'}"
+                f"{' with no value there' if column in row.columns else ''}; "
+                "correct the row or the mapping"
+            )
+    completion = mapping.completion.format_map(row.columns)
+    if not completion.strip():
+        raise DataFailed(
+            f"{path} line {row.number}: wanted a completion, found only white space; "
+            "fill it in or remove the row"
+        )
+    return Sample(mapping.prompt.format_map(row.columns), completion, mapping.system)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        DataFailed: no such file.
+    """
+    if not path.is_file():
+        raise DataFailed(f"{path}: wanted a data file, found none; check the path")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        try:
+            columns = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataFailed(
+                f"{path} line {number}: wanted one JSON object a line, found "
+                f"{line.strip()[:60]!r} ({error.msg}); correct that line"
+            ) from None
+        if not isinstance(columns, dict):
+            raise DataFailed(
+                f"{path} line {number}: wanted a JSON object, found "
+                f"{type(columns).__name__}; write each row as {{...}}"
+            )
+        yield Row(number, columns)
+
+
+def _read_separated(path: Path, separator: str) -> Iterator[Row]:
+    # Tabs cannot be quoted in the TSV files people publish, and quotes in them are ordinary text.
+    lines = (line for _, line in _lines(path))
+    reader = (
+        csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+        if separator == "\t"
+        else csv.reader(lines, delimiter=separator)
+    )
+    header: list[str] | None = None
+    for fields in reader:
+        if not fields:
+            continue
+        if header is None:
+            header = fields
+        elif len(fields) != len(header):
+            raise DataFailed(
+                f"{path} line {reader.line_num}: wanted {len(header)} fields as in the header, "
+                f"found {len(fields)}; correct that line or its quoting"
+            )
+        else:
+            yield Row(reader.line_num, dict(zip(header, fields, strict=True)))
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        batches = parquet.ParquetFile(path).iter_batches()
+        number = 0
+        for batch in batches:
+            for columns in batch.to_pylist():
+                number += 1
+                yield Row(number, columns)
+    except pyarrow.ArrowException as error:
+        raise DataFailed(f"{path}: wanted a Parquet file, found none ({error}); check it") from None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    # utf-8-sig: spreadsheet programs put a byte order mark first, which is no part of the data.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        number = 0
+        try:
+            for number, line in enumerate(file, start=1):
+                yield number, line
+        except UnicodeDecodeError as error:
+            raise DataFailed(
+                f"{path} after line {number}: wanted UTF-8, found byte "
+                f"0x{error.object[error.start]:02x}; save the file as UTF-8"
+            ) from None

@@ -1,0 +1,1 @@
+"""What a user installs and types: the client, the `trex` command, the local launcher."""
