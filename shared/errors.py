@@ -2,7 +2,9 @@
 
     TrexError
     ├── Rejected              the caller: the request cannot work as written
+    │   └── Unknown
     ├── RunFailed             the researcher: the experiment itself did not work
+    │   ├── NothingNew
     │   ├── DataFailed
     │   ├── TrainingFailed
     │   │   ├── Diverged
@@ -25,8 +27,16 @@ class Rejected(TrexError):
     """The request cannot work as written; the message says what to change."""
 
 
+class Unknown(Rejected):
+    """There is no such job or experiment."""
+
+
 class RunFailed(TrexError):
     """The experiment itself did not work. The search learns from it."""
+
+
+class NothingNew(RunFailed):
+    """Every recipe the proposer could think of has been tried."""
 
 
 class DataFailed(RunFailed):
@@ -59,3 +69,14 @@ class StoreUnavailable(Unavailable):
 
 class LeaseLost(Exception):
     """The work was given to somebody else while this worker held it."""
+
+
+def exit_status(error: TrexError) -> int:
+    """Return what a shell script can test: 2 rejected, 75 try again later (EX_TEMPFAIL), else 1."""
+    match error:
+        case Rejected():
+            return 2
+        case Unavailable():
+            return 75
+        case _:
+            return 1

@@ -4,12 +4,15 @@ Shared because the executor, the evaluator, the researcher and the command line 
 row. Lazy: holds one row at a time, whatever the size of the file.
 """
 
+import codecs
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from shared.contracts.job import Mapping
@@ -56,9 +59,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         case ".jsonl":
             yield from _read_jsonl(path)
         case ".csv":
-            yield from _read_separated(path, ",")
+            yield from _read_table(path, _split_commas(path))
         case ".tsv":
-            yield from _read_separated(path, "\t")
+            yield from _read_table(path, _split_tabs(path))
         case ".parquet":
             yield from _read_parquet(path)
         case other:
@@ -86,23 +89,32 @@ def to_sample(row: Row, mapping: Mapping, path: Path) -> Sample:
     """Fill the mapping's templates from a row.
 
     Raises:
-        DataFailed: a column that the row lacks or that is null, or an empty completion.
+        DataFailed: a column that the row lacks or that is null or NaN, an empty completion, or text
+            that has no UTF-8.
     """
     for column in mapping.columns:
-        if row.columns.get(column) is None:
+        value = row.columns.get(column)
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             raise DataFailed(
                 f"{path} line {row.number}: wanted a column {column!r}, found "
                 f"{', '.join(map(repr, row.columns)) or 'no columns'}"
                 f"{' with no value there' if column in row.columns else ''}; "
                 "correct the row or the mapping"
             )
-    completion = mapping.completion.format_map(row.columns)
+    prompt, completion = (_fill(part, row) for part in (mapping.prompt, mapping.completion))
     if not completion.strip():
         raise DataFailed(
             f"{path} line {row.number}: wanted a completion, found only white space; "
             "fill it in or remove the row"
         )
-    return Sample(mapping.prompt.format_map(row.columns), completion, mapping.system)
+    try:
+        f"{prompt}{completion}".encode()
+    except UnicodeEncodeError as error:
+        raise DataFailed(
+            f"{path} line {row.number}: wanted text, found the half character "
+            f"U+{ord(error.object[error.start]):04X}; correct the row or remove it"
+        ) from None
+    return Sample(prompt, completion, mapping.system)
 
 
 def sha256_of(path: Path) -> str:
@@ -117,16 +129,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _fill(template: str, row: Row) -> str:
+    # str.format_map would take a column named 0 for a position.
+    return "".join(
+        text if name is None else f"{text}{row.columns[name]}"
+        for text, name, _, _ in Formatter().parse(template)
+    )
+
+
 def _read_jsonl(path: Path) -> Iterator[Row]:
     for number, line in _lines(path):
         if not line.strip():
             continue
         try:
             columns = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataFailed(
                 f"{path} line {number}: wanted one JSON object a line, found "
-                f"{line.strip()[:60]!r} ({error.msg}); correct that line"
+                f"{line.strip()[:60]!r} ({error}); correct that line"
             ) from None
         if not isinstance(columns, dict):
             raise DataFailed(
@@ -136,27 +156,48 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
         yield Row(number, columns)
 
 
-def _read_separated(path: Path, separator: str) -> Iterator[Row]:
-    # Tabs cannot be quoted in the TSV files people publish, and quotes in them are ordinary text.
-    lines = (line for _, line in _lines(path))
-    reader = (
-        csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
-        if separator == "\t"
-        else csv.reader(lines, delimiter=separator)
-    )
+def _read_table(path: Path, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
     header: list[str] | None = None
-    for fields in reader:
-        if not fields:
+    for number, fields in lines:
+        if len(fields) == 1 and not fields[0].strip():
             continue
         if header is None:
             header = fields
+            if len(set(header)) < len(header):
+                twice = next(name for name in header if header.count(name) > 1)
+                raise DataFailed(
+                    f"{path} line {number}: wanted distinct column names, found {twice!r} "
+                    f"{header.count(twice)} times; rename them"
+                )
         elif len(fields) != len(header):
             raise DataFailed(
-                f"{path} line {reader.line_num}: wanted {len(header)} fields as in the header, "
+                f"{path} line {number}: wanted {len(header)} fields as in the header, "
                 f"found {len(fields)}; correct that line or its quoting"
             )
         else:
-            yield Row(reader.line_num, dict(zip(header, fields, strict=True)))
+            yield Row(number, dict(zip(header, fields, strict=True)))
+
+
+def _split_commas(path: Path) -> Iterator[tuple[int, list[str]]]:
+    # Strict, or a quote that is never closed would take the rest of the file into one field.
+    reader = csv.reader((line for _, line in _lines(path)), strict=True)
+    number = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield number, fields
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataFailed(
+            f"{path} line {number}: wanted a row of CSV, found {error}; "
+            "correct its quoting or convert the file to JSONL"
+        ) from None
+
+
+def _split_tabs(path: Path) -> Iterator[tuple[int, list[str]]]:
+    # Tabs cannot be quoted in the TSV files people publish, and quotes in them are ordinary text.
+    for number, line in _lines(path):
+        yield number, line.rstrip("\r\n").split("\t")
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
@@ -164,25 +205,28 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     from pyarrow import parquet
 
     try:
-        batches = parquet.ParquetFile(path).iter_batches()
         number = 0
-        for batch in batches:
+        for batch in parquet.ParquetFile(path).iter_batches():
             for columns in batch.to_pylist():
                 number += 1
                 yield Row(number, columns)
-    except pyarrow.ArrowException as error:
-        raise DataFailed(f"{path}: wanted a Parquet file, found none ({error}); check it") from None
+    except (pyarrow.ArrowException, OSError) as error:  # a damaged page is an OSError
+        raise DataFailed(
+            f"{path}: wanted a whole Parquet file, found a damaged one or none "
+            f"({' '.join(str(error).split())}); check it"
+        ) from None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    # utf-8-sig: spreadsheet programs put a byte order mark first, which is no part of the data.
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        number = 0
-        try:
-            for number, line in enumerate(file, start=1):
-                yield number, line
-        except UnicodeDecodeError as error:
-            raise DataFailed(
-                f"{path} after line {number}: wanted UTF-8, found byte "
-                f"0x{error.object[error.start]:02x}; save the file as UTF-8"
-            ) from None
+    # Decoded line by line, because a decoder that reads ahead cannot say where it failed.
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            # Spreadsheet programs put a byte order mark first, which is no part of the data.
+            raw = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            try:
+                yield number, raw.decode()
+            except UnicodeDecodeError as error:
+                raise DataFailed(
+                    f"{path} line {number}: wanted UTF-8, found byte "
+                    f"0x{raw[error.start]:02x}; save the file as UTF-8"
+                ) from None

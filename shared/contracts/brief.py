@@ -55,6 +55,9 @@ class Brief(Contract):
     completion_chars_p95: NonNegativeInt
     """95th percentile of the completions' lengths, in characters."""
 
+    base_parameters: PositiveInt | None
+    """Weights of the base model, counted from its safetensors headers; None when not at hand."""
+
     labels: NonNegativeInt
     """Distinct completions when there are few enough to be labels (at most 50), else 0."""
 

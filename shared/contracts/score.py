@@ -77,7 +77,7 @@ class Score(Contract):
     """The score of each item, in the order of the data, for paired comparisons."""
 
     bad_cases: tuple[BadCase, ...] = Field(max_length=20)
-    """Up to 20 of the items below the mean; empty for the test split."""
+    """Up to 20 of the worst items below full marks; empty for the test split."""
 
     empty_share: UnitFloat
     """Answers with nothing in them. Near 1 the model is broken rather than wrong."""

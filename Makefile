@@ -1,0 +1,41 @@
+# Everything runs in .venv, made from pinned versions. `make` alone lists the targets.
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help install check test demo lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make .venv with everything a laptop needs
+
+# torch first and alone: whatever build the index offers is kept by all that follows.
+$(STAMP): requirements/constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --constraint requirements/constraints.txt torch
+	$(PIP) install --quiet --constraint requirements/constraints.txt --editable '.[dev]'
+	@touch $@
+
+check: $(STAMP) ## format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: $(STAMP) ## unit, contract, architecture and integration tests
+	$(BIN)/python -m pytest
+
+demo: $(STAMP) ## watch a whole search on this machine, in about four minutes
+	$(BIN)/trex demo
+
+lock: ## write requirements/constraints.txt from the newest versions that pyproject.toml allows
+	rm -rf .venv.lock && $(PYTHON) -m venv .venv.lock
+	.venv.lock/bin/pip install --quiet --requirement requirements/torch.txt
+	.venv.lock/bin/pip install --quiet --constraint requirements/torch.txt --editable '.[dev]'
+	.venv.lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements/constraints.txt
+	rm -rf .venv.lock
+
+clean: ## remove what the other targets made
+	rm -rf .venv .trex .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,132 @@
+"""Answers prompts with transformers in this process, for machines without a vLLM server.
+
+The only module of the evaluator that imports torch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from services.evaluator.scorer import Answer
+from shared.errors import ScoringFailed
+from shared.rows import Sample
+
+TOKENS_PER_BATCH = 8192
+"""Padded prompt and answer tokens of one batch: keeps memory bounded whatever the lengths."""
+
+
+class TransformersScorer:
+    """`services.evaluator.scorer.Scorer` with a model in this process."""
+
+    def __init__(self) -> None:
+        transformers_logging.set_verbosity_error()
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def engine(self) -> str:
+        """See `services.evaluator.scorer.Scorer.engine`."""
+        return f"transformers {transformers.__version__} {self._device}"
+
+    def answer(
+        self,
+        checkpoint: str,
+        base_model: str,
+        prompts: Sequence[Sample],
+        *,
+        max_new_tokens: int,
+        on_progress: Callable[[int], None],
+    ) -> list[Answer]:
+        """See `services.evaluator.scorer.Scorer.answer`."""
+        model, tokenizer = self._load(checkpoint, base_model)
+        ids = _prompt_ids(prompts, tokenizer)
+        _refuse_too_long(ids, max_new_tokens, model.config.max_position_embeddings)
+        answers: dict[int, Answer] = {}
+        for batch in _batches(ids, max_new_tokens):
+            on_progress(len(answers))
+            said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
+            answers.update(zip(batch, said, strict=True))
+        return [answers[i] for i in range(len(prompts))]
+
+    def _load(self, checkpoint: str, base_model: str) -> tuple[Any, Any]:
+        adapter = (Path(checkpoint) / "adapter_config.json").is_file()
+        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, padding_side="left")
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                base_model if adapter else checkpoint, dtype=dtype
+            )
+            if adapter:
+                model = PeftModel.from_pretrained(model, checkpoint).merge_and_unload()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ScoringFailed(
+                f"wanted a model and its tokenizer at {checkpoint!r}, found none that loads "
+                f"({str(error).splitlines()[0]}); check the folder and base_model"
+            ) from None
+        if not tokenizer.chat_template:
+            raise ScoringFailed(
+                f"wanted a chat template in the tokenizer of {checkpoint!r}, found none; "
+                "use an instruction-tuned base, or add chat_template.jinja to its folder"
+            )
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return model.to(self._device).eval(), tokenizer
+
+    def _generate(
+        self, model: Any, tokenizer: Any, ids: list[list[int]], max_new_tokens: int
+    ) -> list[Answer]:
+        padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._device)
+        with torch.inference_mode():
+            whole = model.generate(
+                **padded,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                repetition_penalty=1.0,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        new = whole[:, padded["input_ids"].shape[1] :]  # (batch, new tokens)
+        texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+        ended = (new == tokenizer.eos_token_id).any(dim=1).tolist()
+        return [Answer(text, not over) for text, over in zip(texts, ended, strict=True)]
+
+
+def _prompt_ids(prompts: Sequence[Sample], tokenizer: Any) -> list[list[int]]:
+    texts = [
+        tokenizer.apply_chat_template(p.messages(), add_generation_prompt=True, tokenize=False)
+        for p in prompts
+    ]
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _refuse_too_long(ids: list[list[int]], max_new_tokens: int, context: int) -> None:
+    longest = max(range(len(ids)), key=lambda i: len(ids[i]))
+    if len(ids[longest]) + max_new_tokens > context:
+        raise ScoringFailed(
+            f"wanted prompts of at most {context - max_new_tokens} tokens, so that "
+            f"{max_new_tokens} new ones fit into the model's {context}, found item {longest + 1} "
+            f"with {len(ids[longest])}; shorten it or lower limits.max_new_tokens"
+        )
+
+
+def _batches(ids: list[list[int]], max_new_tokens: int) -> Iterator[list[int]]:
+    """Yield the items' positions, longest first: little is padded, and memory peaks first."""
+    batch: list[int] = []
+    for i in sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i)):
+        width = len(ids[batch[0] if batch else i]) + max_new_tokens
+        if batch and width * (len(batch) + 1) > TOKENS_PER_BATCH:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

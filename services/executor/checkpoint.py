@@ -1,0 +1,54 @@
+"""What lies beside the weights: a model card for people and the recipe to run again."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from shared.contracts.base import digest
+from shared.contracts.run import RunRequest, Trained
+
+
+def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
+    """Write ``README.md`` and ``recipe.yaml`` into a checkpoint's folder."""
+    recipe = request.recipe
+    (folder / "recipe.yaml").write_text(
+        yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    )
+    (folder / "README.md").write_text(_card(request, trained))
+
+
+def _card(request: RunRequest, trained: Trained) -> str:
+    recipe = request.recipe
+    front_matter = yaml.safe_dump(
+        {
+            "base_model": recipe.base_model,
+            "library_name": "peft" if recipe.adapter.kind == "lora" else "transformers",
+            "tags": ["open-trex", "sft", recipe.adapter.kind],
+        }
+    )
+    rows = [f"| {row.operator} | {row.rows_in} | {row.rows_out} |" for row in trained.rows]
+    versions = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "transformers", "trl", "peft")
+    )
+    return "\n".join(
+        [
+            f"---\n{front_matter}---",
+            f"# Experiment {request.experiment} of job {request.job_id}",
+            "",
+            f"{recipe.base_model} fine-tuned by open-trex. `recipe.yaml` holds everything needed "
+            "to train it again.",
+            "",
+            f"- recipe hash: `{digest(recipe)}`",
+            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
+            f"- last training loss: {trained.train_loss:.4f} nats per token",
+            f"- cost: {trained.gpu_seconds:.1f} device-seconds",
+            f"- made with {versions} on Python {platform.python_version()}",
+            "",
+            "| data operator | rows in | rows out |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )

@@ -1,0 +1,90 @@
+"""What a training process does: prepare the data, train, answer with an outcome.
+
+It writes to the run's log, tells its parent where it stands, and dies when the worker dies.
+"""
+
+import errno
+import multiprocessing
+import os
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from services.executor.checkpoint import describe
+from services.executor.pipeline import materialise
+from shared.contracts.run import Failed, Outcome, Progress, RunRequest
+from shared.errors import RunFailed, TrainingFailed
+
+
+@dataclass(frozen=True, slots=True)
+class ChildProgress:
+    """Where training stands."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOutcome:
+    """How the run ended. The last message."""
+
+    outcome: Outcome
+
+
+def train_in_child(
+    request_json: str, folder: str, cache: str, log: str, messages: Connection
+) -> None:
+    """Carry out a run in this process and send its outcome."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _write_to(Path(log))
+    request = RunRequest.model_validate_json(request_json)
+    try:
+        outcome = _carry_out(request, Path(folder), Path(cache), messages)
+    except RunFailed as failure:
+        outcome = Failed(error=type(failure).__name__, detail=str(failure))
+    except OSError as error:
+        traceback.print_exc()
+        outcome = Failed(error=TrainingFailed.__name__, detail=_say(error))
+    except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
+        traceback.print_exc()
+        outcome = Failed(error=type(error).__name__, detail=str(error)[:2000] or repr(error))
+    messages.send(ChildOutcome(outcome))
+    messages.close()
+
+
+def _carry_out(request: RunRequest, folder: Path, cache: Path, messages: Connection) -> Outcome:
+    from services.executor.trainers.sft import train_sft  # warm already: see `warm`
+
+    def say(progress: Progress) -> None:
+        messages.send(ChildProgress(progress))
+
+    say(Progress(phase="preparing data"))
+    data = materialise(request.recipe.data, cache)
+    trained = train_sft(request.recipe, data, folder, limit_s=request.limit_s, say=say)
+    describe(folder, request, trained)
+    return trained
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _write_to(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.dup2(descriptor, sys.stderr.fileno())
+    os.close(descriptor)
+
+
+def _say(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return (
+            "wanted room for the checkpoint, found the disk full; free some space or move "
+            "TREX_ARTIFACTS_FOLDER"
+        )
+    return f"wanted to read and write files, found: {error}"

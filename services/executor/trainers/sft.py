@@ -1,0 +1,259 @@
+"""Supervised fine-tuning of one recipe with TRL, in the process that calls it."""
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, disable_progress_bars
+from peft import LoraConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.utils import logging as transformers_logging
+from trl import SFTConfig, SFTTrainer
+
+from services.executor.chat_tokens import Example, tokenise
+from services.executor.pipeline import Materialised, read_materialised
+from shared.contracts.recipe import FullTuning, Lora, Recipe
+from shared.contracts.run import LossPoint, Progress, Trained
+from shared.errors import DataFailed, Diverged, TrainingFailed
+
+LOSS_POINTS = 25
+"""Points a training curve has; more would slow short runs down and tell no more."""
+
+HELD_OUT_POINTS = 4
+"""Points a held-out curve has; each costs a pass over the held-out samples."""
+
+Say = Callable[[Progress], None]
+
+
+def train_sft(
+    recipe: Recipe, data: Materialised, folder: Path, *, limit_s: float, say: Say
+) -> Trained:
+    """Train a recipe and return the outcome; its checkpoint is ``folder``.
+
+    The checkpoint appears complete or not at all.
+
+    Args:
+        recipe: what to do.
+        data: its samples.
+        folder: does not exist yet.
+        limit_s: seconds after which training stops and saves what it has.
+        say: told where training stands, a few times a second at most.
+
+    Raises:
+        DataFailed: the base model has no chat template, or a sample cannot be tokenised.
+        TrainingFailed: the base model cannot be loaded, or memory ran out.
+        Diverged: the loss became NaN or infinite.
+    """
+    started = time.monotonic()
+    transformers_logging.set_verbosity_error()
+    disable_progress_bars()
+    set_seed(recipe.seed)
+    say(Progress(phase="loading the base model"))
+    model, tokenizer = _load(recipe.base_model)
+    say(Progress(phase="tokenising"))
+    train = _dataset(data.train, tokenizer, recipe.method.max_length)
+    held_out = data.held_out and _dataset(data.held_out, tokenizer, recipe.method.max_length)
+    watch = _Watch(say, deadline=started + limit_s)
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=_arguments(recipe, folder, len(train), evaluate=held_out is not None),
+            train_dataset=train,
+            eval_dataset=held_out,
+            processing_class=tokenizer,
+            peft_config=_adapter(recipe),
+            callbacks=[watch],
+        )
+        trainer.train()
+    except torch.OutOfMemoryError as error:
+        raise TrainingFailed(
+            f"wanted memory for batches of {recipe.method.per_device_train_batch_size}, found too "
+            f"little ({error}); lower per_device_train_batch_size or max_length"
+        ) from None
+    say(Progress(phase="saving", step=watch.steps, steps=watch.steps, loss=watch.loss))
+    _save(trainer, folder)
+    return Trained(
+        checkpoint=str(folder),
+        train_loss=watch.train_curve[-1].loss,
+        train_curve=tuple(watch.train_curve),
+        held_out_curve=tuple(watch.held_out_curve),
+        rows=data.rows,
+        steps=watch.steps,
+        tokens=watch.tokens_seen(trainer),
+        stopped="time" if watch.out_of_time else "done",
+        gpu_seconds=(time.monotonic() - started) * _devices(),
+    )
+
+
+class _Watch(TrainerCallback):
+    """Notes the curves, says where training stands, stops it when time is up or the loss lost."""
+
+    def __init__(self, say: Say, *, deadline: float) -> None:
+        self.train_curve: list[LossPoint] = []
+        self.held_out_curve: list[LossPoint] = []
+        self.steps = 0
+        self.loss: float | None = None
+        self.out_of_time = False
+        self._say = say
+        self._deadline = deadline
+        self._began = math.nan
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._began = time.monotonic()
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        now = time.monotonic()
+        self.steps = state.global_step
+        if now > self._deadline:
+            self.out_of_time = True
+            control.should_training_stop = True
+            control.should_log = True
+        pace_s = (now - self._began) / state.global_step
+        self._say(
+            Progress(
+                phase="training",
+                step=state.global_step,
+                steps=state.max_steps,
+                loss=self.loss,
+                tokens_per_s=self._tokens(state) / max(now - self._began, 1e-6),
+                eta_s=max(0.0, pace_s * (state.max_steps - state.global_step)),
+            )
+        )
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, curve in (("loss", self.train_curve), ("eval_loss", self.held_out_curve)):
+            if logs and name in logs:
+                loss = float(logs[name])
+                if not math.isfinite(loss):
+                    raise Diverged(
+                        f"wanted a finite loss, found {loss} at step {state.global_step} of "
+                        f"{state.max_steps}; lower learning_rate (now {args.learning_rate:g}) or "
+                        "lengthen warm-up"
+                    )
+                curve.append(LossPoint(step=state.global_step, loss=loss))
+        if self.train_curve:
+            self.loss = self.train_curve[-1].loss
+
+    def tokens_seen(self, trainer: SFTTrainer) -> int:
+        return self._tokens(trainer.state)
+
+    @staticmethod
+    def _tokens(state: TrainerState) -> int:
+        return int(state.num_input_tokens_seen)
+
+
+def _load(base_model: str) -> tuple[Any, Any]:
+    dtype = torch.bfloat16 if _bf16() else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base_model)
+        model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise TrainingFailed(
+            f"wanted a transformers model and its tokenizer at {base_model!r}, found none "
+            f"({str(error).splitlines()[0]}); correct base_model"
+        ) from None
+    return model, tokenizer
+
+
+def _dataset(path: Path, tokenizer: Any, max_length: int) -> Dataset:
+    examples: list[Example] = tokenise(list(read_materialised(path)), tokenizer, max_length)
+    if not any(any(example.completion_mask) for example in examples):
+        raise DataFailed(
+            f"wanted completions within max_length {max_length}, found that every prompt fills it; "
+            "raise limits.max_length or filter long prompts"
+        )
+    return Dataset.from_dict(
+        {
+            "input_ids": [example.input_ids for example in examples],
+            "completion_mask": [example.completion_mask for example in examples],
+        }
+    )
+
+
+def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) -> SFTConfig:
+    method = recipe.method
+    batch = method.per_device_train_batch_size * method.gradient_accumulation_steps
+    steps = max(1, math.ceil(math.ceil(samples / batch) * method.num_train_epochs))
+    return SFTConfig(
+        output_dir=str(folder.with_name(f"{folder.name}.trainer")),
+        learning_rate=method.learning_rate,
+        num_train_epochs=method.num_train_epochs,
+        per_device_train_batch_size=method.per_device_train_batch_size,
+        per_device_eval_batch_size=method.per_device_train_batch_size,
+        gradient_accumulation_steps=method.gradient_accumulation_steps,
+        lr_scheduler_type=method.lr_scheduler_type,
+        warmup_steps=method.warmup_steps,
+        weight_decay=method.weight_decay,
+        max_grad_norm=method.max_grad_norm,
+        max_length=method.max_length,
+        completion_only_loss=True,
+        seed=recipe.seed,
+        logging_steps=max(1, steps // LOSS_POINTS),
+        logging_nan_inf_filter=False,  # it would hide a divergence
+        eval_strategy="steps" if evaluate else "no",
+        eval_steps=max(1, math.ceil(steps / HELD_OUT_POINTS)),
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        bf16=_bf16(),
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        include_num_input_tokens_seen="non_padding",
+    )
+
+
+def _adapter(recipe: Recipe) -> LoraConfig | None:
+    match recipe.adapter:
+        case FullTuning():
+            return None
+        case Lora() as lora:
+            return LoraConfig(
+                r=lora.r,
+                lora_alpha=lora.lora_alpha,
+                lora_dropout=lora.lora_dropout,
+                use_rslora=lora.use_rslora,
+                target_modules="all-linear",
+                task_type="CAUSAL_LM",
+            )
+
+
+def _save(trainer: SFTTrainer, folder: Path) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    trainer.save_model(str(partial))
+    shutil.rmtree(folder.with_name(f"{folder.name}.trainer"), ignore_errors=True)
+    partial.rename(folder)
+
+
+def _bf16() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _devices() -> int:
+    return max(1, torch.cuda.device_count())

@@ -1,0 +1,189 @@
+"""The REST API: routes that write a wish into the ledger or show a view of it. No decisions."""
+
+import hmac
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response
+from fastapi.responses import PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.planner.problems import answer_with_problems
+from services.planner.reader import Reader
+from services.planner.report import report
+from services.planner.views import experiment_view, job_view, tree_view
+from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.job import JobSpec
+from shared.contracts.run import Progress
+from shared.contracts.views import ExperimentView, JobView, Report, TreeView
+from shared.errors import Rejected, Unknown
+from shared.store import BEGINNING, JobStore
+
+NEWS_S = 1.0
+"""Seconds between two looks for progress while a client follows a job."""
+
+
+def make_api(store: JobStore, *, token: str | None) -> FastAPI:
+    """Return the planner's REST API over a store.
+
+    Args:
+        store: where the ledgers are.
+        token: what clients must send as bearer token; None leaves the API open.
+    """
+    app = FastAPI(title="open-trex planner", version="1", telemetry={"tracing": False})
+    answer_with_problems(app)
+    app.include_router(_health(store))
+    app.include_router(_jobs(store), dependencies=[Depends(_allowed(token))])
+    return app
+
+
+def _allowed(token: str | None) -> Callable[..., None]:
+    bearer = HTTPBearer(auto_error=False)
+
+    def check(
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> None:
+        if token is None:
+            return
+        given = shown.credentials if shown else ""
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            raise HTTPException(
+                401,
+                "wanted the planner's bearer token, found "
+                f"{'another one' if given else 'none'}; send it as Authorization: Bearer TOKEN",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    return check
+
+
+def _health(store: JobStore) -> APIRouter:
+    router = APIRouter(prefix="/health")
+
+    @router.get("/live")
+    def live() -> dict[str, str]:
+        """Whether the process runs."""
+        return {"status": "live"}
+
+    @router.get("/ready")
+    def ready() -> dict[str, str | int]:
+        """Whether jobs can be taken: the store answers. Also how many workers are alive."""
+        store.ping()
+        services = ("researcher", "executor", "evaluator")
+        return {"status": "ready", **{service: store.workers(service) for service in services}}
+
+    return router
+
+
+def _jobs(store: JobStore) -> APIRouter:
+    router = APIRouter(prefix="/v1/jobs")
+    reader = Reader(store)
+
+    @router.post("", status_code=202)
+    def submit(
+        spec: JobSpec,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> JobView:
+        """Hand over a job. The same Idempotency-Key with the same job gives the same job."""
+        job_id = store.create(
+            JobId(f"j-{uuid.uuid4().hex[:8]}"), spec, idempotency_key=idempotency_key
+        )
+        response.headers["Location"] = f"/v1/jobs/{job_id}"
+        return show(job_id)
+
+    @router.get("")
+    def jobs() -> list[JobView]:
+        """Every job, the oldest first."""
+        return [show(job_id) for job_id in store.jobs()]
+
+    @router.get("/{job_id}")
+    def show(job_id: JobId) -> JobView:
+        """Where a job stands."""
+        with reader.state(job_id) as state:
+            return job_view(state, now=store.now())
+
+    @router.get("/{job_id}/tree")
+    def tree(job_id: JobId) -> TreeView:
+        """A job with all its nodes."""
+        with reader.state(job_id) as state:
+            return tree_view(state, store.progress(job_id), now=store.now())
+
+    @router.get("/{job_id}/experiments/{number}")
+    def experiment(job_id: JobId, number: int) -> ExperimentView:
+        """Everything known about one experiment."""
+        with reader.state(job_id) as state:
+            found = state.experiments.get(ExperimentId(number))
+            if found is None:
+                raise Unknown(
+                    f"job {job_id} has experiments 0 to {len(state.experiments) - 1}, not {number}"
+                )
+            return experiment_view(state, found, store.progress(job_id))
+
+    @router.get("/{job_id}/report", responses={200: {"content": {"text/markdown": {}}}})
+    def show_report(job_id: JobId, accept: Annotated[str, Header()] = "application/json") -> Report:
+        """What the job hands back; ``Accept: text/markdown`` gives the document alone."""
+        with reader.state(job_id) as state:
+            whole = report(state, now=store.now())
+        if "text/markdown" in accept:
+            return PlainTextResponse(whole.markdown, media_type="text/markdown")  # type: ignore[return-value]  # FastAPI passes responses on
+        return whole
+
+    @router.post("/{job_id}/cancel", status_code=202)
+    def cancel(job_id: JobId) -> JobView:
+        """Stop a job; what it has is still reported. Cancelling twice changes nothing."""
+        show(job_id)  # refuses unknown jobs
+        store.request_cancel(job_id)
+        return show(job_id)
+
+    @router.get("/{job_id}/events", response_class=EventSourceResponse)
+    def events(
+        job_id: JobId, last_event_id: Annotated[str, Header()] = BEGINNING
+    ) -> Iterator[ServerSentEvent]:
+        """The job's ledger as it grows, and its progress; closes after ``job_ended``.
+
+        Resumes after ``Last-Event-ID``. Progress has no id: only the latest matters.
+        """
+        return follow(store, job_id, after=last_event_id)
+
+    return router
+
+
+def follow(store: JobStore, job_id: JobId, *, after: str) -> Iterator[ServerSentEvent]:
+    """Yield a job's entries after a cursor, and its progress, until the job has ended.
+
+    Raises:
+        Rejected: the cursor is not an id of a ledger.
+        Unknown: no such job.
+    """
+    if not re.fullmatch(r"\d+-\d+", after):
+        raise Rejected(f"Last-Event-ID: wanted an id such as 1732000000000-0, found {after!r}")
+    if not store.read(job_id):
+        raise Unknown(f"there is no job {job_id!r}; GET /v1/jobs lists them")
+    said: dict[WorkId, Progress] = {}
+    while True:
+        for entry in store.read(job_id, after=after):
+            after = entry.id
+            yield ServerSentEvent(
+                raw_data=entry.event.model_dump_json(), event=entry.event.kind, id=entry.id
+            )
+            if entry.event.kind == "job_ended":
+                return
+        if not _grows(store, job_id):
+            return
+        progress = store.progress(job_id)
+        for work_id, latest in progress.items():
+            if said.get(work_id) != latest:
+                yield ServerSentEvent(
+                    data={"work_id": work_id, **latest.model_dump()}, event="progress"
+                )
+        said = progress
+        store.wait({job_id: after}, for_s=NEWS_S)
+
+
+def _grows(store: JobStore, job_id: JobId) -> bool:
+    """Whether more may come: a client that resumes after the last entry must not wait for ever."""
+    return job_id in store.active()

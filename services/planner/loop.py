@@ -1,0 +1,103 @@
+"""The planning loop: fold each job's ledger, decide, act, wait.
+
+One thread plans all jobs; each job is held by a lease, so a second planner can stand by and take
+over what the first one lets go.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+from services.planner.decide import Act, CancelWork, End, Order, decide
+from services.planner.state import JobState, fold
+from shared.contracts.base import JobId, WorkId
+from shared.contracts.work import Request
+from shared.errors import LeaseLost, StoreUnavailable
+from shared.store import Hold, JobStore
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 15.0
+"""Seconds after which a silent planner's jobs may be taken over."""
+
+PATIENCE_S = 1.0
+"""Longest wait for news; also how often leases are renewed and silent workers looked for."""
+
+Ring = Callable[[JobId, WorkId, Request], None]
+"""Sends the doorbell for a piece of work."""
+
+
+@dataclass(slots=True)
+class PlanningLoop:
+    """Plans every job this planner holds. Not for several threads."""
+
+    store: JobStore
+    ring: Ring
+    planner: str
+    """Names this planner among those that stand by."""
+    states: dict[JobId, JobState] = field(default_factory=dict)
+
+    def run(self, stopping: Event) -> None:
+        """Plan until told to stop. While Redis is away, wait for it."""
+        while not stopping.is_set():
+            try:
+                active = self.store.active()
+                for job_id in active:
+                    self.step(job_id)
+                self._wait(active, stopping)
+            except StoreUnavailable as error:
+                logger.warning("planning waits: %s", error)
+                stopping.wait(PATIENCE_S)
+
+    def step(self, job_id: JobId) -> None:
+        """Carry one job as far as it goes without waiting, unless another planner has it."""
+        hold = self.store.hold(job_id, self.planner, lease_s=LEASE_S)
+        if hold is None:
+            self.states.pop(job_id, None)
+            return
+        try:
+            grew = True
+            while grew:
+                state = self._catch_up(job_id)
+                executors = self.store.workers("executor")
+                grew = self._act(hold, decide(state, now=self.store.now(), executors=executors))
+            for work_id in self.store.reap(hold):
+                logger.info("ringing again for %s of %s", work_id, job_id)
+                self.ring(job_id, work_id, self.store.request_of(job_id, work_id))
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+            self.states.pop(job_id, None)
+
+    def _catch_up(self, job_id: JobId) -> JobState:
+        state = self.states.get(job_id)
+        if state is None:
+            state = self.states[job_id] = fold(self.store.read(job_id))
+        else:
+            for entry in self.store.read(job_id, after=state.cursor):
+                state.apply(entry)
+        return state
+
+    def _act(self, hold: Hold, acts: list[Act]) -> bool:
+        """Carry acts out; return whether the ledger grew, so that there may be more to decide."""
+        for act in acts:
+            match act:
+                case Order():
+                    self.store.order(hold, act.work_id, act.request, why=act.why)
+                    logger.info("%s of %s: %s", act.work_id, hold.job_id, act.why)
+                    self.ring(hold.job_id, act.work_id, act.request)
+                case CancelWork():
+                    self.store.cancel_work(hold, act.work_id)
+                case End():
+                    self.store.end(hold, act.event)
+                    logger.info("%s %s: %s", hold.job_id, act.event.how, act.event.reason)
+                    self.states.pop(hold.job_id, None)
+                    return False
+        return any(isinstance(act, Order) for act in acts)
+
+    def _wait(self, active: list[JobId], stopping: Event) -> None:
+        cursors = {job: self.states[job].cursor for job in active if job in self.states}
+        if cursors:
+            self.store.wait(cursors, for_s=PATIENCE_S)
+        else:
+            stopping.wait(PATIENCE_S / 4)

@@ -1,0 +1,176 @@
+"""What a job hands back, with its doubts. Pure."""
+
+from services.planner.state import Experiment, JobState
+from services.planner.views import experiment_view, job_view, score_view
+from shared.contracts.base import ROOT
+from shared.contracts.run import Trained
+from shared.contracts.score import Score
+from shared.contracts.views import Comparison, ExperimentView, JobView, Report, ScoreView
+
+
+def report(state: JobState, *, now: float) -> Report:
+    """Return the report of a job, over or not."""
+    best = state.best()
+    dev = _compare(state.base_score, best.score) if best else None
+    test = _compare_on_test(state, best) if best else None
+    view = job_view(state, now=now)
+    shown = experiment_view(state, best, {}) if best else None
+    lessons = tuple(f"#{e.id}: {e.lesson.sentence}" for e in state.experiments.values() if e.lesson)
+    failures = tuple(
+        f"#{e.id}: {e.failure.error}: {e.failure.detail}"
+        for e in state.experiments.values()
+        if e.failure
+    )
+    return Report(
+        job=view,
+        spec=state.spec,
+        best=shown,
+        checkpoint=_checkpoint(best),
+        dev=dev,
+        test=test,
+        lessons=lessons,
+        failures=failures,
+        markdown="\n".join(
+            [
+                f"# {state.spec.goal}",
+                "",
+                view.sentence,
+                "",
+                *_result_lines(state, view, shown, dev, test),
+                *_best_lines(shown, _checkpoint(best)),
+                *_cost_lines(view),
+                *_listed("What the experiments taught", lessons),
+                *_listed("What failed", failures),
+            ]
+        ),
+    )
+
+
+def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
+    """Return the mean of ``a - b`` over the same items, and its standard error (None for one item).
+
+    Pairing removes what makes items hard for both models, so the error is smaller than that of two
+    separate means.
+
+    Raises:
+        ValueError: the scores are not over the same number of items.
+    """
+    differences = [x - y for x, y in zip(a.items, b.items, strict=True)]
+    n = len(differences)
+    mean = sum(differences) / n
+    if n == 1:
+        return mean, None
+    variance = sum((d - mean) ** 2 for d in differences) / (n - 1)
+    return mean, (variance / n) ** 0.5
+
+
+def _compare(base: Score | None, best: Score | None) -> Comparison | None:
+    base_view, best_view = score_view(base), score_view(best)
+    if base is None or best is None or base_view is None or best_view is None:
+        return None
+    difference, stderr = paired_difference(best, base)
+    return Comparison(
+        split=best.split, base=base_view, best=best_view, difference=difference, stderr=stderr
+    )
+
+
+def _compare_on_test(state: JobState, best: Experiment) -> Comparison | None:
+    base_score, best_score = state.test_scores.get(ROOT), state.test_scores.get(best.id)
+    if not isinstance(base_score, Score) or not isinstance(best_score, Score):
+        return None
+    return _compare(base_score, best_score)
+
+
+def _checkpoint(best: Experiment | None) -> str | None:
+    return best.outcome.checkpoint if best and isinstance(best.outcome, Trained) else None
+
+
+def _result_lines(
+    state: JobState,
+    view: JobView,
+    best: ExperimentView | None,
+    dev: Comparison | None,
+    test: Comparison | None,
+) -> list[str]:
+    if best is None or dev is None:
+        base = f" ({_scored(view.base)} on dev)" if view.base else ""
+        return ["## Result", "", f"No experiment scored above the base model{base}.", ""]
+    lines = [
+        "## Result",
+        "",
+        "| split | base model | best | difference, 95 % interval | items |",
+        "|---|---|---|---|---|",
+        *[_comparison_row(comparison) for comparison in (dev, test) if comparison],
+        "",
+        _verdict(test or dev),
+        "",
+        "The best was chosen by its dev score, which therefore flatters it a little"
+        + ("; the test rows were opened once, after the choice." if test else "."),
+    ]
+    missing = [s for s in state.test_scores.values() if not isinstance(s, Score)]
+    if missing:
+        lines.append(f"The test score is missing: {missing[0].detail}")
+    elif state.spec.data.test is None:
+        lines.append("The job names no test data, so nothing independent confirms the gain.")
+    return [*lines, ""]
+
+
+def _verdict(comparison: Comparison) -> str:
+    interval = comparison.interval
+    if interval is not None and interval[0] > 0:
+        return f"On {comparison.split} the gain is larger than its doubt."
+    return f"On {comparison.split} no gain is demonstrated: the interval covers zero."
+
+
+def _comparison_row(comparison: Comparison) -> str:
+    interval = comparison.interval
+    doubt = f" [{interval[0]:+.3f}, {interval[1]:+.3f}]" if interval else ""
+    return (
+        f"| {comparison.split} | {_scored(comparison.base)} | {_scored(comparison.best)} "
+        f"| {comparison.difference:+.3f}{doubt} | {comparison.best.n} |"
+    )
+
+
+def _scored(score: ScoreView) -> str:
+    doubt = f" ± {score.stderr:.3f}" if score.stderr is not None else ""
+    return f"{score.value:.3f}{doubt} {score.metric}"
+
+
+def _best_lines(best: ExperimentView | None, checkpoint: str | None) -> list[str]:
+    if best is None or best.recipe is None:
+        return []
+    method, adapter = best.recipe.method, best.recipe.adapter
+    chosen = {**method.model_dump(mode="json"), **adapter.model_dump(mode="json")}
+    operators = " → ".join(operator.kind for operator in best.recipe.data)
+    return [
+        f"## Best recipe: #{best.node.experiment}",
+        "",
+        f"Adapter `{adapter.kind}`, method `{method.kind}`, data {operators}.",
+        "",
+        *[f"- `{name}`: {value}" for name, value in chosen.items() if name != "kind"],
+        "",
+        f"Checkpoint: `{checkpoint}`",
+        "",
+        f"Recipe hash: `{best.recipe_sha256}`",
+        "",
+    ]
+
+
+def _cost_lines(view: JobView) -> list[str]:
+    spent, budget = view.spent, view.budget
+    return [
+        "## Cost",
+        "",
+        f"- experiments: {spent.experiments} of {budget.experiments}",
+        f"- training: {spent.gpu_seconds:.1f} device-seconds{_of(budget.gpu_seconds)}",
+        f"- wall clock: {spent.wall_clock_s:.1f} s{_of(budget.wall_clock_s)}",
+        "",
+    ]
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {limit:.1f}"
+
+
+def _listed(title: str, lines: tuple[str, ...]) -> list[str]:
+    return [f"## {title}", "", *[f"- {line}" for line in lines], ""] if lines else []

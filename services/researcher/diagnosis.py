@@ -1,0 +1,110 @@
+"""Turns a finished experiment into a lesson: better than its parent or not, and why."""
+
+import math
+from statistics import fmean, stdev
+from typing import Literal
+
+from services.researcher.curves import Fit, Reading, read_curves
+from shared.contracts.base import ROOT
+from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.run import Failed, Trained
+from shared.contracts.score import Score
+from shared.errors import Rejected
+
+CONFIDENCE = 1.96
+"""Standard errors a difference must reach to count: 19 of 20 differences by chance do not."""
+
+_ADVICE: dict[Fit, str] = {
+    "underfitting": "train longer, at a higher learning rate or with more capacity next",
+    "overfitting": "train shorter, at a lower learning rate or with more regularisation next",
+    "healthy": "the fit leaves nothing to mend, so look at other factors next",
+    "unknown": "let the score decide",
+}
+
+
+def diagnose(request: DiagnoseRequest) -> Lesson:
+    """Return the paired comparison with the parent and what the loss curves say.
+
+    Raises:
+        Rejected: the two scores were not measured on the same items.
+    """
+    if isinstance(request.outcome, Failed):
+        return _of_failure(request, request.outcome)
+    effect, stderr = _effect(request)
+    verdict = _verdict(effect, stderr)
+    reading = read_curves(request.outcome)
+    return Lesson(
+        verdict=verdict,
+        fit=reading.fit,
+        effect=effect,
+        effect_stderr=stderr,
+        sentence=_sentence(request, request.outcome, verdict, (effect, stderr), reading),
+    )
+
+
+def paired_effect(score: Score, parent: Score) -> tuple[float, float | None]:
+    """Return the mean difference over the items and its standard error, None for a single item.
+
+    Raises:
+        Rejected: different numbers of items.
+    """
+    if score.n != parent.n:
+        raise Rejected(
+            f"wanted two scores on the same items, found {score.n} and {parent.n} items; "
+            "score both on the same rows"
+        )
+    each = [mine - theirs for mine, theirs in zip(score.items, parent.items, strict=True)]
+    stderr = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else None
+    return fmean(each), stderr
+
+
+def _effect(request: DiagnoseRequest) -> tuple[float | None, float | None]:
+    if request.score is None or request.parent_score is None:
+        return None, None
+    return paired_effect(request.score, request.parent_score)
+
+
+def _verdict(effect: float | None, stderr: float | None) -> Literal["better", "worse", "same"]:
+    if effect is None or stderr is None or effect == 0 or abs(effect) < CONFIDENCE * stderr:
+        return "same"
+    return "better" if effect > 0 else "worse"
+
+
+def _of_failure(request: DiagnoseRequest, failed: Failed) -> Lesson:
+    rate = request.recipe.method.learning_rate
+    mend = f"; try a learning_rate below {rate:.3g}" if failed.error == "Diverged" else ""
+    return Lesson(
+        verdict="failed",
+        fit="unknown",
+        effect=None,
+        effect_stderr=None,
+        sentence=f"#{request.experiment} failed with {failed.error}: {failed.detail}{mend}",
+    )
+
+
+def _sentence(
+    request: DiagnoseRequest,
+    trained: Trained,
+    verdict: str,
+    measured: tuple[float | None, float | None],
+    reading: Reading,
+) -> str:
+    parent = "the base model" if request.parent == ROOT else f"its parent #{request.parent}"
+    effect, stderr = measured
+    doubt = f" ± {CONFIDENCE * stderr:.3f}" if stderr is not None else ""
+    if request.score is None or effect is None:
+        compared = f"#{request.experiment} has no score to compare with {parent}"
+    elif verdict == "same":
+        compared = (
+            f"#{request.experiment} scored {request.score.value:.3f}, no clear difference from "
+            f"{parent} ({effect:+.3f}{doubt})"
+        )
+    else:
+        compared = (
+            f"#{request.experiment} scored {request.score.value:.3f}, {abs(effect):.3f}{doubt} "
+            f"{'above' if effect > 0 else 'below'} {parent}"
+        )
+    # Against the base model everything differs, so nothing in particular made the difference.
+    what = f" after {', '.join(request.changed)}" if request.changed and request.parent else ""
+    time = ", and time was up before all rows were seen" if trained.stopped == "time" else ""
+    return f"{compared}{what}; {reading.said}{time}; {_ADVICE[reading.fit]}."

@@ -1,0 +1,125 @@
+"""How one factor of a recipe is read and changed, everything else staying as it is."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from shared.contracts.recipe import (
+    Deduplicate,
+    Filter,
+    FullTuning,
+    Lora,
+    Operator,
+    Recipe,
+    Sample,
+    Sft,
+)
+
+Value: TypeAlias = float | str
+
+OFF = "off"
+"""The value of a data operator that a recipe does without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Something about a recipe that can be chosen."""
+
+    name: str
+    scale: Literal["log", "ladder", "choice"]
+    values: tuple[Value, ...]
+    """Lowest and highest on a log scale, the rungs of a ladder from the lowest, or the choices."""
+    default: Value
+    weight: float
+    """How often it is changed while nothing is known, relative to the other factors."""
+    why: str
+    """Reason for the range and the default, with the source where there is one."""
+
+
+def value_of(recipe: Recipe, name: str) -> Value | None:
+    """Return a factor's value; None when it does not apply, as a rank without an adapter.
+
+    ``filter`` is written as the longest prompt and completion kept, for example ``210/12``.
+    """
+    match name:
+        case "adapter":
+            return recipe.adapter.kind
+        case "r" | "lora_dropout":
+            return getattr(recipe.adapter, name, None)
+        case "batch_size":
+            method = recipe.method
+            return method.per_device_train_batch_size * method.gradient_accumulation_steps
+        case "deduplicate" | "filter" | "sample":
+            return _of_operator(recipe, name)
+        case _:
+            value: Value = getattr(recipe.method, name)
+            return value
+
+
+def with_value(recipe: Recipe, name: str, value: Value) -> Recipe:
+    """Return the recipe with one factor changed. A rank keeps its ``lora_alpha / r``."""
+    match name:
+        case "adapter":
+            return replaced(recipe, adapter=FullTuning() if value == "full" else new_lora(16))
+        case "r" | "lora_dropout":
+            return replaced(recipe, adapter=_changed_lora(recipe, name, value))
+        case "batch_size":
+            return with_method(
+                recipe, per_device_train_batch_size=int(value), gradient_accumulation_steps=1
+            )
+        case "deduplicate" | "filter" | "sample":
+            return replaced(recipe, data=_with_operator(recipe, name, value))
+        case _:
+            return with_method(recipe, **{name: value})
+
+
+def new_lora(rank: int) -> Lora:
+    """Return an adapter of the usual scale, ``lora_alpha = 2 r``."""
+    return Lora(r=rank, lora_alpha=2 * rank)
+
+
+def replaced(recipe: Recipe, **changes: Any) -> Recipe:
+    """Return the recipe with fields replaced, checked like any other."""
+    return Recipe(**(dict(recipe) | changes))
+
+
+def with_method(recipe: Recipe, **changes: Any) -> Recipe:
+    """Return the recipe with hyper-parameters replaced, checked like any other."""
+    return replaced(recipe, method=Sft(**(dict(recipe.method) | changes)))
+
+
+def _changed_lora(recipe: Recipe, name: str, value: Value) -> Lora:
+    assert isinstance(recipe.adapter, Lora), f"{name} needs an adapter"
+    changes: dict[str, Any] = {name: value}
+    if name == "r":
+        scale = recipe.adapter.lora_alpha / recipe.adapter.r
+        changes = {"r": int(value), "lora_alpha": max(1, round(scale * int(value)))}
+    return Lora(**(dict(recipe.adapter) | changes))
+
+
+def _of_operator(recipe: Recipe, kind: str) -> Value:
+    for operator in recipe.data:
+        match operator:
+            case Deduplicate() if kind == "deduplicate":
+                return operator.by
+            case Filter() if kind == "filter":
+                return f"{operator.max_prompt_chars}/{operator.max_completion_chars}"
+            case Sample() if kind == "sample":
+                return operator.share
+    return 1.0 if kind == "sample" else OFF
+
+
+_ORDER = ("load", "map", "filter", "deduplicate", "sample", "hold_out")
+
+
+def _with_operator(recipe: Recipe, kind: str, value: Value) -> tuple[Operator, ...]:
+    kept = [operator for operator in recipe.data if operator.kind != kind]
+    new: Operator | None = None
+    if kind == "deduplicate" and value != OFF:
+        new = Deduplicate.model_validate({"by": value})
+    elif kind == "filter" and value != OFF:
+        prompt, completion = str(value).split("/")
+        new = Filter(max_prompt_chars=int(prompt), max_completion_chars=int(completion))
+    elif kind == "sample" and value != 1.0:
+        new = Sample(share=float(value), seed=recipe.seed)
+    operators = kept if new is None else [*kept, new]
+    return tuple(sorted(operators, key=lambda operator: _ORDER.index(operator.kind)))

@@ -1,0 +1,119 @@
+"""Turns a place in the tree into a recipe that has not been tried, and says what it expects."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from services.researcher import prior
+from services.researcher.costs import fitted
+from services.researcher.difference import differences
+from services.researcher.drafts import draft
+from services.researcher.evidence import best_of, parent_of
+from services.researcher.factors import replaced, with_method
+from services.researcher.forecast import forecast
+from services.researcher.mutations import mutate
+from services.researcher.novelty import only_new
+from shared.contracts.base import ROOT
+from shared.contracts.proposal import Finding, Proposal, ProposeRequest
+from shared.contracts.recipe import Operator, Recipe
+from shared.errors import Rejected
+
+CANDIDATES = 8
+"""Mutations drawn for each proposal; the scores so far choose among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    recipe: Recipe
+    because: str
+
+
+def propose(request: ProposeRequest) -> Proposal:
+    """Return a draft below the root, otherwise the parent's recipe with a factor or two changed.
+
+    All randomness comes from the job's seed, its id and the experiment's number.
+
+    Raises:
+        NothingNew: every draw repeats an earlier experiment.
+        Rejected: the parent is neither `ROOT` nor among the findings.
+    """
+    parent = parent_of(request.findings, request.parent)
+    if parent is None and request.parent != ROOT:
+        raise Rejected(
+            f"experiment {request.experiment}: wanted its parent {request.parent} among the "
+            f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
+        )
+    if parent is None:
+        new = next(only_new(_drafts(request), request.findings))
+    else:
+        new = _most_promising(only_new(_mutations(request, parent), request.findings), request)
+    changed = differences(parent.recipe if parent else None, new.recipe)
+    return Proposal(
+        recipe=new.recipe,
+        changed=changed,
+        expects=f"{', '.join(changed)} aims above {_bar(request, parent)} because {new.because}.",
+        proposer="rules",
+    )
+
+
+def _most_promising(draws: Iterator[_Draw], request: ProposeRequest) -> _Draw:
+    """Return the best of the first `CANDIDATES` draws by the scores so far."""
+    table = prior.factors(request.brief, request.context.base_model)
+    seen = forecast(request.findings, table.values())
+    if seen is None:
+        return next(draws)
+    best = max(islice(draws, CANDIDATES), key=lambda drawn: seen.improvement(drawn.recipe))
+    mean, deviation = seen.expected(best.recipe)
+    foreseen = f"{len(seen.places)} findings together foresee {mean:.3f} ± {1.96 * deviation:.3f}"
+    return _Draw(best.recipe, f"{best.because}, and {foreseen}")
+
+
+def _drafts(request: ProposeRequest) -> Iterator[_Draw]:
+    # A proposal on its way is no finding yet. It counts as a draft, so that two drafts asked for
+    # side by side differ.
+    begun = sum(finding.parent == ROOT for finding in request.findings)
+    on_their_way = max(0, request.experiment - 1 - len(request.findings))
+    first = begun + on_their_way
+    while True:
+        drawn = draft(request, first)
+        yield _Draw(_grounded(drawn.recipe, request), _because(request, drawn.idea))
+        first += 1
+
+
+def _mutations(request: ProposeRequest, parent: Finding) -> Iterator[_Draw]:
+    rng = random.Random(f"{request.context.seed}/{request.job_id}/{request.experiment}")
+    while True:
+        drawn = mutate(request, parent, rng)
+        yield _Draw(_grounded(drawn.recipe, request), "; ".join(dict.fromkeys(drawn.reasons)))
+
+
+def _grounded(recipe: Recipe, request: ProposeRequest) -> Recipe:
+    """Return the recipe on the job's model, rows and limits, whoever proposed its parent."""
+    start = prior.default_recipe(request.brief, request.context)
+    load, mapping, hold_out = start.data
+    between: list[Operator] = [
+        operator for operator in recipe.data if operator.kind not in ("load", "map", "hold_out")
+    ]
+    recipe = replaced(
+        recipe,
+        base_model=start.base_model,
+        data=(load, mapping, *between, hold_out),
+        seed=start.seed,
+    )
+    recipe = with_method(recipe, max_length=start.method.max_length)
+    return fitted(recipe, request)
+
+
+def _bar(request: ProposeRequest, parent: Finding | None) -> str:
+    if parent is None:
+        return f"the base model's {request.base_value:.3f}"
+    if parent.value is None:
+        return f"#{parent.experiment}"
+    return f"the {parent.value:.3f} of #{parent.experiment}"
+
+
+def _because(request: ProposeRequest, idea: str) -> str:
+    best = best_of(request.findings)
+    so_far = f", and the best so far is {best.value:.3f} by #{best.experiment}" if best else ""
+    return f"{idea}{so_far}"

@@ -1,0 +1,137 @@
+"""Reads the training rows once and the base model's headers, and writes the brief."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.brief import Brief, BriefRequest
+from shared.errors import DataFailed
+from shared.rows import read_samples, sha256_of
+
+MAX_LABELS = 50
+"""More distinct completions than this are answers rather than labels."""
+
+_MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format itself
+
+
+def study(request: BriefRequest) -> Brief:
+    """Return the counts of one pass over the training rows, with a summary for people.
+
+    Holds 16 bytes for each distinct prompt and no rows. Completions count as labels when at most
+    `MAX_LABELS` are distinct and each is used twice on average; a dozen free answers are no labels.
+
+    Raises:
+        DataFailed: as `shared.rows.read_samples`, or as `count_parameters`.
+    """
+    path = Path(request.train)
+    prompts: set[bytes] = set()
+    prompt_chars: Counter[int] = Counter()
+    completion_chars: Counter[int] = Counter()
+    labels: Counter[str] = Counter()
+    rows = 0
+    for sample in read_samples(path, request.mapping):
+        rows += 1
+        prompts.add(_fingerprint(sample.prompt))
+        prompt_chars[len(sample.prompt)] += 1
+        completion_chars[len(sample.completion)] += 1
+        if len(labels) <= MAX_LABELS:
+            labels[sample.completion.strip()] += 1
+    if len(labels) > min(MAX_LABELS, rows / 2):
+        labels.clear()
+    brief = Brief(
+        summary="",
+        train_sha256=sha256_of(path),
+        rows=rows,
+        duplicate_share=1 - len(prompts) / rows,
+        prompt_chars_p95=_percentile(prompt_chars, 0.95),
+        completion_chars_p95=_percentile(completion_chars, 0.95),
+        base_parameters=count_parameters(Path(request.base_model)),
+        labels=len(labels),
+    )
+    return brief.model_copy(update={"summary": _summary(request, brief, labels)})
+
+
+def count_parameters(folder: Path) -> int | None:
+    """Return how many weights a model folder holds, read from its headers alone.
+
+    None when it is no local folder or has no ``model*.safetensors``.
+
+    Raises:
+        DataFailed: a file that does not begin with a safetensors header.
+    """
+    files = sorted(folder.glob("model*.safetensors")) if folder.is_dir() else []
+    count = sum(
+        math.prod(tensor["shape"])
+        for file in files
+        for name, tensor in _header(file).items()
+        if name != "__metadata__"
+    )
+    return count or None
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """Source: the safetensors format: 8 bytes little-endian length, then that much JSON."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        raw = stream.read(length) if length <= _MAX_HEADER_BYTES else b""
+    try:
+        header = json.loads(raw)
+    except ValueError:  # bytes that are not UTF-8 are one too
+        header = None
+    if not isinstance(header, dict):
+        raise DataFailed(
+            f"{file}: wanted a safetensors header, found none in the first {length} bytes; "
+            "fetch the base model again"
+        )
+    return header
+
+
+def _fingerprint(prompt: str) -> bytes:
+    folded = " ".join(prompt.casefold().split())
+    return hashlib.blake2b(folded.encode(), digest_size=16).digest()
+
+
+def _percentile(counts: Counter[int], share: float) -> int:
+    """Return the smallest value that at least this share of the rows does not exceed."""
+    wanted = share * counts.total()
+    seen = 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= wanted:
+            return value
+    return max(counts)
+
+
+def _summary(request: BriefRequest, brief: Brief, labels: Counter[str]) -> str:
+    parts = [
+        f"{brief.rows:,} training rows, "
+        + (
+            f"{brief.duplicate_share:.1%} of them with a prompt seen before"
+            if brief.duplicate_share
+            else "no prompt twice"
+        ),
+        f"95 % of the prompts have at most {brief.prompt_chars_p95:,} characters, "
+        f"of the answers at most {brief.completion_chars_p95:,}",
+    ]
+    if labels:
+        label, count = labels.most_common(1)[0]
+        parts.append(
+            f"the answers are {len(labels)} labels, the most frequent one {label[:40]!r} with "
+            f"{count / brief.rows:.0%} of the rows, which is what always saying it would score"
+        )
+    parts.append(f"answers are judged by {request.metric}")
+    if brief.base_parameters is None:
+        parts.append("the size of the base model is unknown, its weights are not at hand")
+    else:
+        parts.append(f"the base model has {_short(brief.base_parameters)} weights")
+    return "; ".join(parts) + "."
+
+
+def _short(count: int) -> str:
+    for size, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if count >= size:
+            return f"{count / size:.1f} {name}"
+    return str(count)

@@ -1,0 +1,142 @@
+"""Answering a doorbell: claim the work, do it under a renewed lease, record how it ended."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from shared.contracts.base import JobId, WorkId
+from shared.contracts.run import Failed, Progress
+from shared.contracts.work import Result
+from shared.errors import LeaseLost, RunFailed, StoreUnavailable
+from shared.store import Claim, WorkStore
+
+logger = logging.getLogger(__name__)
+
+
+class GivenUp(Exception):
+    """The work must stop now: cancelled, handed back, or taken away. Raised by `Lease.check`."""
+
+
+class Lease:
+    """Holds a claim while a block runs, renewing it from a thread of its own.
+
+    The thread is the one that watches the work, not the work itself, so that a busy interpreter or
+    a long forward pass does not lose the lease.
+    """
+
+    def __init__(
+        self,
+        store: WorkStore,
+        claim: Claim,
+        *,
+        heartbeat_s: float,
+        lease_s: float,
+        handed_back: threading.Event,
+    ) -> None:
+        self.claim = claim
+        self.cancelled = False
+        """The user, or the budget, wants this work to stop."""
+        self.lost = False
+        """The work is somebody else's by now, or the store has been away for too long to know."""
+        self.handed_back = handed_back
+        """Set when the worker is shutting down."""
+        self._store = store
+        self._heartbeat_s = heartbeat_s
+        self._lease_s = lease_s
+        self._progress: Progress | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=claim.work_id, daemon=True)
+
+    def say(self, progress: Progress) -> None:
+        """Note where the work stands; sent with the next renewal."""
+        self._progress = progress
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the work shall stop at the next opportunity."""
+        return self.cancelled or self.lost or self.handed_back.is_set()
+
+    def check(self) -> None:
+        """Return while the work may go on.
+
+        Raises:
+            GivenUp: it may not.
+        """
+        if self.must_stop:
+            raise GivenUp
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        renewed = time.monotonic()
+        while not self._over.wait(self._heartbeat_s):
+            progress, self._progress = self._progress, None
+            try:
+                cancelled = self._store.renew(self.claim, lease_s=self._lease_s, progress=progress)
+                self.cancelled = self.cancelled or cancelled
+                renewed = time.monotonic()
+            except StoreUnavailable as error:
+                logger.warning("cannot renew %s: %s", self.claim.work_id, error)
+                if time.monotonic() - renewed > 3 * self._heartbeat_s:
+                    self.lost = True
+                    return
+            except LeaseLost:
+                self.lost = True
+                return
+
+
+def answer(
+    job_id: JobId,
+    work_id: WorkId,
+    *,
+    store: WorkStore,
+    perform: Callable[[Lease], Result],
+    heartbeat_s: float,
+    lease_s: float,
+    handed_back: threading.Event,
+) -> None:
+    """Claim a piece of work, do it, and record how it ended.
+
+    The message that named it may come twice, late, or for work in good hands; then nothing happens.
+    What fails as an experiment is recorded as `Failed`. Anything else is a bug: the work is given
+    back for another attempt and the error propagates.
+    """
+    claim = store.claim(job_id, work_id, lease_s=lease_s)
+    if claim is None:
+        logger.info("%s of %s is held by another worker, or over", work_id, job_id)
+        return
+    logger.info("%s of %s: attempt %d", work_id, job_id, claim.attempt)
+    lease = Lease(store, claim, heartbeat_s=heartbeat_s, lease_s=lease_s, handed_back=handed_back)
+    try:
+        with lease:
+            result = perform(lease)
+    except RunFailed as failure:
+        logger.warning("%s of %s failed: %s", work_id, job_id, failure)
+        result = Failed(error=type(failure).__name__, detail=str(failure))
+    except GivenUp:
+        if not lease.cancelled:
+            logger.warning("%s of %s is given back", work_id, job_id)
+            store.release(claim, blameless=True)
+            return
+        result = Failed(error="Cancelled", detail="cancelled while a worker had it")
+    except Exception:
+        store.release(claim, blameless=False)
+        raise
+    try:
+        store.finish(claim, result)
+    except LeaseLost as lost:
+        logger.warning("the answer is dropped: %s", lost)

@@ -1,0 +1,42 @@
+"""Builds every Celery app, so that all services agree on delivery.
+
+A message is a doorbell: it names a piece of work and carries nothing else.
+"""
+
+from celery import Celery
+
+from shared.contracts.base import JobId, WorkId
+from shared.contracts.work import Request
+
+MESSAGES = {
+    "brief": "researcher.brief",
+    "propose": "researcher.propose",
+    "diagnose": "researcher.diagnose",
+    "run": "executor.run",
+    "score": "evaluator.score",
+}
+"""Kind of request to the message that rings for it. Its first word names the service's queue."""
+
+
+def make_app(service: str, redis_url: str) -> Celery:
+    """Return the Celery app of one service, answering the queue of the same name."""
+    app = Celery(service, broker=redis_url)
+    app.conf.update(
+        accept_content=["json"],
+        task_default_queue=service,
+        task_acks_late=False,  # the lease guards work; Redis redelivers what stays unacknowledged
+        worker_disable_prefetch=True,  # a message behind a busy worker stays free for another
+        worker_prefetch_multiplier=1,
+        task_ignore_result=True,  # how work ended stands in its record
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,  # cancelling goes through the record; saves connections
+        broker_transport_options={"socket_timeout": 10},  # else publishing never times out
+        broker_connection_retry_on_startup=True,
+    )
+    return app
+
+
+def ring(app: Celery, job_id: JobId, work_id: WorkId, request: Request) -> None:
+    """Send the doorbell for a piece of work. Ringing twice does no harm: the claim is refused."""
+    name = MESSAGES[request.kind]
+    app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])

@@ -1,0 +1,108 @@
+"""Every setting a service reads from its environment, one frozen class a concern.
+
+Read once, in a service's ``__main__``, and passed down as arguments. Values that must agree are
+derived, not configured twice.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.contracts.base import sentences
+from shared.errors import Rejected
+
+
+class QueueSettings(BaseSettings):
+    """The Redis behind queues and records, and when a silent worker is given up."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_QUEUE_", frozen=True, extra="forbid")
+
+    url: SecretStr = SecretStr("redis://localhost:6379/0")
+    """``TREX_QUEUE_URL``: may hold a password, so it is never printed."""
+
+    heartbeat_s: float = Field(default=5.0, gt=0)
+    """``TREX_QUEUE_HEARTBEAT_S``: seconds between two renewals of a lease."""
+
+    stop_grace_s: float = Field(default=10.0, gt=0)
+    """``TREX_QUEUE_STOP_GRACE_S``: seconds training gets to leave before it is killed."""
+
+    @property
+    def lease_s(self) -> float:
+        """Seconds a worker may hold work without renewing its lease.
+
+        Derived, not configured. A worker that misses three heartbeats stops its own training, and
+        the lease outlives that stop. So when the work is given away, nobody does it any more.
+        """
+        return 3 * self.heartbeat_s + self.stop_grace_s
+
+
+class ArtifactSettings(BaseSettings):
+    """Where checkpoints and prepared data lie."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_ARTIFACTS_", frozen=True, extra="forbid")
+
+    folder: Path = Path(".trex/artifacts")
+    """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path."""
+
+
+class PlannerSettings(BaseSettings):
+    """Where the REST API listens and who may use it."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_PLANNER_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """``TREX_PLANNER_HOST``: anything but loopback needs a token."""
+
+    port: int = Field(default=8686, ge=0, le=65535)
+    """``TREX_PLANNER_PORT``: 0 takes a free one."""
+
+    token: SecretStr | None = None
+    """``TREX_PLANNER_TOKEN``: what clients send as bearer token; unset leaves the API open."""
+
+
+class ClientSettings(BaseSettings):
+    """How the ``trex`` command finds a running system."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_", frozen=True, extra="forbid")
+
+    home: Path = Path(".trex")
+    """``TREX_HOME``: where a system started by ``trex up`` keeps everything it writes."""
+
+    url: str | None = None
+    """``TREX_URL``: a system elsewhere, for example ``http://planner:8686``."""
+
+    token: SecretStr | None = None
+    """``TREX_TOKEN``: the bearer token of that system."""
+
+
+READERS: tuple[type[BaseSettings], ...] = (
+    QueueSettings,
+    ArtifactSettings,
+    PlannerSettings,
+    ClientSettings,
+)
+
+
+def read_settings(environ: Mapping[str, str]) -> None:
+    """Check the environment once, before a service starts.
+
+    Raises:
+        Rejected: a ``TREX_`` variable that no setting reads, nearly always a typing error, or one
+            whose value is out of its range.
+    """
+    known = {
+        f"{reader.model_config['env_prefix']}{field}".upper()
+        for reader in READERS
+        for field in reader.model_fields
+    }
+    stray = sorted(name for name in environ if name.startswith("TREX_") and name not in known)
+    if stray:
+        raise Rejected(f"nothing reads {', '.join(stray)}; known are {', '.join(sorted(known))}")
+    for reader in READERS:
+        try:
+            reader()
+        except ValidationError as error:
+            prefix = reader.model_config["env_prefix"]
+            raise Rejected(f"{prefix}*: {'; '.join(sentences(error.errors()))}") from None

@@ -1,0 +1,243 @@
+"""The store in this process's memory: for tests and simulations. Same promises, nothing survives.
+
+The clock is an argument, so that a test can let a lease run out without waiting.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.contracts.base import JobId, WorkId, digest
+from shared.contracts.events import (
+    CancelRequested,
+    Event,
+    JobEnded,
+    JobSubmitted,
+    WorkEnded,
+    WorkOrdered,
+)
+from shared.contracts.job import JobSpec
+from shared.contracts.run import Failed, Progress
+from shared.contracts.work import Request, Result
+from shared.errors import LeaseLost, Rejected
+from shared.store import (
+    BEGINNING,
+    MAX_ATTEMPTS,
+    Claim,
+    Entry,
+    Hold,
+    lost,
+    lost_or_given_up,
+    patience_s,
+)
+
+
+@dataclass(slots=True)
+class _Work:
+    request: Request
+    due: float
+    status: Literal["queued", "running", "ended"] = "queued"
+    fence: int = 0
+    attempt: int = 0
+    rings: int = 1
+    claimed_at: float = 0.0
+    cancel: bool = False
+    progress: Progress | None = None
+
+
+@dataclass(slots=True)
+class _Job:
+    spec: JobSpec
+    entries: list[Entry] = field(default_factory=list)
+    works: dict[WorkId, _Work] = field(default_factory=dict)
+    planner: str | None = None
+    held_until: float = 0.0
+    fence: int = 0
+    cancelled: bool = False
+    ended: bool = False
+
+
+class MemoryStore:
+    """`shared.store.JobStore` and `shared.store.WorkStore` in memory. Not for several threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._jobs: dict[JobId, _Job] = {}
+        self._keys: dict[str, JobId] = {}
+        self._workers: dict[tuple[str, str], float] = {}
+
+    def create(self, job_id: JobId, spec: JobSpec, *, idempotency_key: str | None) -> JobId:
+        """See `shared.store.JobStore.create`."""
+        first = self._keys.setdefault(idempotency_key or job_id, job_id)
+        if first != job_id and digest(self._jobs[first].spec) != digest(spec):
+            raise Rejected(
+                f"idempotency key {idempotency_key!r} was used for another job, {first}; "
+                "send a new key with a new job"
+            )
+        if first == job_id:
+            self._jobs[job_id] = _Job(spec)
+            self._write(job_id, JobSubmitted(job_id=job_id, spec=spec))
+        return first
+
+    def jobs(self) -> list[JobId]:
+        """See `shared.store.JobStore.jobs`."""
+        return list(self._jobs)
+
+    def active(self) -> list[JobId]:
+        """See `shared.store.JobStore.active`."""
+        return [job_id for job_id, job in self._jobs.items() if not job.ended]
+
+    def read(self, job_id: JobId, *, after: str = BEGINNING) -> list[Entry]:
+        """See `shared.store.JobStore.read`."""
+        job = self._jobs.get(job_id)
+        return [] if job is None else job.entries[int(after.split("-", maxsplit=1)[0]) :]
+
+    def wait(self, cursors: Mapping[JobId, str], *, for_s: float) -> None:
+        """Return at once: whoever would write is the caller."""
+
+    def hold(self, job_id: JobId, planner: str, *, lease_s: float) -> Hold | None:
+        """See `shared.store.JobStore.hold`."""
+        job, now = self._jobs[job_id], self._clock()
+        if job.planner not in (None, planner) and job.held_until > now:
+            return None
+        if job.planner != planner:
+            job.fence += 1
+        job.planner, job.held_until = planner, now + lease_s
+        return Hold(job_id, job.fence)
+
+    def order(self, hold: Hold, work_id: WorkId, request: Request, *, why: str) -> None:
+        """See `shared.store.JobStore.order`."""
+        job = self._held(hold)
+        if work_id not in job.works:
+            job.works[work_id] = _Work(request, due=self._clock() + patience_s(1))
+            self._write(hold.job_id, WorkOrdered(work_id=work_id, request=request, why=why))
+
+    def cancel_work(self, hold: Hold, work_id: WorkId) -> None:
+        """See `shared.store.JobStore.cancel_work`."""
+        work = self._held(hold).works[work_id]
+        if work.status == "running":
+            work.cancel = True
+        elif work.status == "queued":
+            work.fence += 1
+            work.status = "ended"
+            cancelled = Failed(error="Cancelled", detail="cancelled before a worker took it")
+            self._write(hold.job_id, WorkEnded(work_id=work_id, attempt=1, result=cancelled))
+
+    def request_cancel(self, job_id: JobId) -> bool:
+        """See `shared.store.JobStore.request_cancel`."""
+        job = self._jobs[job_id]
+        if not job.ended and not job.cancelled:
+            job.cancelled = True
+            self._write(job_id, CancelRequested())
+        return not job.ended
+
+    def end(self, hold: Hold, event: JobEnded) -> None:
+        """See `shared.store.JobStore.end`."""
+        job = self._held(hold)
+        if not job.ended:
+            job.ended = True
+            self._write(hold.job_id, event)
+
+    def reap(self, hold: Hold) -> Sequence[WorkId]:
+        """See `shared.store.JobStore.reap`."""
+        job, now = self._held(hold), self._clock()
+        due = [
+            work_id
+            for work_id, work in job.works.items()
+            if work.status != "ended" and work.due <= now
+        ]
+        return [work_id for work_id in due if self._take_back(hold.job_id, work_id, now)]
+
+    def request_of(self, job_id: JobId, work_id: WorkId) -> Request:
+        """See `shared.store.JobStore.request_of`."""
+        return self._jobs[job_id].works[work_id].request
+
+    def progress(self, job_id: JobId) -> dict[WorkId, Progress]:
+        """See `shared.store.JobStore.progress`."""
+        works = self._jobs[job_id].works.items()
+        return {work_id: work.progress for work_id, work in works if work.progress is not None}
+
+    def workers(self, service: str) -> int:
+        """See `shared.store.JobStore.workers`."""
+        now = self._clock()
+        return sum(name == service and until >= now for (name, _), until in self._workers.items())
+
+    def now(self) -> float:
+        """See `shared.store.JobStore.now`."""
+        return self._clock()
+
+    def ping(self) -> None:
+        """See `shared.store.JobStore.ping`."""
+
+    def claim(self, job_id: JobId, work_id: WorkId, *, lease_s: float) -> Claim | None:
+        """See `shared.store.WorkStore.claim`."""
+        job = self._jobs.get(job_id)
+        work = None if job is None else job.works.get(work_id)
+        if work is None or work.status != "queued":
+            return None
+        now = self._clock()
+        work.status, work.claimed_at, work.due = "running", now, now + lease_s
+        work.fence += 1
+        work.attempt += 1
+        work.progress = None
+        return Claim(job_id, work_id, work.fence, work.attempt, work.request)
+
+    def renew(self, claim: Claim, *, lease_s: float, progress: Progress | None) -> bool:
+        """See `shared.store.WorkStore.renew`."""
+        work = self._claimed(claim)
+        if work.status != "running":
+            raise lost(claim)
+        work.due = self._clock() + lease_s
+        work.progress = progress or work.progress
+        return work.cancel
+
+    def finish(self, claim: Claim, result: Result) -> None:
+        """See `shared.store.WorkStore.finish`."""
+        work = self._claimed(claim)
+        if work.status != "ended":
+            work.status, work.progress = "ended", None
+            event = WorkEnded(work_id=claim.work_id, attempt=claim.attempt, result=result)
+            self._write(claim.job_id, event)
+
+    def release(self, claim: Claim, *, blameless: bool) -> None:
+        """See `shared.store.WorkStore.release`."""
+        work = self._jobs[claim.job_id].works[claim.work_id]
+        if work.fence == claim.fence and work.status == "running":
+            work.status, work.due, work.progress = "queued", 0.0, None
+            work.fence += 1
+            work.attempt -= int(blameless)
+
+    def present(self, service: str, worker: str, *, for_s: float) -> None:
+        """See `shared.store.WorkStore.present`."""
+        self._workers[service, worker] = self._clock() + for_s
+
+    def _take_back(self, job_id: JobId, work_id: WorkId, now: float) -> bool:
+        work = self._jobs[job_id].works[work_id]
+        exhausted = work.attempt >= MAX_ATTEMPTS
+        was_running = work.status == "running"
+        work.fence += 1
+        work.rings += 1
+        work.progress = None
+        work.status = "ended" if exhausted else "queued"
+        work.due = now + patience_s(1 if was_running else work.rings)
+        if was_running or exhausted:
+            held_s = max(0.0, now - work.claimed_at)
+            self._write(job_id, lost_or_given_up(work_id, work.attempt, held_s))
+        return not exhausted
+
+    def _held(self, hold: Hold) -> _Job:
+        job = self._jobs[hold.job_id]
+        if job.fence != hold.fence:
+            raise LeaseLost(f"job {hold.job_id} was taken over by another planner")
+        return job
+
+    def _claimed(self, claim: Claim) -> _Work:
+        work = self._jobs[claim.job_id].works[claim.work_id]
+        if work.fence != claim.fence:
+            raise lost(claim)
+        return work
+
+    def _write(self, job_id: JobId, event: Event) -> None:
+        entries = self._jobs[job_id].entries
+        entries.append(Entry(f"{len(entries) + 1}-0", self._clock(), event))

@@ -1,0 +1,199 @@
+"""One small valid value of each contract, to be varied with ``model_copy``."""
+
+from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.brief import Brief, BriefRequest, ProposalContext
+from shared.contracts.events import (
+    CancelRequested,
+    Event,
+    JobEnded,
+    JobSubmitted,
+    WorkEnded,
+    WorkLost,
+    WorkOrdered,
+)
+from shared.contracts.job import Budget, JobData, JobSpec, Limits, Mapping, MetricName
+from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.proposal import Finding, Proposal, ProposeRequest
+from shared.contracts.recipe import (
+    Deduplicate,
+    Filter,
+    FullTuning,
+    HoldOut,
+    Load,
+    Lora,
+    Map,
+    Recipe,
+    Sample,
+    Sft,
+)
+from shared.contracts.run import Failed, LossPoint, Progress, RowCount, RunRequest, Trained
+from shared.contracts.score import BadCase, Score, ScoreRequest
+
+JOB = JobId("j-0a1b2c3d")
+MAPPING = Mapping(prompt="{text}", completion="{iso}")
+SPEC = JobSpec(
+    goal="Normalise dates to ISO 8601",
+    base_model="base",
+    data=JobData(train="train.jsonl", dev="dev.jsonl", test="test.jsonl", mapping=MAPPING),
+    metric=MetricName.EXACT_MATCH,
+    budget=Budget(experiments=4),
+)
+BRIEF = Brief(
+    summary="1500 rows, none repeated.",
+    train_sha256="0" * 64,
+    rows=1500,
+    duplicate_share=0.0,
+    prompt_chars_p95=30,
+    completion_chars_p95=10,
+    base_parameters=1_000_000,
+    labels=0,
+)
+BRIEF_REQUEST = BriefRequest(
+    job_id=JOB,
+    goal=SPEC.goal,
+    base_model="base",
+    train="train.jsonl",
+    mapping=MAPPING,
+    metric=MetricName.EXACT_MATCH,
+)
+FAILED = Failed(error="Diverged", detail="wanted a finite loss, found nan", gpu_seconds=3.0)
+PROGRESS = Progress(phase="training", step=3, steps=10, loss=1.5, tokens_per_s=900.0, eta_s=4.0)
+TRAINED = Trained(
+    checkpoint="artifacts/j-0a1b2c3d/experiment-1/attempt-1/checkpoint",
+    train_loss=0.4,
+    train_curve=(LossPoint(step=10, loss=2.0), LossPoint(step=20, loss=0.4)),
+    held_out_curve=(LossPoint(step=20, loss=0.5),),
+    rows=(RowCount(operator="load", rows_in=1500, rows_out=1500),),
+    steps=20,
+    tokens=40_000,
+    stopped="done",
+    gpu_seconds=12.5,
+)
+LESSON = Lesson(
+    verdict="better",
+    fit="underfitting",
+    effect=0.4,
+    effect_stderr=0.02,
+    sentence="learning_rate 0.001 → 0.004 gained 0.400 ± 0.020; the loss still falls",
+)
+
+
+def recipe(learning_rate: float = 1e-3, *, lora: bool = True) -> Recipe:
+    """A recipe that holds every operator; another learning rate is another experiment."""
+    return Recipe(
+        base_model="base",
+        data=(
+            Load(path="train.jsonl", sha256="0" * 64),
+            Map(mapping=MAPPING),
+            Filter(max_prompt_chars=200, max_completion_chars=50),
+            Deduplicate(),
+            Sample(share=0.5),
+            HoldOut(share=0.1, max_samples=128),
+        ),
+        method=Sft(
+            learning_rate=learning_rate,
+            num_train_epochs=2,
+            per_device_train_batch_size=32,
+            max_length=64,
+        ),
+        adapter=Lora(r=8, lora_alpha=16) if lora else FullTuning(),
+    )
+
+
+def proposal(learning_rate: float = 1e-3) -> Proposal:
+    """A proposal of `recipe`."""
+    return Proposal(
+        recipe=recipe(learning_rate),
+        changed=(f"learning_rate 0.0005 → {learning_rate:g}",),
+        expects="a higher learning rate should help, because the loss still falls",
+        proposer="rules",
+    )
+
+
+def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
+    """A score of ``n`` items, of which the first are right."""
+    right = round(value * n)
+    items = tuple(1.0 if i < right else 0.0 for i in range(n))
+    return Score.model_validate(
+        {
+            "metric": "exact_match",
+            "split": split,
+            "value": right / n,
+            "stderr": 0.1,
+            "items": items,
+            "bad_cases": (BadCase(prompt="3. März 2021", expected="2021-03-03", got="2021"),),
+            "empty_share": 0.0,
+            "cut_share": 0.1,
+            "engine": "transformers 5.23.0 cpu",
+            "seconds": 2.0,
+        }
+    )
+
+
+SCORE_REQUEST = ScoreRequest(
+    job_id=JOB,
+    experiment=ExperimentId(1),
+    checkpoint=TRAINED.checkpoint,
+    base_model="base",
+    data="dev.jsonl",
+    split="dev",
+    mapping=MAPPING,
+    metric=MetricName.EXACT_MATCH,
+    max_new_tokens=16,
+)
+RUN_REQUEST = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe(), limit_s=60.0)
+DIAGNOSE_REQUEST = DiagnoseRequest(
+    job_id=JOB,
+    experiment=ExperimentId(1),
+    recipe=recipe(),
+    changed=("learning_rate 0.0005 → 0.001",),
+    outcome=TRAINED,
+    score=score(0.5),
+    parent=ExperimentId(0),
+    parent_score=score(0.1),
+)
+PROPOSE_REQUEST = ProposeRequest(
+    job_id=JOB,
+    experiment=ExperimentId(2),
+    parent=ExperimentId(1),
+    context=ProposalContext(
+        goal=SPEC.goal,
+        base_model="base",
+        train="train.jsonl",
+        mapping=MAPPING,
+        metric=MetricName.EXACT_MATCH,
+        limits=Limits(),
+        seed=0,
+    ),
+    brief=BRIEF,
+    base_value=0.1,
+    findings=(
+        Finding(
+            experiment=ExperimentId(1),
+            parent=ExperimentId(0),
+            recipe=recipe(),
+            outcome=TRAINED,
+            value=0.5,
+            stderr=0.1,
+            lesson=LESSON,
+        ),
+    ),
+)
+EVENTS: tuple[Event, ...] = (
+    JobSubmitted(job_id=JOB, spec=SPEC),
+    WorkOrdered(work_id=WorkId("brief"), request=BRIEF_REQUEST, why="a look at the data"),
+    WorkOrdered(work_id=WorkId("propose-2"), request=PROPOSE_REQUEST, why="below #1"),
+    WorkOrdered(work_id=WorkId("run-1"), request=RUN_REQUEST, why="it should help"),
+    WorkOrdered(work_id=WorkId("score-1"), request=SCORE_REQUEST, why="#1 has been trained"),
+    WorkOrdered(work_id=WorkId("diagnose-1"), request=DIAGNOSE_REQUEST, why="#1 is over"),
+    WorkLost(work_id=WorkId("run-1"), attempt=1, held_s=4.0),
+    WorkEnded(work_id=WorkId("brief"), attempt=1, result=BRIEF),
+    WorkEnded(work_id=WorkId("propose-1"), attempt=1, result=proposal()),
+    WorkEnded(work_id=WorkId("run-1"), attempt=2, result=TRAINED),
+    WorkEnded(work_id=WorkId("run-2"), attempt=1, result=FAILED),
+    WorkEnded(work_id=WorkId("score-1"), attempt=1, result=score()),
+    WorkEnded(work_id=WorkId("diagnose-1"), attempt=1, result=LESSON),
+    CancelRequested(),
+    JobEnded(how="finished", reason="all 4 experiments are done", best=ExperimentId(1)),
+)
+"""One of every kind of event, request and result."""

@@ -1,0 +1,149 @@
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.executor.operators.deduplicate import deduplicate
+from services.executor.operators.filter import filter_by_length
+from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
+from services.executor.operators.load import load
+from services.executor.operators.map import map_rows
+from services.executor.operators.sample import sample
+from shared.contracts.job import Mapping
+from shared.errors import DataFailed
+from shared.rows import Sample, sha256_of
+
+MAPPING = Mapping(prompt="Q: {q}", completion="{a}", system="Answer.")
+SAMPLES = st.lists(st.builds(Sample, st.text("aA \n", max_size=4), st.text("bB ", max_size=3)))
+SHARES = st.floats(0.01, 1.0)
+
+
+def numbered(count: int) -> list[Sample]:
+    return [Sample(f"question {number}", f"answer {number}") for number in range(count)]
+
+
+def in_order(some: list[Sample], of: list[Sample]) -> bool:
+    rest = iter(of)
+    return all(one in rest for one in some)
+
+
+def test_a_file_is_loaded_and_mapped_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}\n')
+
+    samples = list(map_rows(load(path, sha256_of(path)), MAPPING, path))
+
+    assert samples == [Sample("Q: 1+1", "2", "Answer."), Sample("Q: 2+2", "4", "Answer.")]
+
+
+def test_a_file_that_changed_since_the_recipe_was_written_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"q": "1+1", "a": "2"}\n')
+    written_for = sha256_of(path)
+    path.write_text('{"q": "1+1", "a": "3"}\n')
+
+    with pytest.raises(DataFailed, match="changed since the recipe was written"):
+        next(load(path, written_for))
+
+
+def test_a_row_that_does_not_fit_is_named_by_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"q": "1+1", "a": "2"}\n{"q": "2+2"}\n')
+
+    with pytest.raises(DataFailed, match=r"train\.jsonl line 2: wanted a column 'a'"):
+        list(map_rows(load(path, sha256_of(path)), MAPPING, path))
+
+
+def test_samples_at_the_bounds_are_kept_and_longer_ones_dropped() -> None:
+    fits = Sample("12345", "123")
+    samples = [Sample("123456", "123"), fits, Sample("12345", "1234")]
+
+    kept = list(filter_by_length(samples, max_prompt_chars=5, max_completion_chars=3))
+
+    assert kept == [fits]
+
+
+def test_the_first_answer_to_each_prompt_is_kept() -> None:
+    samples = [Sample("Hi  there", "x"), Sample("bye", "x"), Sample("hi\nTHERE ", "y")]
+
+    assert list(deduplicate(samples, by="prompt")) == samples[:2]
+
+
+def test_by_sample_only_whole_repetitions_are_dropped() -> None:
+    samples = [Sample("hi", "x y"), Sample("hi", "y"), Sample("hi x", "y"), Sample("HI", " x y")]
+
+    assert list(deduplicate(samples, by="sample")) == samples[:3]
+
+
+def test_the_same_seed_keeps_the_same_samples_on_every_machine() -> None:
+    kept = list(sample(numbered(12), share=0.25, seed=7))
+
+    assert [one.prompt for one in kept] == ["question 0", "question 2"]
+
+
+def test_about_the_share_is_kept_and_another_seed_keeps_others() -> None:
+    samples = numbered(4000)
+
+    kept, others = (list(sample(samples, share=0.3, seed=seed)) for seed in (0, 1))
+
+    assert 1100 < len(kept) < 1300
+    assert kept != others
+
+
+def test_a_smaller_share_keeps_a_part_of_what_a_larger_one_keeps() -> None:
+    samples = numbered(500)
+
+    small, large = (list(sample(samples, share=share, seed=0)) for share in (0.1, 0.4))
+
+    assert set(small) < set(large)
+
+
+def test_a_tiny_share_of_something_is_not_nothing() -> None:
+    assert len(list(sample(numbered(3), share=1e-9, seed=0))) == 1
+    assert list(sample([], share=1e-9, seed=0)) == []
+
+
+def test_operators_take_no_more_than_they_are_asked_for() -> None:
+    endless = (Sample(f"question {number}", "answer") for number in iter(random.random, None))
+
+    short = filter_by_length(endless, max_prompt_chars=99, max_completion_chars=99)
+
+    assert next(sample(deduplicate(short), share=0.5, seed=0)).completion == "answer"
+
+
+@given(samples=SAMPLES, share=SHARES, seed=st.integers(0, 9))
+def test_operators_never_invent_or_reorder_a_sample(
+    samples: list[Sample], share: float, seed: int
+) -> None:
+    filtered = list(filter_by_length(samples, max_prompt_chars=2, max_completion_chars=2))
+    distinct = list(deduplicate(samples))
+    sampled = list(sample(samples, share=share, seed=seed))
+
+    assert in_order(filtered, samples)
+    assert in_order(distinct, samples)
+    assert in_order(sampled, samples)
+    assert bool(distinct) == bool(sampled) == bool(samples)
+    assert list(deduplicate(distinct)) == distinct
+
+
+@given(st.integers(0, 300), SHARES.filter(lambda share: share < 1), st.integers(1, 50))
+def test_holding_out_leaves_something_to_train_on(count: int, share: float, most: int) -> None:
+    aside = hold_out(count, share=share, max_samples=most, seed=0)
+
+    assert aside <= set(range(count))
+    assert len(aside) <= most
+    assert len(aside) < max(count, 1)
+    assert bool(aside) == (count >= MIN_SAMPLES)
+
+
+def test_the_same_seed_sets_the_same_places_aside_on_every_machine() -> None:
+    assert hold_out(100, share=0.03, max_samples=9, seed=7) == {3, 10, 35}
+    assert hold_out(100, share=0.03, max_samples=9, seed=8) != {3, 10, 35}
+
+
+def test_the_share_is_met_up_to_the_maximum_and_never_takes_all() -> None:
+    assert len(hold_out(1000, share=0.05, max_samples=200, seed=0)) == 50
+    assert len(hold_out(1000, share=0.05, max_samples=20, seed=0)) == 20
+    assert len(hold_out(20, share=0.99, max_samples=20, seed=0)) == 19

@@ -1,0 +1,208 @@
+import json
+import resource
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.executor.pipeline import Materialised, materialise, read_materialised
+from shared.contracts.job import Mapping
+from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
+from shared.contracts.recipe import Sample as Share
+from shared.contracts.run import RowCount
+from shared.errors import DataFailed
+from shared.rows import Sample, sha256_of
+
+
+def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
+    path = folder / "source.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    mapping = Mapping(prompt="{text}", completion="{text}!", system=system)
+    return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
+
+
+def names(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir())
+
+
+def contents(made: Materialised) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in made.train.parent.iterdir()}
+
+
+@contextmanager
+def room_for(file_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_samples_are_written_one_object_a_line_and_read_back(tmp_path: Path) -> None:
+    operators = source(tmp_path, ["两行\nof text\u2028here", "b"], system="Be brief.")
+
+    made = materialise(operators, tmp_path / "cache")
+
+    lines = made.train.read_bytes().decode().removesuffix("\n").split("\n")
+    assert list(json.loads(lines[0])) == ["system", "prompt", "completion"]
+    assert list(read_materialised(made.train)) == [
+        Sample("两行\nof text\u2028here", "两行\nof text\u2028here!", "Be brief."),
+        Sample("b", "b!", "Be brief."),
+    ]
+
+
+def test_every_operator_is_counted(tmp_path: Path) -> None:
+    operators = [
+        *source(tmp_path, [f"text {number % 60}" for number in range(99)] + ["x" * 50]),
+        Filter(max_prompt_chars=20, max_completion_chars=20),
+        Deduplicate(),
+        HoldOut(share=0.1, max_samples=50),
+    ]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert made.rows == (
+        RowCount(operator="load", rows_in=100, rows_out=100),
+        RowCount(operator="map", rows_in=100, rows_out=100),
+        RowCount(operator="filter", rows_in=100, rows_out=99),
+        RowCount(operator="deduplicate", rows_in=99, rows_out=60),
+        RowCount(operator="hold_out", rows_in=60, rows_out=54),
+    )
+
+
+def test_held_out_samples_are_not_trained_on_and_none_is_lost(tmp_path: Path) -> None:
+    texts = [f"text {number:02}" for number in range(40)]
+    operators = [*source(tmp_path, texts), HoldOut(share=0.2, max_samples=50)]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert made.held_out is not None
+    train = [one.prompt for one in read_materialised(made.train)]
+    held_out = [one.prompt for one in read_materialised(made.held_out)]
+    assert (len(train), len(held_out)) == (32, 8)
+    assert train == sorted(train)
+    assert sorted(train + held_out) == texts
+    assert names(made.train.parent) == ["held_out.jsonl", "manifest.json", "train.jsonl"]
+
+
+def test_too_few_samples_to_hold_any_out_makes_no_held_out_file(tmp_path: Path) -> None:
+    operators = [*source(tmp_path, ["a", "b", "c"]), HoldOut(share=0.5, max_samples=50)]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert made.held_out is None
+    assert made.rows[-1] == RowCount(operator="hold_out", rows_in=3, rows_out=3)
+
+
+def test_what_is_already_made_is_used_without_reading_the_source(tmp_path: Path) -> None:
+    operators = source(tmp_path, ["a", "b"])
+    made = materialise(operators, tmp_path / "cache")
+    (tmp_path / "source.jsonl").unlink()
+
+    assert materialise(operators, tmp_path / "cache") == made
+
+
+def test_other_operators_are_made_anew(tmp_path: Path) -> None:
+    operators = source(tmp_path, ["a", "b"])
+
+    first = materialise(operators, tmp_path / "cache")
+    second = materialise([*operators, Share(share=0.5)], tmp_path / "cache")
+
+    assert first.train != second.train
+    assert len(list(read_materialised(second.train))) < 2
+
+
+def test_workers_who_race_share_one_folder_and_leave_no_other(tmp_path: Path) -> None:
+    operators = source(tmp_path, [f"text {number}" for number in range(3000)])
+    start = Barrier(6)
+
+    def make(_: int) -> Materialised:
+        start.wait()
+        return materialise(operators, tmp_path / "cache")
+
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(make, range(6)))
+
+    assert len(set(made)) == 1
+    assert names(tmp_path / "cache") == [made[0].train.parent.name]
+    assert len(list(read_materialised(made[0].train))) == 3000
+
+
+def test_the_operator_that_dropped_the_last_samples_is_named(tmp_path: Path) -> None:
+    operators = [
+        *source(tmp_path, ["long", "longer", "long"]),
+        Deduplicate(),
+        Filter(max_prompt_chars=2, max_completion_chars=9),
+        Share(share=0.5),
+    ]
+
+    with pytest.raises(DataFailed) as failed:
+        materialise(operators, tmp_path / "cache")
+
+    assert str(failed.value) == (
+        "data operator 4 of 5, filter: wanted at least one sample to be left of the 2 that "
+        "arrived, found none; remove it or loosen it (now max_prompt_chars=2, "
+        "max_completion_chars=9)"
+    )
+    assert names(tmp_path / "cache") == []
+
+
+def test_a_file_without_rows_is_the_files_fault(tmp_path: Path) -> None:
+    operators = [*source(tmp_path, []), Filter(max_prompt_chars=2, max_completion_chars=9)]
+
+    with pytest.raises(DataFailed, match=r"source\.jsonl: wanted at least one row, found none"):
+        materialise(operators, tmp_path / "cache")
+
+
+def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:
+    operators = source(tmp_path, ["a", "b", "\ud83d"])
+
+    with pytest.raises(DataFailed, match="line 3"):
+        materialise(operators, tmp_path / "cache")
+
+    assert names(tmp_path / "cache") == []
+
+
+def test_no_room_is_said_in_a_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    operators = source(tmp_path, ["x" * 1000] * 100)
+
+    with room_for(50_000), pytest.raises(DataFailed, match="wanted room for the prepared samples"):
+        materialise(operators, tmp_path / "cache")
+
+    assert names(tmp_path / "cache") == []
+
+
+def test_operators_in_an_order_no_recipe_has_are_a_bug_of_the_caller(tmp_path: Path) -> None:
+    load, mapping = source(tmp_path, ["a"])
+
+    with pytest.raises(ValueError, match="begin with load and map"):
+        materialise([mapping, load], tmp_path / "cache")
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    texts=st.lists(st.text(min_size=1), min_size=1, max_size=5),
+    share=st.floats(0.4, 1.0),
+    seed=st.integers(0, 3),
+)
+def test_the_same_operators_make_the_same_bytes(texts: list[str], share: float, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        operators = [
+            *source(here, [*texts, *(f"text {number}" for number in range(60))]),
+            Deduplicate(by="sample"),
+            Share(share=share, seed=seed),
+            HoldOut(share=0.2, max_samples=3, seed=seed),
+        ]
+
+        once, again = (materialise(operators, here / cache) for cache in ("once", "again"))
+
+        assert contents(once) == contents(again)
+        assert once.rows == again.rows

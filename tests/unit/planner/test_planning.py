@@ -1,0 +1,300 @@
+"""Whole jobs on the store in memory, with the other services answered by the test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.planner.loop import PlanningLoop
+from services.planner.report import report
+from services.planner.state import JobState, fold
+from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
+from shared.contracts.job import Budget, JobSpec
+from shared.contracts.proposal import ProposeRequest
+from shared.contracts.run import Failed, RunRequest, Trained
+from shared.contracts.score import ScoreRequest
+from shared.contracts.work import Request, Result
+from shared.store_memory import MemoryStore
+from tests.support.examples import (
+    BRIEF,
+    FAILED,
+    JOB,
+    LESSON,
+    SPEC,
+    TRAINED,
+    proposal,
+    score,
+)
+
+Answer = Callable[[Request], Result]
+
+
+def good_news(request: Request) -> Result:
+    """Every experiment trains; each scores a little better than the one before."""
+    match request:
+        case ProposeRequest():
+            return proposal(1e-3 * request.experiment)
+        case RunRequest():
+            return TRAINED.model_copy(update={"gpu_seconds": 10.0})
+        case ScoreRequest():
+            return score(0.1 + 0.1 * request.experiment, split=request.split)
+        case _:
+            return BRIEF if request.kind == "brief" else LESSON
+
+
+@dataclass
+class Bench:
+    """A planner, a store, and a test that plays the services."""
+
+    spec: JobSpec = SPEC
+    answer: Answer = good_news
+    now: float = 1_000_000.0
+    rung: list[WorkId] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(lambda: self.now)
+        self.store.create(JOB, self.spec, idempotency_key=None)
+        self.loop = self.planner("planner 1")
+
+    def planner(self, name: str) -> PlanningLoop:
+        def ring(job_id: JobId, work_id: WorkId, request: Request) -> None:
+            self.rung.append(work_id)
+
+        return PlanningLoop(self.store, ring, name)
+
+    def plan(self) -> JobState:
+        self.loop.step(JOB)
+        return self.state
+
+    @property
+    def state(self) -> JobState:
+        return fold(self.store.read(JOB))
+
+    def answer_next(self) -> WorkId:
+        work_id = self.rung.pop(0)
+        claim = self.store.claim(JOB, work_id, lease_s=60)
+        if claim is not None:
+            self.store.finish(claim, self.answer(claim.request))
+        return work_id
+
+    def run_to_the_end(self) -> JobState:
+        self.plan()
+        for _ in range(500):
+            if not self.rung:
+                break
+            self.answer_next()
+            self.plan()
+        return self.state
+
+
+def with_budget(**budget: float) -> JobSpec:
+    return SPEC.model_copy(update={"budget": Budget.model_validate(budget)})
+
+
+def test_a_job_begins_with_a_brief_and_the_score_of_the_base_model() -> None:
+    bench = Bench()
+
+    bench.plan()
+
+    assert bench.rung == ["brief", "score-0"]
+
+
+def test_a_job_spends_its_experiments_and_hands_back_the_best_with_its_test_score() -> None:
+    state = Bench().run_to_the_end()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.best) == ("finished", ExperimentId(4))
+    assert "all 4 experiments" in state.ended.reason
+    assert set(state.test_scores) == {ROOT, ExperimentId(4)}
+
+
+def test_every_experiment_is_proposed_run_scored_and_learnt_from_once() -> None:
+    state = Bench().run_to_the_end()
+
+    for step in ("propose", "run", "score", "diagnose"):
+        assert [w for w in state.ordered if w.startswith(f"{step}-")][-4:] == [
+            f"{step}-{n}" for n in (1, 2, 3, 4)
+        ]
+
+
+def test_the_next_recipe_is_proposed_while_the_first_one_trains() -> None:
+    bench = Bench()
+    bench.plan()
+    while "run-1" not in bench.rung:
+        bench.answer_next()
+        bench.plan()
+
+    assert "propose-2" in bench.state.ordered
+    assert "propose-3" not in bench.state.ordered
+
+
+def test_a_planner_that_comes_back_decides_as_if_it_had_never_been_away() -> None:
+    uninterrupted = Bench().run_to_the_end()
+    bench = Bench()
+    bench.plan()
+    for _ in range(500):
+        if not bench.rung:
+            break
+        bench.answer_next()
+        bench.now += 20  # its lease is over
+        bench.loop = bench.planner(f"planner after {bench.now}")
+        bench.plan()
+
+    assert bench.state.ended == uninterrupted.ended
+    assert list(bench.state.ordered) == list(uninterrupted.ordered)
+
+
+def test_a_second_planner_stands_by_and_takes_over() -> None:
+    bench = Bench()
+    bench.plan()
+    second = bench.planner("planner 2")
+
+    second.step(JOB)
+    idle = len(bench.state.ordered)
+    bench.now += 20
+    bench.answer_next()
+    bench.answer_next()
+    second.step(JOB)
+
+    assert (idle, "propose-1" in bench.state.ordered) == (2, True)
+
+
+def test_a_message_that_was_lost_is_rung_again() -> None:
+    bench = Bench()
+    bench.plan()
+    bench.rung.clear()  # Redis forgot its queues
+
+    bench.now += 31
+    bench.plan()
+
+    assert bench.rung == ["brief", "score-0"]
+
+
+def test_a_failed_run_is_data_for_the_search_and_stops_nothing() -> None:
+    def second_fails(request: Request) -> Result:
+        if isinstance(request, RunRequest) and request.experiment == 2:
+            return FAILED
+        return good_news(request)
+
+    state = Bench(answer=second_fails).run_to_the_end()
+
+    assert state.ended is not None
+    assert state.ended.how == "finished"
+    assert state.tree.nodes[ExperimentId(2)].failed
+    assert state.experiments[ExperimentId(2)].lesson == LESSON
+
+
+def test_a_recipe_that_exists_is_never_trained_again() -> None:
+    def repeats_itself(request: Request) -> Result:
+        return proposal() if isinstance(request, ProposeRequest) else good_news(request)
+
+    state = Bench(answer=repeats_itself).run_to_the_end()
+
+    assert [w for w in state.ordered if w.startswith("run-")] == ["run-1"]
+    assert state.ended is not None
+    assert state.ended.how == "finished"
+    assert state.experiments[ExperimentId(2)].dropped == "the same recipe as #1"
+
+
+def test_training_data_that_cannot_be_read_fails_the_job_with_its_sentence() -> None:
+    broken = Failed(error="DataFailed", detail="train.jsonl line 3: wanted JSON, found 'x'")
+
+    def no_brief(request: Request) -> Result:
+        return broken if request.kind == "brief" else good_news(request)
+
+    state = Bench(answer=no_brief).run_to_the_end()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.reason) == ("failed", broken.detail)
+
+
+def test_a_search_in_which_everything_fails_gives_up_and_says_why() -> None:
+    def nothing_trains(request: Request) -> Result:
+        return FAILED if isinstance(request, RunRequest) else good_news(request)
+
+    state = Bench(spec=with_budget(experiments=100), answer=nothing_trains).run_to_the_end()
+
+    assert state.ended is not None
+    assert state.ended.how == "failed"
+    assert "in a row came to nothing" in state.ended.reason
+    assert FAILED.detail in state.ended.reason
+    assert state.asked < 20
+
+
+def test_training_never_takes_more_gpu_seconds_than_the_budget_has() -> None:
+    spec = with_budget(experiments=100, gpu_seconds=35)
+
+    def takes_its_limit(request: Request) -> Result:
+        if isinstance(request, RunRequest):
+            return TRAINED.model_copy(update={"gpu_seconds": min(request.limit_s, 10.0)})
+        return good_news(request)
+
+    state = Bench(spec=spec, answer=takes_its_limit).run_to_the_end()
+
+    assert 34 <= state.gpu_seconds <= 35
+    assert state.ended is not None
+    assert "does not pay for another run" in state.ended.reason
+
+
+def test_when_the_wall_clock_is_over_what_was_trained_is_still_scored_and_handed_back() -> None:
+    bench = Bench(spec=with_budget(experiments=100, wall_clock_s=1000))
+    bench.plan()
+    while not any(isinstance(e.outcome, Trained) for e in bench.state.experiments.values()):
+        bench.answer_next()
+        bench.plan()
+
+    bench.now += 999
+    bench.loop = bench.planner("planner 1")
+    state = bench.run_to_the_end()
+
+    assert state.ended is not None
+    assert "wall-clock budget" in state.ended.reason
+    assert (state.ended.how, state.ended.best) == ("finished", ExperimentId(1))
+    assert ExperimentId(1) in state.test_scores
+
+
+def test_cancelling_stops_everything_and_keeps_the_best_so_far() -> None:
+    bench = Bench(spec=with_budget(experiments=100))
+    bench.plan()
+    while bench.state.experiments.get(ExperimentId(1)) is None or (
+        bench.state.experiments[ExperimentId(1)].score is None
+    ):
+        bench.answer_next()
+        bench.plan()
+
+    bench.store.request_cancel(JOB)
+    bench.plan()
+    state = bench.plan()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.best) == ("cancelled", ExperimentId(1))
+    assert state.in_flight == set()
+
+
+def test_a_report_says_what_was_gained_and_how_sure_that_is() -> None:
+    bench = Bench()
+    state = bench.run_to_the_end()
+
+    said = report(state, now=bench.now)
+
+    assert said.test is not None
+    assert said.test.difference == pytest.approx(0.4)
+    assert "the gain is larger than its doubt" in said.markdown
+    assert TRAINED.checkpoint in said.markdown
+
+
+def test_a_report_does_not_praise_what_does_not_beat_the_base_model() -> None:
+    def no_gain(request: Request) -> Result:
+        return (
+            score(0.3, split=request.split)
+            if isinstance(request, ScoreRequest)
+            else (good_news(request))
+        )
+
+    bench = Bench(answer=no_gain)
+    state = bench.run_to_the_end()
+
+    assert state.ended is not None
+    assert state.ended.best is None
+    assert "No experiment scored above the base model" in report(state, now=bench.now).markdown
+    assert state.test_scores == {}

@@ -1,0 +1,115 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from services.researcher.reading_data import count_parameters, study
+from shared.contracts.base import JobId
+from shared.contracts.brief import Brief, BriefRequest
+from shared.errors import DataFailed
+from shared.rows import sha256_of
+from tests.unit.researcher.researcher_examples import CONTEXT
+
+
+def brief_of(
+    folder: Path, rows: list[tuple[str, str]], base_model: str = "org/some-model"
+) -> Brief:
+    train = folder / "train.jsonl"
+    train.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows))
+    return study(
+        BriefRequest(
+            job_id=JobId("j-1"),
+            goal="answer",
+            base_model=base_model,
+            train=str(train),
+            mapping=CONTEXT.mapping,
+            metric=CONTEXT.metric,
+        )
+    )
+
+
+def write_safetensors(file: Path, shapes: dict[str, list[int]]) -> None:
+    tensors = {name: {"dtype": "F32", "shape": shape} for name, shape in shapes.items()}
+    header = json.dumps({"__metadata__": {"format": "pt"}, **tensors}).encode()
+    file.write_bytes(len(header).to_bytes(8, "little") + header + b"weights")
+
+
+def test_prompts_that_differ_in_case_and_white_space_are_duplicates(tmp_path: Path) -> None:
+    rows = [("What is  this?", "a"), ("what is this?\n", "b"), ("Another", "c"), ("Third", "d")]
+
+    brief = brief_of(tmp_path, rows)
+
+    assert brief.rows == 4
+    assert brief.duplicate_share == 0.25
+
+
+def test_the_95th_percentile_leaves_one_outlier_in_twenty_out(tmp_path: Path) -> None:
+    rows = [("q" * 10, f"{n:03}") for n in range(19)] + [("q" * 500, "x" * 300)]
+    random.Random(0).shuffle(rows)
+
+    brief = brief_of(tmp_path, rows)
+
+    assert (brief.prompt_chars_p95, brief.completion_chars_p95) == (10, 3)
+
+
+def test_few_repeated_completions_are_labels_and_the_majority_is_named(tmp_path: Path) -> None:
+    rows = [(f"q{n}", "yes" if n < 7 else "no") for n in range(10)]
+
+    brief = brief_of(tmp_path, rows)
+
+    assert brief.labels == 2
+    assert "'yes' with 70% of the rows" in brief.summary
+
+
+@pytest.mark.parametrize("rows", [12, 200])
+def test_answers_that_are_all_different_are_no_labels(tmp_path: Path, rows: int) -> None:
+    brief = brief_of(tmp_path, [(f"q{n}", f"a{n}") for n in range(rows)])
+
+    assert brief.labels == 0
+    assert "labels" not in brief.summary
+
+
+def test_fifty_labels_are_labels_and_fifty_one_are_not(tmp_path: Path) -> None:
+    fifty = brief_of(tmp_path, [(f"q{n}", f"a{n % 50}") for n in range(300)])
+    more = brief_of(tmp_path, [(f"q{n}", f"a{n % 51}") for n in range(300)])
+
+    assert (fifty.labels, more.labels) == (50, 0)
+
+
+def test_the_brief_names_exactly_the_bytes_it_read(tmp_path: Path) -> None:
+    brief = brief_of(tmp_path, [("q", "a")])
+
+    assert brief.train_sha256 == sha256_of(tmp_path / "train.jsonl")
+
+
+def test_weights_are_counted_over_all_shards_of_the_base_model(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model-00001-of-00002.safetensors", {"a": [3, 4], "b": [5]})
+    write_safetensors(tmp_path / "model-00002-of-00002.safetensors", {"c": [2, 2, 2], "d": []})
+    write_safetensors(tmp_path / "adapter_model.safetensors", {"lora": [1000]})
+
+    brief = brief_of(tmp_path, [("q", "a")], base_model=str(tmp_path))
+
+    assert brief.base_parameters == 12 + 5 + 8 + 1
+
+
+def test_the_size_of_a_hub_model_is_unknown_and_the_summary_says_so(tmp_path: Path) -> None:
+    brief = brief_of(tmp_path, [("q", "a")], base_model="org/some-model")
+
+    assert brief.base_parameters is None
+    assert "size of the base model is unknown" in brief.summary
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors at all", b"\x02" + b"\0" * 7 + b"[]"])
+def test_a_broken_weights_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.safetensors").write_bytes(content)
+
+    with pytest.raises(DataFailed, match=r"model\.safetensors: wanted a safetensors header"):
+        count_parameters(tmp_path)
+
+
+def test_rows_that_cannot_be_mapped_fail_with_the_line(tmp_path: Path) -> None:
+    rows = [("q", "a"), ("q", "  ")]
+
+    with pytest.raises(DataFailed, match="line 2: wanted a completion"):
+        brief_of(tmp_path, rows)

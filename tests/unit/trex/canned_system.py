@@ -1,0 +1,254 @@
+"""A small real HTTP server that answers as a system would, for the client's tests."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from shared.contracts.base import Contract, ExperimentId, JobId, WorkId
+from shared.contracts.events import JobEnded, JobSubmitted, WorkEnded, WorkOrdered
+from shared.contracts.job import Budget, JobData, JobSpec, Mapping, MetricName
+from shared.contracts.recipe import FullTuning, Load, Map, Recipe, Sft
+from shared.contracts.run import Progress, RunRequest, Trained
+from shared.contracts.views import (
+    Comparison,
+    ExperimentView,
+    JobState,
+    JobView,
+    NodeView,
+    Report,
+    ScoreView,
+    Spent,
+    TreeView,
+)
+from trex.client import Address
+
+TOKEN = "secret"
+JOB = JobId("j-1")
+MAPPING = Mapping(prompt="{text}", completion="{iso}")
+SPEC = JobSpec(
+    goal="Write dates as ISO 8601",
+    base_model="tiny",
+    data=JobData(train="/d/train.jsonl", dev="/d/dev.jsonl", mapping=MAPPING),
+    metric=MetricName.EXACT_MATCH,
+    budget=Budget(experiments=4, gpu_seconds=600.0),
+)
+RECIPE = Recipe(
+    base_model="tiny",
+    data=(Load(path="/d/train.jsonl", sha256="0" * 64), Map(mapping=MAPPING)),
+    method=Sft(
+        learning_rate=1e-3, num_train_epochs=1.0, per_device_train_batch_size=8, max_length=64
+    ),
+    adapter=FullTuning(),
+)
+TRAINED = Trained(
+    checkpoint="/c/run-1",
+    train_loss=0.25,
+    train_curve=(),
+    held_out_curve=(),
+    rows=(),
+    steps=40,
+    tokens=9000,
+    stopped="done",
+    gpu_seconds=12.0,
+)
+EVENTS: tuple[Contract, ...] = (
+    JobSubmitted(job_id=JOB, spec=SPEC),
+    WorkOrdered(
+        work_id=WorkId("run-1"),
+        request=RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=RECIPE, limit_s=60.0),
+        why="its recipe is new",
+    ),
+    WorkEnded(work_id=WorkId("run-1"), attempt=1, result=TRAINED),
+    JobEnded(how="finished", reason="the budget is used", best=ExperimentId(1)),
+)
+
+
+def score(value: float, stderr: float | None = 0.02) -> ScoreView:
+    return ScoreView(
+        metric=MetricName.EXACT_MATCH, value=value, stderr=stderr, n=100, engine="canned"
+    )
+
+
+def node(number: int, parent: int | None, **fields: object) -> NodeView:
+    usual: dict[str, object] = {
+        "experiment": number,
+        "parent": parent,
+        "state": "done",
+        "sentence": "as proposed",
+        "changed": (),
+        "visits": 1,
+        "in_flight": 0,
+        "score": None,
+        "progress": None,
+    }
+    return NodeView.model_validate({**usual, **fields})
+
+
+def job(state: JobState = "finished", **fields: object) -> JobView:
+    usual: dict[str, object] = {
+        "job_id": JOB,
+        "goal": SPEC.goal,
+        "state": state,
+        "sentence": "the budget is used",
+        "submitted_at": 1000.0,
+        "budget": SPEC.budget,
+        "spent": Spent(experiments=3, gpu_seconds=61.0, wall_clock_s=3661.0),
+        "base": score(0.204),
+        "best": score(0.912),
+        "best_experiment": 1,
+    }
+    return JobView.model_validate({**usual, **fields})
+
+
+NODES = (
+    node(0, None, score=score(0.204)),
+    node(1, 0, score=score(0.912), changed=("learning_rate 0.0002 → 0.001",)),
+    node(2, 0, state="failed", sentence="Diverged: the loss became NaN"),
+    node(
+        3,
+        1,
+        state="training",
+        changed=("num_train_epochs 1 → 2",),
+        progress=Progress(
+            phase="training", step=120, steps=640, loss=0.532, tokens_per_s=1240.0, eta_s=130.0
+        ),
+    ),
+)
+
+
+def report(ended: JobView) -> Report:
+    best = ExperimentView(
+        node=NODES[1],
+        why="nothing was tried yet",
+        expects=None,
+        proposer="rules",
+        recipe=RECIPE,
+        recipe_sha256="0" * 64,
+        outcome=TRAINED,
+        bad_cases=(),
+        lesson=None,
+    )
+    return Report(
+        job=ended,
+        spec=SPEC,
+        best=best,
+        checkpoint="/c/run-1",
+        dev=Comparison(
+            split="dev", base=score(0.204), best=score(0.912), difference=0.708, stderr=0.03
+        ),
+        test=None,
+        lessons=(),
+        failures=(),
+        markdown="# Report\n\nIt worked.",
+    )
+
+
+class CannedSystem:
+    """Knows one job. What it answers may be changed at any time; what it was asked is kept."""
+
+    def __init__(self) -> None:
+        self.jobs = [job()]
+        self.tree = TreeView(job=self.jobs[0], nodes=NODES)
+        self.refusal: tuple[int, str] | None = None
+        self.break_off_after: list[int] = []
+        """How many messages each of the next streams sends before it breaks."""
+        self.asked: list[tuple[str, str]] = []
+        self.resumed_after: list[str | None] = []
+        self.submitted: list[JobSpec] = []
+
+    @property
+    def address(self) -> Address:
+        return Address(f"http://127.0.0.1:{self._server.server_port}", TOKEN, origin="TREX_TOKEN")
+
+    def __enter__(self) -> Self:
+        system = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                system.answer(self)
+
+            def do_POST(self) -> None:
+                system.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        asked = (request.command, request.path)
+        self.asked.append(asked)
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            _problem(request, 401, "no such token")
+        elif self.refusal is not None:
+            _problem(request, *self.refusal)
+        elif asked == ("GET", "/v1/jobs"):
+            _send(request, 200, f"[{','.join(job.model_dump_json() for job in self.jobs)}]")
+        else:
+            self._answer_about(self.jobs[0], asked, body, request)
+
+    def _answer_about(
+        self, ended: JobView, asked: tuple[str, str], body: bytes, request: BaseHTTPRequestHandler
+    ) -> None:
+        match asked:
+            case ("GET", "/health/live"):
+                _send(request, 200, "{}")
+            case ("POST", "/v1/jobs"):
+                self.submitted.append(JobSpec.model_validate_json(body))
+                _send(request, 202, ended.model_dump_json())
+            case ("GET", "/v1/jobs/j-1"):
+                _send(request, 200, ended.model_dump_json())
+            case ("GET", "/v1/jobs/j-1/tree"):
+                _send(request, 200, self.tree.model_dump_json())
+            case ("GET", "/v1/jobs/j-1/experiments/1"):
+                best = report(ended).best
+                _send(request, 200, best.model_dump_json() if best else "null")
+            case ("GET", "/v1/jobs/j-1/report"):
+                _send(request, 200, report(ended).model_dump_json())
+            case ("POST", "/v1/jobs/j-1/cancel"):
+                _send(request, 202, job("finishing").model_dump_json())
+            case ("GET", "/v1/jobs/j-1/events"):
+                self._stream(request)
+            case _:
+                _problem(request, 404, f"wanted a job, found none at {request.path}")
+
+    def _stream(self, request: BaseHTTPRequestHandler) -> None:
+        last = request.headers.get("Last-Event-ID")
+        self.resumed_after.append(last)
+        texts = [": hello\n\n", 'event: progress\ndata: {"phase": "training"}\n\n']
+        for number, event in enumerate(EVENTS, start=1):
+            if number > int(last or 0):
+                kind = event.model_dump()["kind"]
+                texts.append(f"id: {number}\nevent: {kind}\ndata: {event.model_dump_json()}\n\n")
+        if self.break_off_after:
+            texts = texts[: 2 + self.break_off_after.pop(0)]
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        for text in texts:
+            request.wfile.write(text.encode())
+
+
+def _send(request: BaseHTTPRequestHandler, status: int, body: str) -> None:
+    request.send_response(status)
+    request.send_header("Content-Type", "application/json")
+    request.end_headers()
+    request.wfile.write(body.encode())
+
+
+def _problem(request: BaseHTTPRequestHandler, status: int, detail: str) -> None:
+    found = {"type": "about:blank", "title": "refused", "status": status, "detail": detail}
+    _send(request, status, json.dumps(found))

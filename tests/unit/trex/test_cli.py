@@ -1,0 +1,194 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.unit.trex.canned_system import JOB, TOKEN, CannedSystem, job
+from trex.cli import app
+
+ROWS = "".join(f'{{"text": "row {n}", "iso": "2021-01-{n + 10}"}}\n' for n in range(10))
+JOB_FILE = """\
+goal: Write dates as ISO 8601
+base_model: org/model
+data: {train: train.jsonl, dev: dev.jsonl, mapping: {prompt: "{text}", completion: "{iso}"}}
+metric: exact_match
+budget: {experiments: 4}
+"""
+
+
+@pytest.fixture
+def system() -> Iterator[CannedSystem]:
+    with CannedSystem() as system:
+        yield system
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    (tmp_path / "train.jsonl").write_text(ROWS)
+    (tmp_path / "dev.jsonl").write_text(ROWS)
+    (tmp_path / "job.yaml").write_text(JOB_FILE)
+    return tmp_path / "job.yaml"
+
+
+def trex(system: CannedSystem | None, *words: str | Path, home: Path = Path("/nowhere")) -> Result:
+    where = {"TREX_HOME": str(home), "TREX_URL": None, "TREX_TOKEN": None}
+    if system is not None:
+        where |= {"TREX_URL": system.address.url, "TREX_TOKEN": TOKEN}
+    return CliRunner(env=where).invoke(app, [str(word) for word in words])
+
+
+def test_submitting_prints_the_id_alone_to_stdout(system: CannedSystem, job_file: Path) -> None:
+    done = trex(system, "submit", job_file)
+
+    assert (done.exit_code, done.stdout) == (0, f"{JOB}\n")
+    assert "trex watch j-1" in done.stderr
+    assert len(system.submitted) == 1
+
+
+def test_a_bad_job_file_is_one_line_and_status_2(system: CannedSystem, job_file: Path) -> None:
+    job_file.write_text(JOB_FILE.replace("metric", "metrik"))
+
+    done = trex(system, "submit", job_file)
+
+    assert done.exit_code == 2
+    assert done.stderr == f"trex: {job_file}: metrik is no field of a job; write metric\n"
+    assert system.submitted == []
+
+
+def test_no_system_is_one_line_and_status_75(job_file: Path) -> None:
+    done = trex(None, "submit", job_file)
+
+    assert done.exit_code == 75
+    assert done.stderr.startswith("trex: no system runs in /nowhere; start it with `trex up`")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_misspelt_variable_is_status_2() -> None:
+    done = CliRunner(env={"TREX_HOEM": "x"}).invoke(app, ["jobs"])
+
+    assert done.exit_code == 2
+    assert "nothing reads TREX_HOEM" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["jobs", "tree", "report"])
+def test_data_can_be_had_as_json(system: CannedSystem, command: str) -> None:
+    done = trex(system, command, "--json")
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)
+    assert done.stderr == ""
+
+
+def test_the_newest_job_is_meant_unless_one_is_named(system: CannedSystem) -> None:
+    trex(system, "tree")
+    trex(system, "tree", "j-2")
+
+    assert system.asked == [
+        ("GET", "/v1/jobs"),
+        ("GET", "/v1/jobs/j-1/tree"),
+        ("GET", "/v1/jobs/j-2/tree"),
+    ]
+
+
+def test_jobs_and_trees_are_drawn(system: CannedSystem) -> None:
+    assert "j-1" in trex(system, "jobs").stdout
+    assert "★ #1" in trex(system, "tree").stdout
+
+
+def test_without_a_job_the_list_says_what_to_do(system: CannedSystem) -> None:
+    system.jobs = []
+
+    done = trex(system, "jobs")
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "trex submit" in done.stderr
+
+
+def test_a_report_is_markdown(system: CannedSystem) -> None:
+    assert trex(system, "report").stdout == "# Report\n\nIt worked.\n"
+
+
+def test_cancelling_says_where_the_job_stands(system: CannedSystem) -> None:
+    done = trex(system, "cancel")
+
+    assert done.exit_code == 0
+    assert done.stderr == "j-1 is finishing: the budget is used\n"
+
+
+def test_a_run_ends_with_the_report_and_how_to_try_it(system: CannedSystem, job_file: Path) -> None:
+    done = trex(system, "run", job_file)
+
+    assert done.exit_code == 0
+    assert done.stdout == "# Report\n\nIt worked.\n"
+    assert "#1 trained: 40 steps" in done.stderr
+    assert done.stderr.splitlines()[-1] == 'try it: trex generate /c/run-1 "{text}"'
+
+
+def test_a_run_uses_the_system_that_is_up_in_the_home(
+    system: CannedSystem, job_file: Path, tmp_path: Path
+) -> None:
+    connection = {"url": system.address.url, "token": TOKEN}
+    (tmp_path / "connection.json").write_text(json.dumps(connection))
+
+    done = trex(None, "run", job_file, home=tmp_path)
+
+    assert done.exit_code == 0
+    assert len(system.submitted) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "watch"])
+def test_a_failed_job_is_status_1(system: CannedSystem, job_file: Path, command: str) -> None:
+    system.jobs = [job("failed", sentence="no experiment could be carried out")]
+
+    done = trex(system, command, job_file if command == "run" else JOB)
+
+    assert done.exit_code == 1
+    assert done.stderr.endswith("trex: j-1 failed: no experiment could be carried out\n")
+
+
+def test_init_writes_a_job_that_can_be_submitted(system: CannedSystem, tmp_path: Path) -> None:
+    data, out = tmp_path / "dates.jsonl", tmp_path / "dates.yaml"
+    data.write_text(ROWS)
+
+    drafted = trex(None, "init", data, "--completion", "{iso}", "--out", out)
+    submitted = trex(system, "submit", out)
+
+    assert drafted.exit_code == 0
+    assert drafted.stdout == f"{out}\n"
+    assert "row 4" in drafted.stderr
+    assert "8 rows to train, 1 dev, 1 test" in drafted.stderr
+    assert submitted.exit_code == 0
+
+
+def test_generate_passes_on_the_status_of_its_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "services" / "evaluator" / "generate.py"
+    module.parent.mkdir(parents=True)
+    wanted = ["/c", "3. März 2021", "--max-new-tokens", "7"]
+    module.write_text(f"import sys\nsys.exit(7 if sys.argv[1:] == {wanted} else 1)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+
+    done = trex(None, "generate", "/c", "3. März 2021", "--max-new-tokens", "7")
+
+    assert done.exit_code == 7
+
+
+def test_the_doctor_speaks_json_too(tmp_path: Path) -> None:
+    found = json.loads(trex(None, "doctor", "--json", home=tmp_path).stdout)
+
+    assert {"what", "verdict", "sentence"} == set(found[0])
+
+
+def test_the_command_starts_without_its_heavy_parts() -> None:
+    heavy = "'httpx', 'pydantic', 'yaml', 'shared.contracts'"
+    code = f"import sys, trex.cli; print([name for name in ({heavy}) if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

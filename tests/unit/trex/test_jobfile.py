@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.job import MetricName
+from shared.errors import Rejected
+from trex.job_data import is_free_text, unsuited
+from trex.jobfile import read_job
+
+JOB = """\
+goal: Write dates as ISO 8601
+base_model: org/model
+data:
+  train: train.jsonl
+  dev: dev.jsonl
+  mapping:
+    prompt: "{text}"
+    completion: "{iso}"
+metric: exact_match
+budget:
+  experiments: 4
+"""
+
+
+def write_rows(path: Path, *completions: str) -> None:
+    rows = [{"text": f"row {number}", "iso": text} for number, text in enumerate(completions)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "train.jsonl", "2021-03-03", "1999-12-31")
+    write_rows(tmp_path / "dev.jsonl", "2000-01-01")
+    (tmp_path / "job.yaml").write_text(JOB)
+    return tmp_path
+
+
+def change(folder: Path, old: str, new: str) -> Path:
+    path = folder / "job.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return path
+
+
+def test_paths_are_relative_to_the_job_file(folder: Path) -> None:
+    spec = read_job(folder / "job.yaml")
+
+    assert spec.data.train == str(folder / "train.jsonl")
+    assert spec.data.dev == str(folder / "dev.jsonl")
+    assert spec.data.test is None
+    assert spec.base_model == "org/model"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("metric:", "metrik:", r"metrik is no field of a job; write metric$"),
+        ("experiments:", "experimnts:", r"budget\.experimnts is no field.*write experiments$"),
+        ("  mapping:", "  zzz: 1\n  mapping:", r"data\.zzz is no field.*use one of train, dev"),
+        ("metric: exact_match\n", "", "metric: is required and missing"),
+        ("experiments: 4", "experiments: 0", r"budget\.experiments: .*greater than 0, got 0"),
+        ("goal: Write", "goal: 'Write", r"job\.yaml line \d+: wanted YAML"),
+        ("train.jsonl", "trian.jsonl", r"data\.train: .*trian\.jsonl: wanted a data file"),
+        ("{iso}", "{date}", r"line 1: wanted a column 'date', found 'text', 'iso'"),
+        ("dev.jsonl", "./train.jsonl", "wanted train and dev in files of their own"),
+        ("org/model", "./model", "base_model: wanted an existing folder"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_change(
+    folder: Path, old: str, new: str, said: str
+) -> None:
+    path = change(folder, old, new)
+
+    with pytest.raises(Rejected, match=said):
+        read_job(path)
+
+
+def test_a_missing_job_file_is_said(folder: Path) -> None:
+    with pytest.raises(Rejected, match="wanted a job file, found none"):
+        read_job(folder / "other.yaml")
+
+
+def test_a_file_that_holds_no_job_is_said(folder: Path) -> None:
+    (folder / "job.yaml").write_text("- goal\n")
+
+    with pytest.raises(Rejected, match="wanted the fields of a job"):
+        read_job(folder / "job.yaml")
+
+
+def test_a_broken_row_is_named_by_its_line(folder: Path) -> None:
+    with (folder / "dev.jsonl").open("a") as file:
+        file.write("{oops\n")
+
+    with pytest.raises(Rejected, match=r"data\.dev: .*dev\.jsonl line 2: wanted one JSON object"):
+        read_job(folder / "job.yaml")
+
+
+def test_an_empty_file_is_refused(folder: Path) -> None:
+    (folder / "train.jsonl").write_text("\n")
+
+    with pytest.raises(Rejected, match=r"data\.train: .*wanted at least one row"):
+        read_job(folder / "job.yaml")
+
+
+def test_accuracy_is_refused_for_written_answers(folder: Path) -> None:
+    write_rows(folder / "dev.jsonl", *(f"answer {number}" for number in range(20)))
+    path = change(folder, "exact_match", "accuracy")
+
+    with pytest.raises(
+        Rejected, match=r"20 different references in 20 rows.*exact_match or rougeL"
+    ):
+        read_job(path)
+
+
+@pytest.mark.parametrize(
+    ("references", "free"),
+    [
+        (["yes", "no"] * 10, False),
+        ([str(number) for number in range(19)], False),
+        ([str(number) for number in range(20)], True),
+        ([str(number % 50) for number in range(100)], False),
+        ([str(number % 101) for number in range(1000)], True),
+    ],
+)
+def test_labels_are_told_from_written_answers(references: list[str], free: bool) -> None:
+    assert is_free_text(references) is free
+
+
+def test_rouge_is_refused_where_it_would_count_no_word() -> None:
+    assert "exact_match" in (unsuited(MetricName.ROUGE_L, ["你好", "谢谢"]) or "")
+    assert unsuited(MetricName.ROUGE_L, ["Hello", "谢谢"]) is None
+    assert unsuited(MetricName.EXACT_MATCH, ["你好"]) is None

@@ -1,0 +1,132 @@
+from rich.console import Console, RenderableType
+
+from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.views import TreeView
+from shared.rows import Sample
+from tests.unit.trex.canned_system import NODES, job, node, report, score
+from trex.view import job_table, job_tree, report_summary, sample_table, shown_nodes
+from trex.words import clean, duration_words
+
+
+def drawn(renderable: RenderableType, width: int = 100) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_the_header_tells_how_good_and_how_dear() -> None:
+    text = drawn(job_tree(TreeView(job=job("searching"), nodes=NODES)))
+
+    assert "searching · the budget is used" in text
+    assert "best 0.912 ± 0.020 (#1)   base 0.204 ± 0.020   +0.708" in text
+    assert "3 of 4 experiments · 1:01 min of 10:00 min of training · 1:01 h in all" in text
+
+
+def test_each_node_says_what_a_person_wants_to_know() -> None:
+    lines = drawn(job_tree(TreeView(job=job(), nodes=NODES))).splitlines()
+
+    assert "› base model 0.204 ± 0.020" in lines
+    assert "├── ★ #1 0.912 ± 0.020  learning_rate 0.0002 → 0.001" in lines
+    assert "└── #2 failed: Diverged: the loss became NaN" in lines
+    running = next(line for line in lines if "#3" in line)
+    assert "training 120/640, loss 0.532, 1,240 tokens/s, 2:10 min left" in running
+
+
+def test_a_failure_is_red() -> None:
+    console = Console(force_terminal=True, color_system="standard", width=100)
+    with console.capture() as capture:
+        console.print(job_tree(TreeView(job=job(), nodes=NODES)))
+
+    assert "\x1b[31m failed: Diverged" in capture.get()
+
+
+def test_a_tree_of_eighty_columns_stays_within_them() -> None:
+    long = node(4, 3, state="failed", sentence="the loss became NaN at step 12 " * 10)
+
+    text = drawn(job_tree(TreeView(job=job(), nodes=(*NODES, long))), width=80)
+
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_job_without_any_node_is_drawn() -> None:
+    view = TreeView(job=job("searching", base=None, best=None, best_experiment=None), nodes=())
+
+    text = drawn(job_tree(view))
+
+    assert "nothing above the base model yet   base –" in text
+    assert "no experiment yet" in text
+
+
+def test_a_large_tree_keeps_the_best_and_the_running_and_counts_the_rest() -> None:
+    others = tuple(node(number, 0, score=score(0.3)) for number in range(4, 104))
+    view = TreeView(job=job("searching"), nodes=(*NODES, *others))
+
+    shown = shown_nodes(view, 10)
+    text = drawn(job_tree(view, room=10))
+
+    assert len(shown) == 10
+    assert {ROOT, ExperimentId(1), ExperimentId(3), ExperimentId(103)} <= shown
+    assert "+94 more" in text
+
+
+def test_hidden_branches_are_counted_where_the_eye_finds_them() -> None:
+    chain = tuple(node(number, number - 1) for number in range(4, 9))
+    view = TreeView(job=job("searching"), nodes=(*NODES, *chain, node(9, 0)))
+
+    text = drawn(job_tree(view, room=5))
+
+    assert "#9" in text
+    assert "+5 more" in text
+
+
+def test_foreign_text_cannot_steer_the_terminal() -> None:
+    assert clean("a\x1b[31mb\nc") == "a [31mb c"
+    bad = node(0, None, state="failed", sentence="\x1b]0;title\x07[red]x[/red]")
+
+    text = drawn(job_tree(TreeView(job=job(best=None, best_experiment=None), nodes=(bad,))))
+
+    assert "\x1b" not in text
+    assert "[red]x[/red]" in text
+
+
+def test_long_rows_are_cut_to_be_shown() -> None:
+    text = drawn(sample_table([Sample("x" * 1000, "y")]))
+
+    assert text.count("x") == 297
+
+
+def test_jobs_are_listed_with_the_newest_last() -> None:
+    text = drawn(job_table([job(job_id="new", submitted_at=2.0), job(job_id="old")][::-1]))
+
+    assert text.index("new") < text.index("old")
+    assert "3/4" in text
+
+
+def test_the_last_words_say_how_good_where_and_how_to_try() -> None:
+    lines = report_summary(report(job()), prompt="3. März 2021")
+
+    assert lines == [
+        "best 0.912 ± 0.020, base 0.204 ± 0.020, +0.708 (95 % interval +0.649 to +0.767): "
+        "exact_match on 100 rows of dev",
+        "checkpoint: /c/run-1",
+        'try it: trex generate /c/run-1 "3. März 2021"',
+    ]
+
+
+def test_the_last_words_say_when_nothing_was_better() -> None:
+    found = report(job()).model_copy(update={"best": None, "checkpoint": None, "dev": None})
+
+    lines = report_summary(found, prompt="x")
+
+    assert lines == ["nothing beat the base model (0.204 ± 0.020): the budget is used"]
+
+
+def test_durations_read_as_people_say_them() -> None:
+    assert [duration_words(s) for s in (0, 59.4, 59.6, 3599, 7500)] == [
+        "0 s",
+        "59 s",
+        "1:00 min",
+        "59:59 min",
+        "2:05 h",
+    ]

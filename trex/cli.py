@@ -1,0 +1,313 @@
+"""The `trex` command: a thin layer over the client and the local launcher.
+
+Data goes to stdout, words to stderr. Libraries are imported by the command that needs them, so
+that `trex --help` answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from shared.errors import Rejected, TrexError, exit_status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.contracts.base import JobId
+    from shared.contracts.views import JobView
+    from shared.settings import ClientSettings
+    from trex.client import TrexClient
+
+EXAMPLE_PROMPT = "3. März 2021"
+"""What the demo's new model is asked."""
+
+
+class _Commands(TyperGroup):
+    """Turns this project's errors into one line and a status, never into a traceback."""
+
+    def invoke(self, ctx: Any) -> object:
+        try:
+            return super().invoke(ctx)
+        except TrexError as error:
+            from trex.words import clean
+
+            say(f"trex: {clean(str(error))}")
+            raise typer.Exit(exit_status(error)) from None
+        except PermissionError as error:
+            say(f"trex: {error.filename}: {error.strerror}; correct its rights or use another path")
+            raise typer.Exit(exit_status(Rejected())) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Fine-tune language models by a tree search over real experiments.",
+)
+
+JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
+JobFile = Annotated[Path, typer.Argument(help="A job file, as `trex init` writes it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+
+
+def main() -> None:
+    """Run the command named on the command line."""
+    app()
+
+
+def say(words: str) -> None:
+    """Tell a person something; never data."""
+    typer.echo(words, err=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(version("open-trex"))
+        except PackageNotFoundError:
+            typer.echo("unknown: run from a source folder")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Of the API; a free one by default.")] = None,
+    redis_port: Annotated[int | None, typer.Option(help="Of the server.")] = None,
+    executors: Annotated[int, typer.Option(min=1, help="Experiments trained at once.")] = 1,
+) -> None:
+    """Run a whole system on this machine until Ctrl-C."""
+    from trex.local import running
+
+    home = _settings().home
+    with running(home, port=port, redis_port=redis_port, executors=executors, say=say) as system:
+        say(f"up at {system.address.url}; stop it with Ctrl-C")
+        system.wait()
+
+
+@app.command()
+def init(
+    data: Annotated[Path, typer.Argument(help="Rows to learn from: JSONL, CSV, TSV, Parquet.")],
+    dev: Annotated[Path | None, typer.Option(help="Rows to score on while searching.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Rows opened once, at the end.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="A folder or a hub id.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Template such as '{question}'.")] = None,
+    completion: Annotated[str | None, typer.Option(help="Template such as '{answer}'.")] = None,
+    out: Annotated[Path, typer.Option(help="Where to write the job file.")] = Path("job.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing job file.")] = False,
+) -> None:
+    """Look at a data file and write a job file for it, to edit and to run."""
+    from trex.job_draft import BASE_MODEL, draft_job
+    from trex.view import sample_table
+
+    draft = draft_job(
+        data,
+        out,
+        dev=dev,
+        test=test,
+        base_model=base_model or BASE_MODEL,
+        prompt=prompt,
+        completion=completion,
+        force=force,
+    )
+    _console(stderr=True).print(sample_table(draft.sight.first))
+    if draft.split is not None:
+        train, held, final = draft.split.rows
+        say(f"split: {train} rows to train, {held} dev, {final} test in {draft.split.train.parent}")
+    say(f"metric: {draft.sight.metric}; goal, budget and the rest are yours to edit in {out}")
+    say(f"next: trex run {out}")
+    typer.echo(str(out))
+
+
+@app.command()
+def submit(job_file: JobFile, as_json: Json = False) -> None:
+    """Hand a job to the running system and print its id."""
+    from trex.jobfile import read_job
+
+    spec = read_job(job_file)
+    with _client() as client:
+        job = client.submit(spec)
+    typer.echo(job.model_dump_json() if as_json else job.job_id)
+    say(f"watch it with: trex watch {job.job_id}")
+
+
+@app.command()
+def jobs(as_json: Json = False) -> None:
+    """List the jobs, the newest last."""
+    with _client() as client:
+        found = client.jobs()
+    if as_json:
+        typer.echo(f"[{','.join(job.model_dump_json() for job in found)}]")
+        return
+    if not found:
+        say("no job yet; submit one with `trex submit job.yaml`")
+        return
+    from trex.view import job_table
+
+    _console().print(job_table(found))
+
+
+@app.command()
+def watch(job: JobArgument = None) -> None:
+    """Show a job's tree until it ends; a line an event when stdout is no terminal."""
+    from trex.watching import watch as watch_job
+
+    with _client() as client:
+        ended = watch_job(client, _job_id(client, job), _console())
+    _fail_with(ended)
+
+
+@app.command()
+def tree(job: JobArgument = None, as_json: Json = False) -> None:
+    """Show a job with all its experiments."""
+    with _client() as client:
+        view = client.tree(_job_id(client, job))
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    from trex.view import job_tree
+
+    _console().print(job_tree(view))
+
+
+@app.command()
+def report(job: JobArgument = None, as_json: Json = False) -> None:
+    """Print what a job hands back, as markdown; while it runs, the best so far."""
+    with _client() as client:
+        found = client.report(_job_id(client, job))
+    typer.echo(found.model_dump_json() if as_json else found.markdown)
+
+
+@app.command()
+def cancel(job: JobArgument = None) -> None:
+    """Stop a job; the best so far is handed back."""
+    with _client() as client:
+        found = client.cancel(_job_id(client, job))
+    say(f"{found.job_id} is {found.state}: {found.sentence}")
+
+
+@app.command()
+def run(
+    job_file: JobFile,
+    keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up afterwards.")] = False,
+) -> None:
+    """Carry a job out from start to end, with a system of its own when none is up."""
+    _run(job_file, keep_up=keep_up, prompt=None)
+
+
+@app.command()
+def demo() -> None:
+    """Teach a tiny model to read dates, on this machine, from nothing."""
+    from trex.demo import prepare
+
+    _run(prepare(_settings().home, say=say), keep_up=False, prompt=EXAMPLE_PROMPT)
+
+
+@app.command()
+def generate(
+    checkpoint: Annotated[Path, typer.Argument(help="A folder that a report names.")],
+    prompt: Annotated[str, typer.Argument(help="What to ask the model.")],
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Of the answer.")] = None,
+) -> None:
+    """Ask a checkpoint something and print its answer."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "services.evaluator.generate", str(checkpoint), prompt]
+    if max_new_tokens is not None:
+        command += ["--max-new-tokens", str(max_new_tokens)]
+    status = subprocess.run(command, check=False).returncode
+    # As shells do: a child ended by signal N counts as status 128 + N.
+    raise typer.Exit(status if status >= 0 else 128 - status)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check that this machine can run a system, and say what to do where it cannot."""
+    import json
+    from dataclasses import asdict
+
+    from trex.doctor import examine, has_problem
+
+    styles = {"ok": "green", "warning": "yellow", "problem": "red"}
+    findings = []
+    for finding in examine(_settings()):
+        findings.append(finding)
+        if not as_json:
+            verdict = typer.style(f"{finding.verdict:8}", fg=styles[finding.verdict])
+            typer.echo(f"{verdict}{finding.what}: {finding.sentence}")
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    if has_problem(findings):
+        raise typer.Exit(1)
+
+
+def _run(job_file: Path, *, keep_up: bool, prompt: str | None) -> None:
+    from trex.jobfile import read_job
+    from trex.system import system_for_a_job
+    from trex.view import report_summary
+    from trex.watching import watch as watch_job
+
+    spec = read_job(job_file)
+    with system_for_a_job(_settings(), say=say, keep_up=keep_up) as system:
+        job_id = system.client.submit(spec).job_id
+        say(f"{job_id} is submitted")
+        try:
+            watch_job(system.client, job_id, _console(stderr=True), check=system.check)
+        except KeyboardInterrupt:
+            say(f"{job_id} is not cancelled: it goes on when a system is up; see `trex watch`")
+            raise
+        found = system.client.report(job_id)
+        typer.echo(found.markdown)
+        for line in report_summary(found, prompt=prompt or spec.data.mapping.prompt):
+            say(line)
+    _fail_with(found.job)
+
+
+def _fail_with(job: "JobView") -> None:
+    if job.state == "failed":
+        say(f"trex: {job.job_id} failed: {job.sentence}")
+        raise typer.Exit(1)
+
+
+def _client() -> "TrexClient":
+    from trex.address import find_address
+    from trex.client import TrexClient
+
+    return TrexClient(find_address(_settings()))
+
+
+def _job_id(client: "TrexClient", job: str | None) -> "JobId":
+    from shared.contracts.base import JobId
+
+    return client.newest().job_id if job is None else JobId(job)
+
+
+def _settings() -> "ClientSettings":
+    import os
+
+    from shared.settings import ClientSettings, read_settings
+
+    read_settings(os.environ)
+    return ClientSettings()
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)

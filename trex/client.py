@@ -1,0 +1,204 @@
+"""The Python client: submit a job, follow it, read its tree and its report. REST only."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from shared.contracts.base import JobId
+from shared.contracts.job import JobSpec
+from shared.contracts.views import ExperimentView, JobView, Report, TreeView
+from shared.errors import Rejected, TrexError, Unavailable
+from trex.address import START, Address
+from trex.sse import Message, messages
+
+T = TypeVar("T")
+
+__all__ = ["Address", "TrexClient"]
+
+ANSWER = httpx.Timeout(30.0, connect=5.0)
+STREAM = httpx.Timeout(45.0, connect=5.0)
+"""A live event stream is never silent for long: it sends a comment every 15 seconds."""
+
+
+class TrexClient:
+    """Talks to one system. Safe to use from several threads.
+
+    Every method raises:
+        Rejected: the system refuses the request, or the token.
+        Unavailable: the system does not answer; the same call may work later.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        # A proxy configured for the internet cannot reach a system on this machine.
+        local = urlsplit(address.url).hostname in ("localhost", "127.0.0.1", "::1")
+        headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+        self._http = httpx.Client(
+            base_url=address.url, headers=headers, timeout=ANSWER, trust_env=not local
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def submit(self, spec: JobSpec, *, idempotency_key: str | None = None) -> JobView:
+        """Hand over a job. The same key twice gives the same job, not a second one."""
+        headers = {"Content-Type": "application/json"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        body = spec.model_dump_json()
+        return self._ask(JobView, "POST", "/v1/jobs", content=body, headers=headers)
+
+    def jobs(self) -> list[JobView]:
+        """Return every job the system knows."""
+        return self._ask(list[JobView], "GET", "/v1/jobs")
+
+    def newest(self) -> JobView:
+        """Return the job that was submitted last.
+
+        Raises:
+            Rejected: also when there is no job at all.
+        """
+        jobs = self.jobs()
+        if not jobs:
+            raise Rejected("wanted a job, found none; submit one with `trex submit job.yaml`")
+        return max(jobs, key=lambda job: job.submitted_at)
+
+    def job(self, job_id: JobId) -> JobView:
+        """Return where a job stands."""
+        return self._ask(JobView, "GET", f"/v1/jobs/{job_id}")
+
+    def tree(self, job_id: JobId) -> TreeView:
+        """Return a job with all its experiments."""
+        return self._ask(TreeView, "GET", f"/v1/jobs/{job_id}/tree")
+
+    def experiment(self, job_id: JobId, number: int) -> ExperimentView:
+        """Return everything known about one experiment."""
+        return self._ask(ExperimentView, "GET", f"/v1/jobs/{job_id}/experiments/{number}")
+
+    def report(self, job_id: JobId) -> Report:
+        """Return what the job hands back; before its end, about the best so far."""
+        return self._ask(Report, "GET", f"/v1/jobs/{job_id}/report")
+
+    def cancel(self, job_id: JobId) -> JobView:
+        """Ask a job to stop and hand back the best so far. Asking twice changes nothing."""
+        return self._ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def answers(self) -> bool:
+        """Say whether a system is alive at the address. Never raises."""
+        try:
+            return self._http.get("/health/live", timeout=2.0).is_success
+        except httpx.HTTPError:
+            return False
+
+    def follow(
+        self,
+        job_id: JobId,
+        *,
+        patience_s: float = 60.0,
+        say: Callable[[str], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Iterator[Message]:
+        """Yield the job's events from its first to its last, then those to come, until it ended.
+
+        A broken stream is taken up again after its last event, so none is missed or seen twice.
+
+        Args:
+            job_id: which job.
+            patience_s: seconds the system may be away before `Unavailable` is raised.
+            say: told, in a sentence, each time the stream breaks.
+            sleep: waits between two attempts: 0.25 s, doubling up to 5 s.
+            clock: seconds, by a clock that is never set back.
+        """
+        last_id, heard_at, pause_s = "", clock(), 0.25
+
+        def heard(chunks: Iterable[str]) -> Iterator[str]:
+            nonlocal heard_at
+            for chunk in chunks:
+                heard_at = clock()  # comments count: they are sent to say that all is well
+                yield chunk
+
+        while True:
+            headers = {"Accept": "text/event-stream"}
+            if last_id:
+                headers["Last-Event-ID"] = last_id
+            broken = f"the event stream of {self._address.url} ended early"
+            try:
+                path = f"/v1/jobs/{job_id}/events"
+                with self._answer("GET", path, headers=headers, timeout=STREAM) as response:
+                    for message in messages(heard(response.iter_text())):
+                        last_id, pause_s = message.id or last_id, 0.25
+                        yield message
+                        if message.event == "job_ended":
+                            return
+            except Unavailable as error:
+                broken = str(error)
+            if clock() - heard_at > patience_s:
+                raise Unavailable(broken)
+            if say is not None:
+                say(f"{broken}; trying again")
+            sleep(pause_s)
+            pause_s = min(2 * pause_s, 5.0)
+
+    def _ask(self, kind: type[T], method: str, path: str, **request: Any) -> T:
+        with self._answer(method, path, **request) as response:
+            body = response.read()
+        try:
+            return TypeAdapter(kind).validate_json(body)
+        except ValidationError as error:
+            raise TrexError(
+                f"{self._address.url}{path}: wanted an answer this version of trex knows, found "
+                f"{error.error_count()} unknown or missing fields; use the same version on both "
+                "sides"
+            ) from None
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
+        try:
+            with self._http.stream(method, path, **request) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _error_of(response, self._address)
+                yield response
+        except httpx.TimeoutException:
+            raise Unavailable(f"{self._address.url} is silent for too long; try later") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise Unavailable(
+                f"nothing answers at {self._address.url} ({error or type(error).__name__}); {START}"
+            ) from None
+
+
+def _error_of(response: httpx.Response, address: Address) -> TrexError:
+    try:
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = (
+            f"{response.url}: wanted an answer of open-trex, found status {response.status_code} "
+            "without a reason; check TREX_URL"
+        )
+    match response.status_code:
+        case 401:
+            return Rejected(
+                f"{address.url} refuses the token from {address.origin}; "
+                "set TREX_TOKEN to the token that system was started with"
+            )
+        case 502 | 503 | 504:
+            return Unavailable(detail)
+        case status if status >= 500:
+            return TrexError(f"{address.url} failed with status {status}: {detail}")
+        case _:
+            return Rejected(detail)

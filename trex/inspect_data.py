@@ -1,0 +1,127 @@
+"""What a data file suggests: which columns are prompt and completion, which metric, which limits.
+
+Guesses that a person can correct in the job file.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from shared.contracts.job import Limits, Mapping, MetricName
+from shared.errors import DataFailed, Rejected
+from shared.rows import Row, Sample, read_rows, to_sample
+from trex.job_data import is_free_text, unsuited
+
+PROMPTS = ("text", "sentence", "question", "prompt", "instruction", "input")
+COMPLETIONS = ("label", "answer", "completion", "output", "response", "target")
+
+LOOK_ROWS = 20_000
+"""Rows that guesses are made from: the first ones."""
+
+SHORT_CHARS = 40
+"""Answers up to this length can be expected to match a reference exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What there is to know about a file before a job is made of it."""
+
+    mapping: Mapping
+    metric: MetricName
+    limits: Limits
+    first: tuple[Sample, ...]
+    """Up to five rows as the model will see them."""
+
+
+def look_at(path: Path, *, prompt: str | None = None, completion: str | None = None) -> Sight:
+    """Return what a data file suggests.
+
+    Args:
+        path: the rows to learn from.
+        prompt: template of the prompt; None to guess it from the names of the columns.
+        completion: template of the completion; None likewise.
+
+    Raises:
+        Rejected: the file cannot be read, has no rows, or its columns have unknown names.
+    """
+    first: list[Sample] = []
+    references: list[str] = []
+    prompt_bytes: list[int] = []
+    mapping: Mapping | None = None
+    try:
+        for row in islice(read_rows(path), LOOK_ROWS):
+            mapping = mapping or _mapping(row, path, prompt, completion)
+            sample = to_sample(row, mapping, path)
+            first.extend([sample] if len(first) < 5 else [])
+            references.append(sample.completion)
+            prompt_bytes.append(len(sample.prompt.encode()))
+    except DataFailed as error:
+        raise Rejected(str(error)) from None
+    if mapping is None:
+        raise Rejected(f"{path}: wanted rows, found none; give a file with rows")
+    metric = suggest_metric(references)
+    limits = _limits(prompt_bytes, [len(reference.encode()) for reference in references])
+    return Sight(mapping, metric, limits, tuple(first))
+
+
+def suggest_metric(references: Sequence[str]) -> MetricName:
+    """Return the metric that suits the answers: labels, short answers, or texts.
+
+    Raises:
+        Rejected: long texts without a word that ROUGE counts.
+    """
+    distinct = len({reference.strip() for reference in references})
+    longest = _p95(len(reference) for reference in references)
+    repeated = distinct <= 100 and 20 * distinct <= len(references)
+    few = distinct < 20 and 5 * distinct <= len(references)
+    if longest <= SHORT_CHARS and (repeated or few) and not is_free_text(references):
+        return MetricName.ACCURACY
+    if longest <= SHORT_CHARS:
+        return MetricName.EXACT_MATCH
+    problem = unsuited(MetricName.ROUGE_L, references)
+    if problem:
+        raise Rejected(f"no metric suits long answers in this script yet: {problem}")
+    return MetricName.ROUGE_L
+
+
+def _mapping(row: Row, path: Path, prompt: str | None, completion: str | None) -> Mapping:
+    names = {name.strip().lower(): name for name in row.columns}
+    prompt = prompt or _template(names, PROMPTS)
+    completion = completion or _template(names, COMPLETIONS)
+    if names.keys() >= {"instruction", "input"} and prompt == f"{{{names['instruction']}}}":
+        prompt = f"{prompt}\n\n{{{names['input']}}}"
+    if prompt is None or completion is None:
+        raise Rejected(
+            f"{path}: wanted a column to ask with ({', '.join(PROMPTS)}) and one to answer with "
+            f"({', '.join(COMPLETIONS)}), found {', '.join(row.columns) or 'no columns'}; "
+            "name them with --prompt '{column}' and --completion '{column}'"
+        )
+    try:
+        return Mapping(prompt=prompt, completion=completion)
+    except ValueError:
+        raise Rejected(
+            f"--prompt and --completion: wanted templates with column names in braces such as "
+            f"{{{next(iter(row.columns), 'text')}}}, found {prompt!r} and {completion!r}; "
+            "correct the braces"
+        ) from None
+
+
+def _template(names: dict[str, str], known: Iterable[str]) -> str | None:
+    return next((f"{{{names[name]}}}" for name in known if name in names), None)
+
+
+def _limits(prompt_bytes: Sequence[int], completion_bytes: Sequence[int]) -> Limits:
+    # Three bytes a token is on the safe side for most tokenizers and scripts; 8 for the end signs.
+    answer = _p95(completion_bytes) / 3 + 8
+    whole = _p95(prompt_bytes) / 3 + answer + 64
+    return Limits(
+        max_new_tokens=min(1024, max(32, 16 * math.ceil(answer / 16))),
+        max_length=min(4096, max(256, 64 * math.ceil(whole / 64))),
+    )
+
+
+def _p95(lengths: Iterable[int]) -> int:
+    ordered = sorted(lengths)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1]

@@ -1,0 +1,87 @@
+"""Looking at a job's data before it starts: are the rows there, and can the metric judge them?"""
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from shared.contracts.job import JobData, Mapping, MetricName
+from shared.errors import DataFailed, Rejected
+from shared.rows import read_samples
+
+PEEK_ROWS = 1000
+PEEK_BYTES = 50_000_000
+"""Files up to this size are read to the end; of larger ones, only the first `PEEK_ROWS`."""
+
+_ROUGE = (MetricName.ROUGE_1, MetricName.ROUGE_2, MetricName.ROUGE_L)
+_ROUGE_WORD = re.compile("[a-z0-9]")
+
+
+def check_data(data: JobData, metric: MetricName) -> None:
+    """Return when the data can be read, is kept apart, and suits the metric.
+
+    Raises:
+        Rejected: what is wrong, with file and line, and what to change.
+    """
+    _refuse_shared(data)
+    _peek("train", data.train, data.mapping)
+    dev = _peek("dev", data.dev, data.mapping)
+    if data.test is not None:
+        _peek("test", data.test, data.mapping)
+    problem = unsuited(metric, dev)
+    if problem:
+        raise Rejected(f"metric: {problem}")
+
+
+def unsuited(metric: MetricName, references: Sequence[str]) -> str | None:
+    """Say why a metric cannot judge answers against these references; None when it can."""
+    if metric is MetricName.ACCURACY and is_free_text(references):
+        return (
+            f"accuracy wanted a few labels to tell apart, found {_distinct(references)} different "
+            f"references in {len(references)} rows of dev; use exact_match or rougeL"
+        )
+    if metric in _ROUGE:
+        silent = sum(not _ROUGE_WORD.search(reference.lower()) for reference in references)
+        if 2 * silent > len(references):
+            return (
+                f"{metric} wanted words in the letters a-z or digits, which are all it counts, "
+                f"found none in {silent} of {len(references)} references of dev; use exact_match"
+            )
+    return None
+
+
+def is_free_text(references: Sequence[str]) -> bool:
+    """Say whether references are written answers rather than labels.
+
+    True for more than 100 different ones, or for 20 and more when most rows have one of their own.
+    """
+    distinct = _distinct(references)
+    return distinct > 100 or (distinct >= 20 and 2 * distinct > len(references))
+
+
+def _distinct(references: Sequence[str]) -> int:
+    return len({reference.strip() for reference in references})
+
+
+def _refuse_shared(data: JobData) -> None:
+    splits = [("train", data.train), ("dev", data.dev), ("test", data.test)]
+    seen: dict[Path, str] = {}
+    for name, path in splits:
+        if path is None:
+            continue
+        other = seen.setdefault(Path(path).resolve(), name)
+        if other != name:
+            raise Rejected(
+                f"data: wanted {other} and {name} in files of their own, found {path} for both; "
+                "scores on rows that were trained or chosen on mean nothing, give other rows"
+            )
+
+
+def _peek(name: str, path: str, mapping: Mapping) -> list[str]:
+    file = Path(path)
+    try:
+        samples = read_samples(file, mapping)
+        whole = file.is_file() and file.stat().st_size <= PEEK_BYTES
+        return [sample.completion for sample in islice(samples, None if whole else PEEK_ROWS)]
+    except DataFailed as error:
+        raise Rejected(f"data.{name}: {error}") from None

@@ -1,0 +1,80 @@
+"""Reading a job file: YAML a person wrote, to a job that can work.
+
+Whatever is wrong is said here, in one sentence, before anything is started.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared.contracts.base import Contract, read_as
+from shared.contracts.job import JobData, JobSpec
+from shared.errors import Rejected
+from trex.base_model import resolve_base_model
+from trex.job_data import check_data
+
+
+def read_job(path: Path) -> JobSpec:
+    """Return the job in a file, its paths made absolute, its data and its base model looked at.
+
+    Paths in the file are relative to the file.
+
+    Raises:
+        Rejected: the first thing found that cannot work, and what to change.
+    """
+    found = _parse(path)
+    _refuse_unknown(found, JobSpec, path)
+    spec = read_as(JobSpec, found, what=str(path))
+    folder = path.resolve().parent
+    data = JobData(
+        train=_absolute(spec.data.train, folder),
+        dev=_absolute(spec.data.dev, folder),
+        test=None if spec.data.test is None else _absolute(spec.data.test, folder),
+        mapping=spec.data.mapping,
+    )
+    check_data(data, spec.metric)
+    base_model = resolve_base_model(spec.base_model, folder)
+    return spec.model_copy(update={"data": data, "base_model": base_model})
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise Rejected(
+            f"{path}: wanted a job file, found none; check the path or write one with `trex init`"
+        )
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Rejected(
+            f"{path}: wanted UTF-8, found something else ({error}); save it so"
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise Rejected(f"{path}{where}: wanted YAML, found {problem}; correct that line") from None
+    if not isinstance(found, dict):
+        wanted = ", ".join(JobSpec.model_fields)
+        raise Rejected(f"{path}: wanted the fields of a job ({wanted}), found none; add them")
+    return found
+
+
+def _refuse_unknown(
+    found: dict[Any, Any], contract: type[Contract], path: Path, above: str = ""
+) -> None:
+    for name, value in found.items():
+        field = contract.model_fields.get(name)
+        if field is None:
+            near = get_close_matches(str(name), contract.model_fields, n=1)
+            known = ", ".join(contract.model_fields)
+            change = f"write {near[0]}" if near else f"remove it or use one of {known}"
+            raise Rejected(f"{path}: {above}{name} is no field of a job; {change}")
+        inner = field.annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Contract):
+            _refuse_unknown(value, inner, path, f"{above}{name}.")
+
+
+def _absolute(name: str, folder: Path) -> str:
+    return str((folder / Path(name).expanduser()).resolve())
