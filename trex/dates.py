@@ -7,7 +7,7 @@ the month comes first only where it is a word, and a year of two digits lies in 
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -30,8 +30,8 @@ _WRITINGS = [
 def write_dates(folder: Path, *, seed: int, train: int, dev: int, test: int) -> None:
     """Write `train.jsonl`, `dev.jsonl` and `test.jsonl`, replacing what is there.
 
-    A row is `{"text": "3. März 2021", "iso": "2021-03-03", "language": "de"}`. No calendar date, and
-    so no text, stands in two rows.
+    A row is `{"text": "3. März 2021", "iso": "2021-03-03", "language": "de"}`. No calendar date,
+    and so no text, stands in two rows.
 
     Args:
         folder: where to write; made when missing.
@@ -61,9 +61,11 @@ def write_dates(folder: Path, *, seed: int, train: int, dev: int, test: int) -> 
 def write_pretraining_text(path: Path, *, seed: int, lines: int) -> None:
     """Write what a base model may know before it meets the task, one document a line.
 
-    A line is plain text, or a question and its answer with a tab between. There are month names
-    with their numbers, numbers to copy, calendars, and dates asked for one part at a time. No line
-    holds a written date beside its ISO form, and no date lies in the years of the task.
+    A line is plain text, or a question and its answer with a tab between. There are dates
+    with their parts named ("day 03, month 03, year 1871"), month names with their numbers, digits
+    to copy, and calendars. No line holds a written date beside its ISO form, and no date lies in
+    the years of the task: what an untrained model lacks is the form, the years, and years of two
+    digits.
 
     Args:
         path: the file; its folder is made when missing, and what is there is replaced.
@@ -90,7 +92,7 @@ def _row(day: date, random_: random.Random) -> str:
 
 def _written(day: date, locale: str, style: str) -> str:
     # CLDR puts no-break spaces into some languages' dates; people type plain ones.
-    text = format_date(day, style, locale=locale)  # type: ignore[arg-type]  # babel wants a literal
+    text = format_date(day, style, locale=locale)
     return " ".join(text.split())
 
 
@@ -112,7 +114,8 @@ def _parts(random_: random.Random) -> str:
 def _month(random_: random.Random) -> str:
     """Ask for the number of a month's name, in one of the forms CLDR knows."""
     month = random_.randint(1, 12)
-    width, context = random_.choice(["wide", "abbreviated"]), random_.choice(["format", "stand-alone"])
+    width = random_.choice(["wide", "abbreviated"])
+    context = random_.choice(["format", "stand-alone"])
     names = get_month_names(width, context, locale=random_.choice(LOCALES))  # type: ignore[arg-type]
     return f"month: {names[month]}\t{month:02}"
 
@@ -145,7 +148,7 @@ _DOCUMENTS: dict[Callable[[random.Random], str], int] = {
 """Each kind of document with its weight."""
 
 
-def _write_lines(path: Path, lines: Iterator[str] | list[str]) -> None:
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a whole file or, when interrupted, nothing at that path."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with unfinished.open("w", encoding="utf-8", newline="\n") as file:

@@ -43,6 +43,8 @@ _TOKENIZER_DOCUMENTS = 20_000
 _CONTEXT_TOKENS = 1024
 _BLOCK_TOKENS = 128
 _HEAD_SIZE = 32
+_TOKENIZED_AT_ONCE = 1_000
+_WARM_UP = 0.05
 _REPORT_EVERY_S = 5.0
 
 
@@ -89,13 +91,20 @@ def make_nano_base(
     torch.manual_seed(seed)
 
     tokenizer = _train_tokenizer(documents, vocabulary)
-    tokens, positions = _pack(documents, tokenizer, steps * batch_size)
+    blocks = _pack(documents, tokenizer, steps * batch_size)
     model = _new_model(tokenizer, hidden_size, layers)
     progress(
         f"{model.num_parameters():,} parameters, a vocabulary of {len(tokenizer)}, "
         f"{len(documents):,} documents"
     )
-    _pretrain(model, tokens, positions, steps, batch_size, learning_rate, progress)
+    _pretrain(
+        model,
+        blocks,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        progress=progress,
+    )
     _save(model, tokenizer, out)
 
 
@@ -129,7 +138,9 @@ def _check(
     out: Path, steps: int, batch_size: int, vocabulary: int, hidden_size: int, layers: int
 ) -> None:
     if out.exists():
-        raise Rejected(f"{out}: wanted to make this folder, found it there; move it or choose another")
+        raise Rejected(
+            f"{out}: wanted to make this folder, found it there; move it or choose another"
+        )
     if min(steps, batch_size, layers) < 1:
         raise Rejected(
             f"wanted at least 1 step, block a step and layer, found {steps}, {batch_size} and "
@@ -141,9 +152,7 @@ def _check(
             "change it"
         )
     if vocabulary < 259:
-        raise Rejected(
-            f"wanted a vocabulary of at least 259 tokens, found {vocabulary}; raise it"
-        )
+        raise Rejected(f"wanted a vocabulary of at least 259 tokens, found {vocabulary}; raise it")
 
 
 def _read_documents(text: Path) -> list[str]:
@@ -199,24 +208,105 @@ def _train_tokenizer(documents: list[str], vocabulary: int) -> PreTrainedTokeniz
     )
 
 
-def _pack(
-    documents: list[str], tokenizer: PreTrainedTokenizerFast, blocks: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lay documents end to end and cut them into at most so many blocks.
+def _pack(documents: list[str], tokenizer: PreTrainedTokenizerFast, wanted: int) -> torch.Tensor:
+    """Lay documents end to end and cut them into `wanted` blocks, or fewer from a short text.
 
     Returns:
-        Tokens and their positions, each `(blocks, 128)`, int64. Positions start again at 0 with
-        every document and every block: from them the model tells documents apart, and attention
+        `(2, blocks, 128)`, int64: tokens, and their positions. Positions start again at 0 with
+        every document and every block; the model tells documents apart by them, and attention
         stays inside one. Without that, a million tokens are too few to learn to copy.
     """
-    wanted = blocks * _BLOCK_TOKENS
-    tokens: list[int] = []
-    positions: list[int] = []
-    for document in _tokenized(documents, tokenizer):
-        for token in document:
-            start_again = not positions or len(positions) % _BLOCK_TOKENS == 0
-            positions.append(0 if start_again else positions[-1] + 1)
-            tokens.append(token)
-        if len(tokens) >= wanted:
-            break
-    raise NotImplementedError
+    stream = _tokens_and_starts(documents, tokenizer)
+    laid = list(islice(stream, wanted * _BLOCK_TOKENS))
+    laid *= math.ceil(_BLOCK_TOKENS / len(laid))
+    whole = len(laid) // _BLOCK_TOKENS
+    tokens, starts = torch.tensor(laid[: whole * _BLOCK_TOKENS]).T.reshape(2, whole, _BLOCK_TOKENS)
+    places = torch.arange(_BLOCK_TOKENS).expand_as(tokens)
+    first = torch.where(starts == 1, places, 0).cummax(dim=1).values
+    return torch.stack([tokens, places - first])
+
+
+def _tokens_and_starts(
+    documents: list[str], tokenizer: PreTrainedTokenizerFast
+) -> Iterator[tuple[int, bool]]:
+    """Yield every token with whether a document starts there."""
+    for at in range(0, len(documents), _TOKENIZED_AT_ONCE):
+        for document in tokenizer(documents[at : at + _TOKENIZED_AT_ONCE])["input_ids"]:
+            yield from ((token, place == 0) for place, token in enumerate(document))
+
+
+def _new_model(
+    tokenizer: PreTrainedTokenizerFast, hidden_size: int, layers: int
+) -> Qwen3ForCausalLM:
+    heads = hidden_size // _HEAD_SIZE
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=hidden_size,
+            intermediate_size=3 * hidden_size,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            head_dim=_HEAD_SIZE,
+            max_position_embeddings=_CONTEXT_TOKENS,
+            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def _pretrain(
+    model: Qwen3ForCausalLM,
+    blocks: torch.Tensor,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    progress: Callable[[str], None],
+) -> None:
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True
+    )
+    order = torch.randperm(blocks.shape[1])
+    began = told = time.monotonic()
+    model.train()
+    for step in range(1, steps + 1):
+        turns = torch.arange((step - 1) * batch_size, step * batch_size)
+        tokens, positions = blocks[:, order[turns % len(order)]]
+        optimizer.param_groups[0]["lr"] = learning_rate * _rate(step / (steps + 1))
+        loss = model(input_ids=tokens, labels=tokens, position_ids=positions, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        now = time.monotonic()
+        if now - told >= _REPORT_EVERY_S or step == steps:
+            told = now
+            seconds_a_step = (now - began) / step
+            progress(
+                f"step {step} of {steps}: loss {loss.item():.3f}, "
+                f"{tokens.numel() / seconds_a_step:,.0f} tokens a second, "
+                f"{(steps - step) * seconds_a_step:.0f} s left"
+            )
+
+
+def _rate(done: float) -> float:
+    """Return the learning rate as a share of the highest, in [0, 1]: a ramp, then a half cosine."""
+    return min(done / _WARM_UP, 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        model.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
+        unfinished.rename(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -104,7 +104,7 @@ def _jobs(store: JobStore) -> APIRouter:
     def show(job_id: JobId) -> JobView:
         """Where a job stands."""
         with reader.state(job_id) as state:
-            return job_view(state, now=store.now())
+            return job_view(state, store.progress(job_id), now=store.now())
 
     @router.get("/{job_id}/tree")
     def tree(job_id: JobId) -> TreeView:
@@ -139,30 +139,28 @@ def _jobs(store: JobStore) -> APIRouter:
         store.request_cancel(job_id)
         return show(job_id)
 
+    def resumed(job_id: JobId, last_event_id: Annotated[str, Header()] = BEGINNING) -> str:
+        # A dependency, because a stream that has begun can no longer answer with an error.
+        if not re.fullmatch(r"\d+-\d+", last_event_id):
+            raise Rejected(
+                f"Last-Event-ID: wanted an id such as 1732000000000-0, found {last_event_id!r}"
+            )
+        show(job_id)  # refuses unknown jobs
+        return last_event_id
+
     @router.get("/{job_id}/events", response_class=EventSourceResponse)
-    def events(
-        job_id: JobId, last_event_id: Annotated[str, Header()] = BEGINNING
-    ) -> Iterator[ServerSentEvent]:
+    def events(job_id: JobId, after: Annotated[str, Depends(resumed)]) -> Iterator[ServerSentEvent]:
         """The job's ledger as it grows, and its progress; closes after ``job_ended``.
 
         Resumes after ``Last-Event-ID``. Progress has no id: only the latest matters.
         """
-        return follow(store, job_id, after=last_event_id)
+        yield from follow(store, job_id, after=after)
 
     return router
 
 
 def follow(store: JobStore, job_id: JobId, *, after: str) -> Iterator[ServerSentEvent]:
-    """Yield a job's entries after a cursor, and its progress, until the job has ended.
-
-    Raises:
-        Rejected: the cursor is not an id of a ledger.
-        Unknown: no such job.
-    """
-    if not re.fullmatch(r"\d+-\d+", after):
-        raise Rejected(f"Last-Event-ID: wanted an id such as 1732000000000-0, found {after!r}")
-    if not store.read(job_id):
-        raise Unknown(f"there is no job {job_id!r}; GET /v1/jobs lists them")
+    """Yield a job's entries after a cursor, and its progress, until the job has ended."""
     said: dict[WorkId, Progress] = {}
     while True:
         for entry in store.read(job_id, after=after):

@@ -13,7 +13,7 @@ def report(state: JobState, *, now: float) -> Report:
     best = state.best()
     dev = _compare(state.base_score, best.score) if best else None
     test = _compare_on_test(state, best) if best else None
-    view = job_view(state, now=now)
+    view = job_view(state, {}, now=now)
     shown = experiment_view(state, best, {}) if best else None
     lessons = tuple(f"#{e.id}: {e.lesson.sentence}" for e in state.experiments.values() if e.lesson)
     failures = tuple(

@@ -1,6 +1,7 @@
 """A job's state as the REST API shows it. Pure."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from services.planner.decide import reason_to_stop
 from services.planner.state import Experiment, JobState
@@ -20,15 +21,18 @@ from shared.contracts.views import (
     JobState as JobStateName,
 )
 
+Progresses: TypeAlias = Mapping[WorkId, Progress]
+"""Where work stands that a worker holds right now."""
 
-def job_view(state: JobState, *, now: float) -> JobView:
+
+def job_view(state: JobState, progress: Progresses, *, now: float) -> JobView:
     """Return where a job stands."""
     best = state.best()
     return JobView(
         job_id=state.job_id,
         goal=state.spec.goal,
         state=_state_name(state, now=now),
-        sentence=_sentence(state, now=now),
+        sentence=_sentence(state, progress, now=now),
         submitted_at=state.submitted_at,
         budget=state.spec.budget,
         spent=Spent(
@@ -42,23 +46,21 @@ def job_view(state: JobState, *, now: float) -> JobView:
     )
 
 
-def tree_view(state: JobState, progress: Mapping[WorkId, Progress], *, now: float) -> TreeView:
+def tree_view(state: JobState, progress: Progresses, *, now: float) -> TreeView:
     """Return a job with all its nodes."""
     return TreeView(
-        job=job_view(state, now=now),
+        job=job_view(state, progress, now=now),
         nodes=tuple(node_view(state, e, progress) for e in state.experiments.values()),
     )
 
 
-def node_view(
-    state: JobState, experiment: Experiment, progress: Mapping[WorkId, Progress]
-) -> NodeView:
+def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> NodeView:
     """Return an experiment as one line of the tree."""
     statistics = state.tree.nodes[experiment.id]
     return NodeView(
         experiment=experiment.id,
         parent=experiment.parent,
-        state=_node_state(experiment),
+        state=_node_state(experiment, progress),
         sentence=_node_sentence(experiment),
         changed=experiment.proposal.changed if experiment.proposal else (),
         visits=statistics.visits,
@@ -76,7 +78,7 @@ def node_view(
 
 
 def experiment_view(
-    state: JobState, experiment: Experiment, progress: Mapping[WorkId, Progress]
+    state: JobState, experiment: Experiment, progress: Progresses
 ) -> ExperimentView:
     """Return everything known about one experiment."""
     proposal = experiment.proposal
@@ -113,7 +115,7 @@ def _state_name(state: JobState, *, now: float) -> JobStateName:
     return "finishing" if testing or reason_to_stop(state, now=now) else "searching"
 
 
-def _sentence(state: JobState, *, now: float) -> str:
+def _sentence(state: JobState, progress: Progresses, *, now: float) -> str:
     if state.ended is not None:
         return f"{state.ended.how}: {state.ended.reason}"
     stop = reason_to_stop(state, now=now)
@@ -121,10 +123,10 @@ def _sentence(state: JobState, *, now: float) -> str:
         return f"stopping: {stop}"
     if not state.in_flight:
         return "deciding what to do next"
-    return "; ".join(_doing(state, work_id) for work_id in sorted(state.in_flight))
+    return "; ".join(_doing(state, work_id, progress) for work_id in sorted(state.in_flight))
 
 
-def _doing(state: JobState, work_id: WorkId) -> str:
+def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
     request = state.ordered[work_id]
     match request.kind:
         case "brief":
@@ -132,8 +134,11 @@ def _doing(state: JobState, work_id: WorkId) -> str:
         case "propose":
             why = state.experiments[request.experiment].why
             return f"proposing #{request.experiment} {why}"
+        case "run" if work_id not in progress:
+            return f"#{request.experiment} waits for an executor"
         case "run":
-            return f"training #{request.experiment} below #{_parent(state, request.experiment)}"
+            parent = state.experiments[request.experiment].parent or ROOT
+            return f"training #{request.experiment} below {_name(parent)}"
         case "score" if request.split == "test":
             return f"opening the test split for {_name(request.experiment)}"
         case "score":
@@ -142,15 +147,11 @@ def _doing(state: JobState, work_id: WorkId) -> str:
             return f"learning from #{request.experiment}"
 
 
-def _parent(state: JobState, experiment: int) -> int:
-    return next((e.parent or ROOT for e in state.experiments.values() if e.id == experiment), ROOT)
-
-
 def _name(experiment: int) -> str:
     return "the base model" if experiment == ROOT else f"#{experiment}"
 
 
-def _node_state(experiment: Experiment) -> NodeState:
+def _node_state(experiment: Experiment, progress: Progresses) -> NodeState:
     if experiment.dropped is not None:
         return "dropped"
     if isinstance(experiment.outcome, Failed):
@@ -159,7 +160,9 @@ def _node_state(experiment: Experiment) -> NodeState:
         return "done"
     if experiment.id == ROOT or isinstance(experiment.outcome, Trained):
         return "scoring"
-    return "proposing" if experiment.proposal is None else "training"
+    if experiment.proposal is None:
+        return "proposing"
+    return "training" if f"run-{experiment.id}" in progress else "queued"
 
 
 def _node_sentence(experiment: Experiment) -> str:

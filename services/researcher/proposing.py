@@ -12,7 +12,7 @@ from services.researcher.drafts import draft
 from services.researcher.evidence import best_of, parent_of
 from services.researcher.factors import replaced, with_method
 from services.researcher.forecast import forecast
-from services.researcher.mutations import mutate
+from services.researcher.mutations import mutations
 from services.researcher.novelty import only_new
 from shared.contracts.base import ROOT
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
@@ -83,8 +83,7 @@ def _drafts(request: ProposeRequest) -> Iterator[_Draw]:
 
 def _mutations(request: ProposeRequest, parent: Finding) -> Iterator[_Draw]:
     rng = random.Random(f"{request.context.seed}/{request.job_id}/{request.experiment}")
-    while True:
-        drawn = mutate(request, parent, rng)
+    for drawn in mutations(request, parent, rng):
         yield _Draw(_grounded(drawn.recipe, request), "; ".join(dict.fromkeys(drawn.reasons)))
 
 

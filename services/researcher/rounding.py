@@ -6,8 +6,8 @@ from services.researcher.factors import Factor, Value
 def rounded(factor: Factor, value: Value) -> Value:
     """Return a value of a log-scale factor within its range, to two significant digits.
 
-    Epochs are whole; from 1 on a fraction would end the schedule between two passes. Values of
-    ladders and choices are returned as they are.
+    Epochs are whole: a fraction would show some rows once more than others. Values of ladders and
+    choices are returned as they are.
     """
     if factor.scale != "log":
         return value

@@ -12,7 +12,7 @@ from shared.contracts.run import Failed, Progress, Trained
 from shared.contracts.score import BadCase
 
 JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
-NodeState = Literal["proposing", "training", "scoring", "done", "failed", "dropped"]
+NodeState = Literal["proposing", "queued", "training", "scoring", "done", "failed", "dropped"]
 
 
 class ScoreView(Contract):

@@ -50,17 +50,17 @@ def recipe(**values: float | str) -> Recipe:
 
 
 def trained(**changes: Any) -> Trained:
-    usual = dict(
-        checkpoint="c",
-        train_loss=0.5,
-        train_curve=(),
-        held_out_curve=(),
-        rows=(),
-        steps=500,
-        tokens=100_000,
-        stopped="done",
-        gpu_seconds=60.0,
-    )
+    usual: dict[str, Any] = {
+        "checkpoint": "c",
+        "train_loss": 0.5,
+        "train_curve": (),
+        "held_out_curve": (),
+        "rows": (),
+        "steps": 500,
+        "tokens": 100_000,
+        "stopped": "done",
+        "gpu_seconds": 60.0,
+    }
     return Trained(**(usual | changes))
 
 
@@ -93,13 +93,13 @@ def finding(
 def request(
     findings: Sequence[Finding] = (), *, number: int | None = None, parent: int = ROOT, **rest: Any
 ) -> ProposeRequest:
-    usual = dict(
-        job_id=JobId("j-1"),
-        experiment=ExperimentId(len(findings) + 1 if number is None else number),
-        parent=ExperimentId(parent),
-        context=CONTEXT,
-        brief=BRIEF,
-        base_value=0.1,
-        findings=tuple(findings),
-    )
+    usual: dict[str, Any] = {
+        "job_id": JobId("j-1"),
+        "experiment": ExperimentId(len(findings) + 1 if number is None else number),
+        "parent": ExperimentId(parent),
+        "context": CONTEXT,
+        "brief": BRIEF,
+        "base_value": 0.1,
+        "findings": tuple(findings),
+    }
     return ProposeRequest(**(usual | rest))

@@ -146,7 +146,7 @@ def test_both_losses_rising_is_not_overfitting() -> None:
         (lambda t: 0.5 + math.exp(-2 * t), "underfitting"),
         (lambda t: 0.5 + math.exp(-5 * t), "healthy"),
         (lambda t: 2 - 0.1 * t, "underfitting"),
-        (lambda t: 0.001 + 0.001 * math.exp(-t), "healthy"),
+        (lambda t: 0.005 - 0.0001 * t, "healthy"),
     ],
     ids=["a straight fall", "stopped at 2 tau", "stopped at 5 tau", "hardly moved", "all learnt"],
 )

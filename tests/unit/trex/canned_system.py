@@ -222,6 +222,8 @@ class CannedSystem:
                 _send(request, 202, job("finishing").model_dump_json())
             case ("GET", "/v1/jobs/j-1/events"):
                 self._stream(request)
+            case ("GET", "/v1/jobs/j-lost/events"):
+                _send(request, 200, "")  # a stream that fails after its head was sent
             case _:
                 _problem(request, 404, f"wanted a job, found none at {request.path}")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.events import WorkEnded
 from shared.contracts.run import Failed
 from shared.errors import Rejected, Unavailable
@@ -50,7 +50,7 @@ def test_in_a_terminal_the_tree_is_drawn(client: TrexClient) -> None:
 
 def test_watching_a_job_that_does_not_exist_is_refused(client: TrexClient) -> None:
     with pytest.raises(Rejected, match="wanted a job, found none"):
-        watch(client, JobId("j-2"), Console(file=io.StringIO()))
+        watch(client, JobId("j-lost"), Console(file=io.StringIO()))
 
 
 def test_batches_lose_no_event_and_keep_their_order() -> None:
@@ -103,3 +103,4 @@ def test_an_event_names_its_experiment_once_it_is_known() -> None:
 
     assert event_line(ended, {}) == "run-9 failed: Diverged: NaN at 3"
     assert event_line(ended, {WorkId("run-9"): ExperimentId(9)}) == "#9 failed: Diverged: NaN at 3"
+    assert event_line(ended, {WorkId("run-9"): ROOT}) == "base model failed: Diverged: NaN at 3"

@@ -1,0 +1,220 @@
+"""Real training of a few steps in a real child process."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.executor.training import WarmTrainer
+from shared.contracts.base import ExperimentId
+from shared.contracts.job import Mapping
+from shared.contracts.recipe import FullTuning, HoldOut, Load, Lora, Map, Recipe, Sft
+from shared.contracts.run import Failed, Outcome, RunRequest, Trained
+from shared.errors import TrainingFailed
+from shared.rows import sha256_of
+from tests.support.examples import JOB
+
+Train = Callable[[Recipe], Outcome]
+
+
+@pytest.fixture(scope="module")
+def trainer() -> WarmTrainer:
+    trainer = WarmTrainer(grace_s=5)
+    trainer.warm_up()
+    return trainer
+
+
+@pytest.fixture
+def recipe(nano_base: Path, rows: Path, mapping: Mapping) -> Recipe:
+    """Ten steps of full fine-tuning."""
+    return Recipe(
+        base_model=str(nano_base),
+        data=(
+            Load(path=str(rows), sha256=sha256_of(rows)),
+            Map(mapping=mapping),
+            HoldOut(share=0.2, max_samples=24),
+        ),
+        method=Sft(
+            learning_rate=5e-3,
+            num_train_epochs=10 / 12,
+            per_device_train_batch_size=8,
+            max_length=64,
+        ),
+        adapter=FullTuning(),
+    )
+
+
+@pytest.fixture
+def train(trainer: WarmTrainer, tmp_path: Path) -> Iterator[Train]:
+    def train(recipe: Recipe, limit_s: float = 60.0) -> Outcome:
+        request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=limit_s)
+        with trainer.start(request, tmp_path / "attempt-1" / "checkpoint", tmp_path) as training:
+            outcome = training.wait(60)
+        assert outcome is not None
+        return outcome
+
+    yield train
+
+
+def test_ten_steps_write_a_checkpoint_with_everything_beside_it(
+    train: Train, recipe: Recipe
+) -> None:
+    outcome = train(recipe)
+
+    assert isinstance(outcome, Trained), outcome
+    folder = Path(outcome.checkpoint)
+    assert outcome.steps == 10
+    assert (folder / "model.safetensors").is_file()
+    assert (folder / "tokenizer_config.json").is_file()
+    assert Recipe.model_validate(yaml.safe_load((folder / "recipe.yaml").read_text())) == recipe
+    assert recipe.base_model in (folder / "README.md").read_text()
+
+
+def test_the_curves_fall_and_count_what_was_read(train: Train, recipe: Recipe) -> None:
+    outcome = train(recipe)
+
+    assert isinstance(outcome, Trained), outcome
+    assert outcome.train_curve[-1].loss < outcome.train_curve[0].loss
+    assert outcome.held_out_curve[-1].loss < outcome.held_out_curve[0].loss
+    assert outcome.tokens > 0
+    assert [(r.operator, r.rows_out) for r in outcome.rows] == [
+        ("load", 120),
+        ("map", 120),
+        ("hold_out", 96),
+    ]
+
+
+def test_the_same_recipe_gives_the_same_losses(
+    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
+) -> None:
+    curves = []
+    for attempt in (1, 2):
+        request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=60)
+        folder = tmp_path / f"attempt-{attempt}" / "checkpoint"
+        with trainer.start(request, folder, tmp_path) as training:
+            outcome = training.wait(60)
+        assert isinstance(outcome, Trained), outcome
+        curves.append(outcome.train_curve)
+
+    assert curves[0] == curves[1]
+
+
+def test_lora_writes_an_adapter_for_its_base(train: Train, recipe: Recipe) -> None:
+    outcome = train(recipe.model_copy(update={"adapter": Lora(r=4, lora_alpha=8)}))
+
+    assert isinstance(outcome, Trained), outcome
+    folder = Path(outcome.checkpoint)
+    adapter = json.loads((folder / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == recipe.base_model
+    assert (folder / "adapter_model.safetensors").is_file()
+
+
+def test_a_learning_rate_that_breaks_the_loss_is_a_divergence(train: Train, recipe: Recipe) -> None:
+    wild = recipe.method.model_copy(
+        update={"learning_rate": 1e30, "max_grad_norm": 1e30, "warmup_steps": 0.0}
+    )
+
+    outcome = train(recipe.model_copy(update={"method": wild}))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error == "Diverged"
+    assert "lower learning_rate" in outcome.detail
+
+
+def test_time_that_is_up_still_leaves_a_checkpoint(
+    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
+) -> None:
+    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
+    request = RunRequest(
+        job_id=JOB,
+        experiment=ExperimentId(1),
+        recipe=recipe.model_copy(update={"method": endless}),
+        limit_s=0.5,
+    )
+
+    with trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training:
+        outcome = training.wait(60)
+
+    assert isinstance(outcome, Trained), outcome
+    assert outcome.stopped == "time"
+    assert Path(outcome.checkpoint).is_dir()
+
+
+def test_a_killed_training_process_is_reported_with_its_signal(
+    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
+) -> None:
+    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
+    request = RunRequest(
+        job_id=JOB,
+        experiment=ExperimentId(1),
+        recipe=recipe.model_copy(update={"method": endless}),
+        limit_s=60,
+    )
+
+    with (
+        pytest.raises(TrainingFailed, match="killed by signal 9"),
+        trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training,
+    ):
+        training.wait(0.2)
+        training.process.kill()
+        training.wait(60)
+
+
+def test_leaving_the_block_stops_the_training(
+    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
+) -> None:
+    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
+    request = RunRequest(
+        job_id=JOB,
+        experiment=ExperimentId(1),
+        recipe=recipe.model_copy(update={"method": endless}),
+        limit_s=60,
+    )
+    process = None
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training,
+    ):
+        process = training.process
+        training.wait(0.2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(ValueError, match="process object is closed"):
+        process.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("chat_template.jinja", "wanted a chat template"),
+        ("model.safetensors", "wanted a transformers model and its tokenizer"),
+        ("tokenizer.json", "wanted a transformers model and its tokenizer"),
+    ],
+)
+def test_a_base_model_that_lacks_something_is_refused_in_a_sentence(
+    train: Train, recipe: Recipe, nano_base: Path, tmp_path: Path, missing: str, said: str
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in nano_base.iterdir():
+        if file.name != missing:
+            (broken / file.name).write_bytes(file.read_bytes())
+
+    outcome = train(recipe.model_copy(update={"base_model": str(broken)}))
+
+    assert isinstance(outcome, Failed)
+    assert said in outcome.detail
+
+
+def test_data_that_changed_since_the_job_began_is_refused(
+    train: Train, recipe: Recipe, mapping: Mapping
+) -> None:
+    load = recipe.data[0].model_copy(update={"sha256": "0" * 64})
+
+    outcome = train(recipe.model_copy(update={"data": (load, *recipe.data[1:])}))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error == "DataFailed"

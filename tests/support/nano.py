@@ -1,0 +1,31 @@
+"""A nano base model and a data set it can learn in seconds, made once for all tests."""
+
+import json
+from pathlib import Path
+
+from services.executor.nano import make_nano_base
+
+WORDS = ["red", "blue", "green", "black", "white", "brown"]
+
+
+def make_base(folder: Path) -> Path:
+    """Pre-train for a few steps on sentences about colours and return the model's folder."""
+    text = folder / "text.txt"
+    lines = [f"the {a} fox saw a {b} bird" for a in WORDS for b in WORDS] * 5
+    text.write_text("\n".join(lines) + "\n")
+    base = folder / "base"
+    make_nano_base(
+        text, base, progress=lambda _: None, steps=5, batch_size=4, hidden_size=32, layers=2
+    )
+    return base
+
+
+def write_rows(path: Path, *, rows: int) -> Path:
+    """Write rows of one colour and its opposite in a fixed table."""
+    opposite = dict(zip(WORDS, reversed(WORDS), strict=True))
+    with path.open("w") as file:
+        for number in range(rows):
+            word = WORDS[number % len(WORDS)]
+            row = {"text": f"{word} {number // len(WORDS)}", "answer": opposite[word]}
+            file.write(json.dumps(row) + "\n")
+    return path

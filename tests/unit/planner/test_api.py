@@ -1,0 +1,169 @@
+"""The REST API over the store in memory."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from services.planner.api import make_api
+from shared.contracts.base import JobId
+from shared.contracts.events import JobEnded
+from shared.store_memory import MemoryStore
+from tests.support.examples import JOB, SPEC
+
+BODY = SPEC.model_dump(mode="json")
+TOKEN = {"Authorization": "Bearer t0ken"}
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def api(store: MemoryStore) -> TestClient:
+    return TestClient(make_api(store, token="t0ken"), headers=TOKEN)
+
+
+def test_a_submitted_job_can_be_looked_at(api: TestClient) -> None:
+    submitted = api.post("/v1/jobs", json=BODY)
+
+    shown = api.get(submitted.headers["Location"])
+
+    assert (submitted.status_code, shown.status_code) == (202, 200)
+    assert shown.json()["goal"] == SPEC.goal
+    assert [job["job_id"] for job in api.get("/v1/jobs").json()] == [shown.json()["job_id"]]
+
+
+def test_the_same_idempotency_key_gives_the_same_job(api: TestClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+
+    first, again = (api.post("/v1/jobs", json=BODY, headers=key) for _ in range(2))
+    other = api.post("/v1/jobs", json={**BODY, "seed": 7}, headers=key)
+
+    assert first.json()["job_id"] == again.json()["job_id"]
+    assert other.status_code == 400
+    assert "send a new key" in other.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gaol": "typo"}, "gaol: no such field"),
+        (
+            {"budget": {"experiments": 0}},
+            "budget.experiments: Input should be greater than 0, got 0",
+        ),
+        ({"metric": "bleu"}, "metric: Input should be 'exact_match'"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_with_a_sentence(
+    api: TestClient, change: dict[str, object], said: str
+) -> None:
+    refused = api.post("/v1/jobs", json={**BODY, **change})
+
+    assert refused.status_code == 422
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert said in refused.json()["detail"]
+
+
+def test_a_stranger_is_turned_away_and_told_how_to_come_in(store: MemoryStore) -> None:
+    stranger = TestClient(make_api(store, token="t0ken"))
+
+    without = stranger.get("/v1/jobs")
+    wrong = stranger.get("/v1/jobs", headers={"Authorization": "Bearer guess"})
+
+    assert (without.status_code, wrong.status_code) == (401, 401)
+    assert "Authorization: Bearer TOKEN" in without.json()["detail"]
+    assert "guess" not in wrong.text
+
+
+def test_health_needs_no_token(store: MemoryStore) -> None:
+    stranger = TestClient(make_api(store, token="t0ken"))
+    store.present("executor", "one", for_s=60)
+
+    ready = stranger.get("/health/ready")
+
+    assert stranger.get("/health/live").status_code == 200
+    assert ready.json() == {"status": "ready", "researcher": 0, "executor": 1, "evaluator": 0}
+
+
+@pytest.mark.parametrize("view", ["", "/tree", "/report", "/events", "/experiments/0"])
+def test_an_unknown_job_is_not_found(api: TestClient, view: str) -> None:
+    found = api.get(f"/v1/jobs/j-none{view}")
+
+    assert found.status_code == 404
+    assert "no job 'j-none'" in found.json()["detail"]
+
+
+def test_an_unknown_experiment_is_not_found(api: TestClient, store: MemoryStore) -> None:
+    store.create(JOB, SPEC, idempotency_key=None)
+
+    found = api.get(f"/v1/jobs/{JOB}/experiments/9")
+
+    assert found.status_code == 404
+    assert "experiments 0 to 0, not 9" in found.json()["detail"]
+
+
+def test_the_report_comes_as_data_or_as_a_document(api: TestClient, store: MemoryStore) -> None:
+    store.create(JOB, SPEC, idempotency_key=None)
+
+    data = api.get(f"/v1/jobs/{JOB}/report")
+    document = api.get(f"/v1/jobs/{JOB}/report", headers={"Accept": "text/markdown"})
+
+    assert data.json()["markdown"] == document.text
+    assert document.text.startswith(f"# {SPEC.goal}")
+
+
+def ended_job(store: MemoryStore) -> JobId:
+    store.create(JOB, SPEC, idempotency_key=None)
+    store.request_cancel(JOB)
+    hold = store.hold(JOB, "planner", lease_s=60)
+    assert hold is not None
+    store.end(hold, JobEnded(how="cancelled", reason="cancelled by the user", best=None))
+    return JOB
+
+
+def test_events_are_streamed_with_ids_until_the_job_has_ended(
+    api: TestClient, store: MemoryStore
+) -> None:
+    stream = api.get(f"/v1/jobs/{ended_job(store)}/events").text
+
+    fields = [line for line in stream.splitlines() if line.startswith(("event:", "id:"))]
+    assert fields == [
+        "event: job_submitted",
+        "id: 1-0",
+        "event: cancel_requested",
+        "id: 2-0",
+        "event: job_ended",
+        "id: 3-0",
+    ]
+
+
+def test_a_reader_that_comes_back_gets_only_what_it_missed(
+    api: TestClient, store: MemoryStore
+) -> None:
+    ended_job(store)
+
+    rest = api.get(f"/v1/jobs/{JOB}/events", headers={"Last-Event-ID": "2-0"}).text
+    nothing = api.get(f"/v1/jobs/{JOB}/events", headers={"Last-Event-ID": "3-0"}).text
+
+    assert "job_ended" in rest
+    assert "job_submitted" not in rest
+    assert "event:" not in nothing
+
+
+def test_a_cursor_that_is_none_is_refused(api: TestClient, store: MemoryStore) -> None:
+    store.create(JOB, SPEC, idempotency_key=None)
+
+    refused = api.get(f"/v1/jobs/{JOB}/events", headers={"Last-Event-ID": "yesterday"})
+
+    assert refused.status_code == 400
+    assert "found 'yesterday'" in refused.json()["detail"]
+
+
+def test_cancelling_twice_is_one_wish(api: TestClient, store: MemoryStore) -> None:
+    store.create(JOB, SPEC, idempotency_key=None)
+
+    answers = [api.post(f"/v1/jobs/{JOB}/cancel").status_code for _ in range(2)]
+
+    assert answers == [202, 202]
+    assert [e.event.kind for e in store.read(JOB)] == ["job_submitted", "cancel_requested"]

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Rejected
+from shared.settings import READERS, QueueSettings, read_settings
+
+
+def test_a_misspelt_variable_stops_a_service() -> None:
+    with pytest.raises(Rejected, match="nothing reads TREX_QUEUE_HEARTBEAT;"):
+        read_settings({"TREX_QUEUE_HEARTBEAT": "5", "PATH": "/bin"})
+
+
+def test_a_value_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TREX_PLANNER_PORT", "70000")
+
+    with pytest.raises(Rejected, match="port: Input should be less than or equal to 65535, got"):
+        read_settings({"TREX_PLANNER_PORT": "70000"})
+
+
+def test_the_lease_outlives_three_heartbeats_and_the_stop() -> None:
+    settings = QueueSettings(heartbeat_s=2, stop_grace_s=5)
+
+    assert settings.lease_s == 11
+
+
+def test_the_servers_password_is_not_printed() -> None:
+    settings = QueueSettings.model_validate({"url": "redis://:hunter2@localhost/0"})
+
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_example_environment_names_every_variable_and_no_other() -> None:
+    lines = Path(".env.example").read_text().splitlines()
+    named = {line.lstrip("# ").split("=")[0] for line in lines if "=" in line}
+
+    assert named == {
+        f"{reader.model_config['env_prefix']}{field}".upper()
+        for reader in READERS
+        for field in reader.model_fields
+    }

@@ -1,0 +1,75 @@
+"""The demo: a nano base model made on the spot, and a task that rewards searching for a recipe."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from shared.errors import Unavailable
+from trex.dates import write_dates, write_pretraining_text
+
+SEED = 0
+TRAIN_ROWS, DEV_ROWS, TEST_ROWS = 2000, 300, 300
+TEXT_LINES = 40_000
+EXPERIMENTS = 9
+RUN_S = 20
+"""Seconds one run may take: enough for a good recipe, and a poor one does not hold up the rest."""
+
+
+def prepare(home: Path, *, say: Callable[[str], None]) -> Path:
+    """Return the path of the demo's job file; its data and base model are made when missing.
+
+    The base model takes most of a minute to pre-train and is kept in ``home``.
+
+    Raises:
+        Unavailable: the base model could not be made.
+    """
+    folder = home.resolve() / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_dates(folder, seed=SEED, train=TRAIN_ROWS, dev=DEV_ROWS, test=TEST_ROWS)
+    base = _base_model(folder, say)
+    job = folder / "job.yaml"
+    job.write_text(yaml.safe_dump(_job(base.name), sort_keys=False, allow_unicode=True))
+    return job
+
+
+def _base_model(folder: Path, say: Callable[[str], None]) -> Path:
+    text = folder / "pretraining.txt"
+    write_pretraining_text(text, seed=SEED, lines=TEXT_LINES)
+    made_from = hashlib.sha256(text.read_bytes() + version("open-trex").encode()).hexdigest()
+    base = folder / f"base-{made_from[:12]}"
+    if base.is_dir():
+        say(f"the nano base model is at hand: {base}")
+        return base
+    say("no base model is at hand, so a nano one is pre-trained first; it is kept for next time")
+    command = [sys.executable, "-m", "services.executor.nano", str(text), "--out", str(base)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as making:
+        assert making.stderr is not None
+        for line in making.stderr:
+            say(line.rstrip())
+    if making.returncode != 0:
+        raise Unavailable(
+            f"wanted a nano base model at {base}, found that making it ended with status "
+            f"{making.returncode}; its words stand above"
+        )
+    return base
+
+
+def _job(base: str) -> dict[str, object]:
+    return {
+        "goal": "Write dates in nine languages as ISO 8601",
+        "base_model": f"./{base}",
+        "data": {
+            "train": "train.jsonl",
+            "dev": "dev.jsonl",
+            "test": "test.jsonl",
+            "mapping": {"prompt": "{text}", "completion": "{iso}"},
+        },
+        "metric": "exact_match",
+        "budget": {"experiments": EXPERIMENTS},
+        "limits": {"max_length": 64, "max_new_tokens": 16, "run_s": RUN_S},
+    }
