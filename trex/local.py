@@ -176,6 +176,7 @@ def _environment(
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TREX_")}
     return {
         "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait starve the others
         "TOKENIZERS_PARALLELISM": "false",
         **inherited,
         "PYTHONUNBUFFERED": "1",

@@ -26,6 +26,7 @@ class TransformersScorer:
 
     def __init__(self) -> None:
         transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
 
     @property

@@ -30,6 +30,7 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
     assert isinstance(request, RunRequest)
     home = artifacts / request.job_id / f"experiment-{request.experiment}"
     folder = home / f"attempt-{lease.claim.fence}" / "checkpoint"
+    _discard_leftovers(home)
     deadline = time.monotonic() + request.limit_s + LATE_S
     outcome: Outcome | None = None
     try:
@@ -45,11 +46,15 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
                     )
     finally:
         if not isinstance(outcome, Trained):
-            _discard(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            _discard_leftovers(home)
     return outcome
 
 
-def _discard(folder: Path) -> None:
-    """Remove what a run that came to nothing left behind; its log stays."""
-    for leftover in (folder, *folder.parent.glob(f"{folder.name}.*")):
+def _discard_leftovers(home: Path) -> None:
+    """Remove what attempts that came to nothing left half-written; their logs stay.
+
+    An attempt whose worker was killed could not tidy up after itself; the next one does.
+    """
+    for leftover in home.glob("attempt-*/checkpoint.*"):
         shutil.rmtree(leftover, ignore_errors=True)

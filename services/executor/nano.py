@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from shared.errors import Rejected
 
@@ -299,6 +300,7 @@ def _rate(done: float) -> float:
 
 
 def _save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    transformers_logging.disable_progress_bar()
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         model.save_pretrained(unfinished)

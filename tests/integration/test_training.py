@@ -1,9 +1,10 @@
 """Real training of a few steps in a real child process."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -47,7 +48,7 @@ def recipe(nano_base: Path, rows: Path, mapping: Mapping) -> Recipe:
 
 
 @pytest.fixture
-def train(trainer: WarmTrainer, tmp_path: Path) -> Iterator[Train]:
+def train(trainer: WarmTrainer, tmp_path: Path) -> Train:
     def train(recipe: Recipe, limit_s: float = 60.0) -> Outcome:
         request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=limit_s)
         with trainer.start(request, tmp_path / "attempt-1" / "checkpoint", tmp_path) as training:
@@ -55,7 +56,7 @@ def train(trainer: WarmTrainer, tmp_path: Path) -> Iterator[Train]:
         assert outcome is not None
         return outcome
 
-    yield train
+    return train
 
 
 def test_ten_steps_write_a_checkpoint_with_everything_beside_it(
@@ -123,16 +124,52 @@ def test_a_learning_rate_that_breaks_the_loss_is_a_divergence(train: Train, reci
     assert "lower learning_rate" in outcome.detail
 
 
-def test_time_that_is_up_still_leaves_a_checkpoint(
-    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
-) -> None:
-    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
-    request = RunRequest(
+@pytest.fixture
+def endless(recipe: Recipe) -> RunRequest:
+    method = recipe.method.model_copy(update={"num_train_epochs": 10_000})
+    return RunRequest(
         job_id=JOB,
         experiment=ExperimentId(1),
-        recipe=recipe.model_copy(update={"method": endless}),
-        limit_s=0.5,
+        recipe=recipe.model_copy(update={"method": method}),
+        limit_s=60,
     )
+
+
+def test_a_killed_training_process_is_reported_with_its_signal(
+    trainer: WarmTrainer, endless: RunRequest, tmp_path: Path
+) -> None:
+    def kill_in_mid_run() -> None:
+        with trainer.start(endless, tmp_path / "a" / "checkpoint", tmp_path) as training:
+            training.wait(0.2)
+            training.process.kill()
+            training.wait(60)
+
+    with pytest.raises(TrainingFailed, match="killed by signal 9"):
+        kill_in_mid_run()
+
+
+def test_leaving_the_block_stops_the_training(
+    trainer: WarmTrainer, endless: RunRequest, tmp_path: Path
+) -> None:
+    pids = []
+
+    def leave_in_mid_run() -> None:
+        with trainer.start(endless, tmp_path / "a" / "checkpoint", tmp_path) as training:
+            training.wait(0.2)
+            assert training.process.pid is not None
+            pids.append(training.process.pid)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        leave_in_mid_run()
+
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_time_that_is_up_still_leaves_a_checkpoint(
+    trainer: WarmTrainer, endless: RunRequest, tmp_path: Path
+) -> None:
+    request = endless.model_copy(update={"limit_s": 0.5})
 
     with trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training:
         outcome = training.wait(60)
@@ -140,50 +177,6 @@ def test_time_that_is_up_still_leaves_a_checkpoint(
     assert isinstance(outcome, Trained), outcome
     assert outcome.stopped == "time"
     assert Path(outcome.checkpoint).is_dir()
-
-
-def test_a_killed_training_process_is_reported_with_its_signal(
-    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
-) -> None:
-    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
-    request = RunRequest(
-        job_id=JOB,
-        experiment=ExperimentId(1),
-        recipe=recipe.model_copy(update={"method": endless}),
-        limit_s=60,
-    )
-
-    with (
-        pytest.raises(TrainingFailed, match="killed by signal 9"),
-        trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training,
-    ):
-        training.wait(0.2)
-        training.process.kill()
-        training.wait(60)
-
-
-def test_leaving_the_block_stops_the_training(
-    trainer: WarmTrainer, recipe: Recipe, tmp_path: Path
-) -> None:
-    endless = recipe.method.model_copy(update={"num_train_epochs": 10_000})
-    request = RunRequest(
-        job_id=JOB,
-        experiment=ExperimentId(1),
-        recipe=recipe.model_copy(update={"method": endless}),
-        limit_s=60,
-    )
-    process = None
-
-    with (
-        pytest.raises(KeyboardInterrupt),
-        trainer.start(request, tmp_path / "a" / "checkpoint", tmp_path) as training,
-    ):
-        process = training.process
-        training.wait(0.2)
-        raise KeyboardInterrupt
-
-    with pytest.raises(ValueError, match="process object is closed"):
-        process.is_alive()
 
 
 @pytest.mark.parametrize(

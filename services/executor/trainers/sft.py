@@ -58,6 +58,7 @@ def train_sft(
     """
     started = time.monotonic()
     transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     disable_progress_bars()
     set_seed(recipe.seed)
     say(Progress(phase="loading the base model"))
