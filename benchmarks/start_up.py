@@ -1,4 +1,4 @@
-"""Times how long each part takes to start, in fresh interpreters: ``python benchmarks/start_up.py``."""
+"""Times how long each part takes to start, in fresh interpreters."""
 
 import statistics
 import subprocess

@@ -99,7 +99,7 @@ limits:   # of one experiment
 # search:
 #   exploration: {search.exploration}   # higher tries more different things
 #   width: {search.width}   # children of an experiment after its first visit
-# seed: 0
+# seed: 0   # another seed proposes other recipes
 """
 
 

@@ -29,16 +29,3 @@ def estimate(items: Sequence[float]) -> Estimate:
         )
     stderr = statistics.stdev(items) / len(items) ** 0.5 if len(items) > 1 else None
     return Estimate(mean=statistics.fmean(items), stderr=stderr, n=len(items))
-
-
-def paired_difference(a_items: Sequence[float], b_items: Sequence[float]) -> Estimate:
-    """Return how much higher ``a`` scores than ``b`` on the same items, in the same order.
-
-    The standard error is that of the mean difference, so what makes an item hard for both does not
-    count as doubt.
-
-    Raises:
-        ScoringFailed: no items.
-        ValueError: not the same number of items.
-    """
-    return estimate([a - b for a, b in zip(a_items, b_items, strict=True)])

@@ -12,7 +12,8 @@ from services.evaluator.scorer import Answer, Scorer
 from shared.contracts.job import MetricName
 from shared.contracts.run import Progress
 from shared.contracts.score import BadCase, Score, ScoreRequest
-from shared.rows import Sample, read_samples
+from shared.errors import DataFailed
+from shared.rows import Sample, read_samples, sha256_of
 
 MAX_BAD_CASES = 20
 
@@ -21,10 +22,16 @@ def score(request: ScoreRequest, scorer: Scorer, *, say: Callable[[Progress], No
     """Answer the rows of a request and score the answers.
 
     Raises:
-        DataFailed: the rows cannot be read.
+        DataFailed: the rows cannot be read, or are not those scored before.
         ScoringFailed: the model cannot be loaded, or the metric does not fit the data.
     """
     started = time.monotonic()
+    sha256 = sha256_of(Path(request.data))
+    if request.data_sha256 not in (None, sha256):
+        raise DataFailed(
+            f"{request.data}: wanted the rows the base model was scored on, found that the file "
+            "changed since; restore it, or submit a new job"
+        )
     samples = list(read_samples(Path(request.data), request.mapping))
     references = [sample.completion for sample in samples]
     items_of(request.metric, references, references)  # a metric that does not fit fails here
@@ -44,6 +51,7 @@ def score(request: ScoreRequest, scorer: Scorer, *, say: Callable[[Progress], No
     return Score(
         metric=request.metric,
         split=request.split,
+        data_sha256=sha256,
         value=measured.mean,
         stderr=measured.stderr,
         items=tuple(items),

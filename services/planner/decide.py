@@ -215,6 +215,7 @@ def _score_order(
         checkpoint=spec.base_model if trained is None else trained.checkpoint,
         base_model=spec.base_model,
         data=spec.data.dev if test is None else test,
+        data_sha256=state.base_score.data_sha256 if state.base_score and test is None else None,
         split="dev" if test is None else "test",
         mapping=spec.data.mapping,
         metric=spec.metric,

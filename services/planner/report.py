@@ -4,7 +4,7 @@ from services.planner.state import Experiment, JobState
 from services.planner.views import experiment_view, job_view, score_view
 from shared.contracts.base import ROOT
 from shared.contracts.run import Trained
-from shared.contracts.score import Score
+from shared.contracts.score import Score, paired_difference
 from shared.contracts.views import Comparison, ExperimentView, JobView, Report, ScoreView
 
 
@@ -46,24 +46,6 @@ def report(state: JobState, *, now: float) -> Report:
     )
 
 
-def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
-    """Return the mean of ``a - b`` over the same items, and its standard error (None for one item).
-
-    Pairing removes what makes items hard for both models, so the error is smaller than that of two
-    separate means.
-
-    Raises:
-        ValueError: the scores are not over the same number of items.
-    """
-    differences = [x - y for x, y in zip(a.items, b.items, strict=True)]
-    n = len(differences)
-    mean = sum(differences) / n
-    if n == 1:
-        return mean, None
-    variance = sum((d - mean) ** 2 for d in differences) / (n - 1)
-    return mean, (variance / n) ** 0.5
-
-
 def _compare(base: Score | None, best: Score | None) -> Comparison | None:
     base_view, best_view = score_view(base), score_view(best)
     if base is None or best is None or base_view is None or best_view is None:
@@ -77,6 +59,8 @@ def _compare(base: Score | None, best: Score | None) -> Comparison | None:
 def _compare_on_test(state: JobState, best: Experiment) -> Comparison | None:
     base_score, best_score = state.test_scores.get(ROOT), state.test_scores.get(best.id)
     if not isinstance(base_score, Score) or not isinstance(best_score, Score):
+        return None
+    if base_score.data_sha256 != best_score.data_sha256:
         return None
     return _compare(base_score, best_score)
 
@@ -110,6 +94,8 @@ def _result_lines(
     missing = [s for s in state.test_scores.values() if not isinstance(s, Score)]
     if missing:
         lines.append(f"The test score is missing: {missing[0].detail}")
+    elif state.test_scores and test is None:
+        lines.append("The test rows changed while they were scored, so they confirm nothing.")
     elif state.spec.data.test is None:
         lines.append("The job names no test data, so nothing independent confirms the gain.")
     return [*lines, ""]

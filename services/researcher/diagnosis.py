@@ -1,15 +1,12 @@
 """Turns a finished experiment into a lesson: better than its parent or not, and why."""
 
-import math
-from statistics import fmean, stdev
 from typing import Literal
 
 from services.researcher.curves import Fit, Reading, read_curves
 from shared.contracts.base import ROOT
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.run import Failed, Trained
-from shared.contracts.score import Score
-from shared.errors import Rejected
+from shared.contracts.score import paired_difference
 
 CONFIDENCE = 1.96
 """Standard errors a difference must reach to count: 19 of 20 differences by chance do not."""
@@ -23,11 +20,7 @@ _ADVICE: dict[Fit, str] = {
 
 
 def diagnose(request: DiagnoseRequest) -> Lesson:
-    """Return the paired comparison with the parent and what the loss curves say.
-
-    Raises:
-        Rejected: the two scores were not measured on the same items.
-    """
+    """Return the paired comparison with the parent and what the loss curves say."""
     if isinstance(request.outcome, Failed):
         return _of_failure(request, request.outcome)
     effect, stderr = _effect(request)
@@ -42,26 +35,10 @@ def diagnose(request: DiagnoseRequest) -> Lesson:
     )
 
 
-def paired_effect(score: Score, parent: Score) -> tuple[float, float | None]:
-    """Return the mean difference over the items and its standard error, None for a single item.
-
-    Raises:
-        Rejected: different numbers of items.
-    """
-    if score.n != parent.n:
-        raise Rejected(
-            f"wanted two scores on the same items, found {score.n} and {parent.n} items; "
-            "score both on the same rows"
-        )
-    each = [mine - theirs for mine, theirs in zip(score.items, parent.items, strict=True)]
-    stderr = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else None
-    return fmean(each), stderr
-
-
 def _effect(request: DiagnoseRequest) -> tuple[float | None, float | None]:
     if request.score is None or request.parent_score is None:
         return None, None
-    return paired_effect(request.score, request.parent_score)
+    return paired_difference(request.score, request.parent_score)
 
 
 def _verdict(effect: float | None, stderr: float | None) -> Literal["better", "worse", "same"]:

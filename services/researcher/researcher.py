@@ -30,8 +30,4 @@ class Researcher(Protocol):
         """
 
     def diagnose(self, request: DiagnoseRequest) -> Lesson:
-        """Return what a finished experiment taught, failed ones included.
-
-        Raises:
-            Rejected: the two scores were not measured on the same items.
-        """
+        """Return what a finished experiment taught, failed ones included."""

@@ -23,9 +23,5 @@ class RuleResearcher:
         return proposing.propose(request)
 
     def diagnose(self, request: DiagnoseRequest) -> Lesson:
-        """Return the paired comparison with the parent and what the loss curves say.
-
-        Raises:
-            Rejected: the two scores were not measured on the same items.
-        """
+        """Return the paired comparison with the parent and what the loss curves say."""
         return diagnosis.diagnose(request)

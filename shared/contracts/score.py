@@ -1,5 +1,7 @@
 """A score: what the evaluator measured, with its doubt."""
 
+import math
+from statistics import fmean, stdev
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -29,6 +31,9 @@ class ScoreRequest(Versioned):
 
     data: str
     """Path of the rows to answer."""
+
+    data_sha256: str | None
+    """Of the file's bytes when they were scored before; another file is not the same items."""
 
     split: Literal["dev", "test"]
     """Bad cases are returned for dev only."""
@@ -67,6 +72,9 @@ class Score(Contract):
     split: Literal["dev", "test"]
     """On which rows."""
 
+    data_sha256: str
+    """Of the file's bytes: only scores on the same rows can be compared."""
+
     value: UnitFloat
     """Mean over the items; higher is better."""
 
@@ -95,3 +103,19 @@ class Score(Contract):
     def n(self) -> int:
         """How many items were measured."""
         return len(self.items)
+
+
+def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
+    """Return the mean of ``a - b`` over the same items, and its standard error (None for one item).
+
+    Pairing removes what makes items hard for both models, so the error is smaller than that of two
+    separate means.
+
+    Raises:
+        ValueError: the scores are not on the same rows.
+    """
+    if a.data_sha256 != b.data_sha256 or a.n != b.n:
+        raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
+    differences = [x - y for x, y in zip(a.items, b.items, strict=True)]
+    stderr = stdev(differences) / math.sqrt(a.n) if a.n > 1 else None
+    return fmean(differences), stderr

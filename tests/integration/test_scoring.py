@@ -34,6 +34,7 @@ def request_(nano_base: Path, mapping: Mapping, tmp_path: Path) -> ScoreRequest:
         checkpoint=str(nano_base),
         base_model=str(nano_base),
         data=str(write_rows(tmp_path / "dev.jsonl", rows=30)),
+        data_sha256=None,
         split="dev",
         mapping=mapping,
         metric=MetricName.EXACT_MATCH,
@@ -121,6 +122,15 @@ def test_a_metric_that_does_not_fit_the_data_fails_before_anything_is_generated(
     asked = request_.model_copy(update={"data": str(free), "metric": MetricName.ACCURACY})
 
     with pytest.raises(ScoringFailed, match="exact_match"):
+        score(asked, scorer, say=ignore)
+
+
+def test_rows_that_changed_since_the_base_model_was_scored_are_refused(
+    scorer: TransformersScorer, request_: ScoreRequest
+) -> None:
+    asked = request_.model_copy(update={"data_sha256": "0" * 64})
+
+    with pytest.raises(DataFailed, match="the file changed since"):
         score(asked, scorer, say=ignore)
 
 

@@ -118,6 +118,7 @@ def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
         {
             "metric": "exact_match",
             "split": split,
+            "data_sha256": "1" * 64,
             "value": right / n,
             "stderr": 0.1,
             "items": items,
@@ -136,6 +137,7 @@ SCORE_REQUEST = ScoreRequest(
     checkpoint=TRAINED.checkpoint,
     base_model="base",
     data="dev.jsonl",
+    data_sha256="1" * 64,
     split="dev",
     mapping=MAPPING,
     metric=MetricName.EXACT_MATCH,

@@ -3,7 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import LossPoint, Progress, Trained
 from shared.errors import DataFailed, Diverged, TrainingFailed
 
-LOSS_POINTS = 25
-"""Points a training curve has; more would slow short runs down and tell no more."""
+LOSS_POINTS = 50
+"""Most points a training curve is handed back with; more would tell no more."""
+
+MOST_STEPS_A_POINT = 20
+"""Steps between two points of a training curve while it is being measured."""
 
 HELD_OUT_POINTS = 4
 """Points a held-out curve has; each costs a pass over the held-out samples."""
@@ -66,7 +69,7 @@ def train_sft(
     say(Progress(phase="tokenising"))
     train = _dataset(data.train, tokenizer, recipe.method.max_length)
     held_out = data.held_out and _dataset(data.held_out, tokenizer, recipe.method.max_length)
-    watch = _Watch(say, deadline=started + limit_s)
+    watch = _Watch(say, deadline=started + limit_s, evaluates=held_out is not None)
     try:
         trainer = SFTTrainer(
             model=model,
@@ -88,7 +91,7 @@ def train_sft(
     return Trained(
         checkpoint=str(folder),
         train_loss=watch.train_curve[-1].loss,
-        train_curve=tuple(watch.train_curve),
+        train_curve=thinned(watch.train_curve, LOSS_POINTS),
         held_out_curve=tuple(watch.held_out_curve),
         rows=data.rows,
         steps=watch.steps,
@@ -98,16 +101,26 @@ def train_sft(
     )
 
 
+def thinned(curve: Sequence[LossPoint], most: int) -> tuple[LossPoint, ...]:
+    """Return at most ``most`` points: the means of equally long windows, at their last steps."""
+    window = math.ceil(len(curve) / most)
+    windows = [curve[at : at + window] for at in range(0, len(curve), window)]
+    return tuple(
+        LossPoint(step=w[-1].step, loss=math.fsum(p.loss for p in w) / len(w)) for w in windows
+    )
+
+
 class _Watch(TrainerCallback):
     """Notes the curves, says where training stands, stops it when time is up or the loss lost."""
 
-    def __init__(self, say: Say, *, deadline: float) -> None:
+    def __init__(self, say: Say, *, deadline: float, evaluates: bool) -> None:
         self.train_curve: list[LossPoint] = []
         self.held_out_curve: list[LossPoint] = []
         self.steps = 0
         self.loss: float | None = None
         self.out_of_time = False
         self._say = say
+        self._evaluates = evaluates
         self._deadline = deadline
         self._began = math.nan
 
@@ -127,6 +140,7 @@ class _Watch(TrainerCallback):
             self.out_of_time = True
             control.should_training_stop = True
             control.should_log = True
+            control.should_evaluate = self._evaluates
         pace_s = (now - self._began) / state.global_step
         self._say(
             Progress(
@@ -214,7 +228,8 @@ def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) ->
         max_length=method.max_length,
         completion_only_loss=True,
         seed=recipe.seed,
-        logging_steps=max(1, steps // LOSS_POINTS),
+        # A run that its time limit stops early has seen few of its steps, and wants points too.
+        logging_steps=min(max(1, steps // LOSS_POINTS), MOST_STEPS_A_POINT),
         logging_nan_inf_filter=False,  # it would hide a divergence
         eval_strategy="steps" if evaluate else "no",
         eval_steps=max(1, math.ceil(steps / HELD_OUT_POINTS)),

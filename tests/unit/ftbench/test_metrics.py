@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbench.metrics.accuracy import accuracy
-from ftbench.metrics.estimate import Estimate, estimate, paired_difference
+from ftbench.metrics.estimate import Estimate, estimate
 from ftbench.metrics.exact_match import exact_match
 from ftbench.metrics.rouge import RougeKind, rouge
 from shared.contracts.job import MetricName
@@ -35,19 +35,6 @@ def test_a_single_item_has_no_standard_error() -> None:
 def test_nothing_to_score_is_a_failure_and_not_a_zero() -> None:
     with pytest.raises(ScoringFailed, match="nothing to score"):
         estimate([])
-
-
-def test_what_is_hard_for_both_does_not_count_as_doubt() -> None:
-    better, worse = [1.0, 0.25, 0.5], [0.75, 0.0, 0.25]
-
-    difference = paired_difference(better, worse)
-
-    assert difference == Estimate(mean=0.25, stderr=0.0, n=3)
-
-
-def test_items_that_are_not_the_same_cannot_be_paired() -> None:
-    with pytest.raises(ValueError, match="argument"):
-        paired_difference([1.0, 0.0], [1.0])
 
 
 def test_exact_match_forgives_surrounding_white_space_and_nothing_else() -> None:
