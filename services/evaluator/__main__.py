@@ -1,25 +1,15 @@
 """Starts the evaluator. The only place that reads the environment."""
 
-import os
 import sys
+
+from services.evaluator.worker import run
+from shared.entry import enter
+from shared.settings import QueueSettings
 
 
 def main() -> int:
     """Answer messages until SIGTERM or Ctrl-C and return the exit status."""
-    # Imported here because training processes import this module again, and need none of it.
-    from services.evaluator.worker import run
-    from shared.errors import TrexError, exit_status
-    from shared.logs import start_logging
-    from shared.settings import QueueSettings, read_settings
-
-    start_logging("evaluator")
-    try:
-        read_settings(os.environ)
-        run(QueueSettings())
-    except TrexError as error:
-        print(f"evaluator: {error}", file=sys.stderr)
-        return exit_status(error)
-    return 0
+    return enter("evaluator", lambda: run(QueueSettings()))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -44,12 +45,10 @@ def train_in_child(
         outcome = _carry_out(request, Path(folder), Path(cache), messages)
     except RunFailed as failure:
         outcome = Failed(error=type(failure).__name__, detail=str(failure))
-    except OSError as error:
-        traceback.print_exc()
-        outcome = Failed(error=TrainingFailed.__name__, detail=_say(error))
     except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
-        traceback.print_exc()
-        outcome = Failed(error=type(error).__name__, detail=str(error)[:2000] or repr(error))
+        with suppress(OSError):  # a full disk has no room for the log either
+            traceback.print_exc()
+        outcome = failed(error)
     messages.send(ChildOutcome(outcome))
     messages.close()
 
@@ -81,10 +80,13 @@ def _write_to(log: Path) -> None:
     os.close(descriptor)
 
 
-def _say(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return (
-            "wanted room for the checkpoint, found the disk full; free some space or move "
-            "TREX_ARTIFACTS_FOLDER"
+def failed(error: Exception) -> Failed:
+    """Return how a run ended that a library's error ended."""
+    # Libraries written in Rust pass the system's error number on in words only.
+    if getattr(error, "errno", None) == errno.ENOSPC or f"os error {errno.ENOSPC}" in str(error):
+        return Failed(
+            error=TrainingFailed.__name__,
+            detail="wanted room for the checkpoint, found the disk full; free some space or move "
+            "TREX_ARTIFACTS_FOLDER",
         )
-    return f"wanted to read and write files, found: {error}"
+    return Failed(error=type(error).__name__, detail=str(error)[:2000] or repr(error))

@@ -75,7 +75,8 @@ class Training:
         self.process.join(self.grace_s)
         code = self.process.exitcode
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
-        said = self.log.read_text(errors="replace").strip().splitlines()[-3:]
+        log = self.log.read_text(errors="replace") if self.log.is_file() else ""
+        said = log.strip().splitlines()[-3:]
         return (
             f"wanted an outcome, found that the training process {how}"
             f"{' after saying ' + ' / '.join(said) if said else ''}; "
@@ -102,8 +103,17 @@ class WarmTrainer:
             request: what to do.
             folder: where the checkpoint goes; its parent gets ``train.log``.
             cache: where prepared data is kept for other runs.
+
+        Raises:
+            TrainingFailed: nothing can be written there.
         """
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingFailed(
+                f"wanted to write into {folder.parent}, found: {error.strerror}; free some space, "
+                "correct its rights or move TREX_ARTIFACTS_FOLDER"
+            ) from None
         log = folder.parent / "train.log"
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(

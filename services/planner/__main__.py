@@ -11,10 +11,10 @@ import uvicorn
 
 from services.planner.api import make_api
 from services.planner.loop import PlanningLoop
-from shared.errors import Rejected, TrexError, exit_status
-from shared.logs import start_logging
+from shared.entry import enter
+from shared.errors import Rejected
 from shared.queues import make_app, ring
-from shared.settings import PlannerSettings, QueueSettings, read_settings
+from shared.settings import PlannerSettings, QueueSettings
 from shared.store_redis import RedisStore, connect
 
 logger = logging.getLogger(__name__)
@@ -22,14 +22,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C and return the exit status."""
-    start_logging("planner")
-    try:
-        read_settings(os.environ)
-        serve(PlannerSettings(), QueueSettings())
-    except TrexError as error:
-        print(f"planner: {error}", file=sys.stderr)
-        return exit_status(error)
-    return 0
+    return enter("planner", lambda: serve(PlannerSettings(), QueueSettings()))
 
 
 def serve(settings: PlannerSettings, queue: QueueSettings) -> None:
