@@ -54,7 +54,6 @@ class PlanningLoop:
         """Carry one job as far as it goes without waiting, unless another planner has it."""
         hold = self.store.hold(job_id, self.planner, lease_s=LEASE_S)
         if hold is None:
-            self.states.pop(job_id, None)
             return
         try:
             grew = True

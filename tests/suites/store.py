@@ -155,6 +155,16 @@ class StoreSuite:
         assert isinstance(lost, WorkLost)
         assert lost.held_s >= 60
 
+    def test_a_worker_given_up_for_dead_cannot_finish_before_its_successor_begins(
+        self, store: Store, claim: Claim, hold: Hold, let_pass: Callable[[float], None]
+    ) -> None:
+        let_pass(61)
+        store.reap(hold)
+
+        with pytest.raises(LeaseLost, match="attempt 1"):
+            store.finish(claim, BRIEF)
+        assert store.claim(JOB, WORK, lease_s=60) is not None
+
     def test_work_that_costs_too_many_workers_ends_as_failed(
         self, store: Store, claim: Claim, hold: Hold, let_pass: Callable[[float], None]
     ) -> None:
@@ -183,8 +193,10 @@ class StoreSuite:
         too_early = store.reap(hold)
         let_pass(FIRST_PATIENCE_S + 1)
         second = store.reap(hold)
+        let_pass(2 * FIRST_PATIENCE_S + 1)
+        still_too_early = store.reap(hold)
 
-        assert (first, too_early, second) == ([WORK], [], [WORK])
+        assert (first, too_early, second, still_too_early) == ([WORK], [], [WORK], [])
         assert self.kinds(store) == ["job_submitted", "work_ordered"]
 
     def test_work_given_back_is_rung_for_at_once_and_a_blameless_attempt_does_not_count(

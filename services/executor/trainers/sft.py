@@ -206,6 +206,7 @@ def _dataset(path: Path, tokenizer: Any, max_length: int) -> Dataset:
         {
             "input_ids": [example.input_ids for example in examples],
             "completion_mask": [example.completion_mask for example in examples],
+            "length": [len(example.input_ids) for example in examples],
         }
     )
 
@@ -226,6 +227,7 @@ def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) ->
         weight_decay=method.weight_decay,
         max_grad_norm=method.max_grad_norm,
         max_length=method.max_length,
+        train_sampling_strategy="group_by_length",  # pads less; batches still come in random order
         completion_only_loss=True,
         seed=recipe.seed,
         # A run that its time limit stops early has seen few of its steps, and wants points too.

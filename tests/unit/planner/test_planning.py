@@ -9,6 +9,7 @@ from services.planner.loop import PlanningLoop
 from services.planner.report import report
 from services.planner.state import JobState, fold
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
+from shared.contracts.events import WorkEnded
 from shared.contracts.job import Budget, JobSpec
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
@@ -298,3 +299,53 @@ def test_a_report_does_not_praise_what_does_not_beat_the_base_model() -> None:
     assert state.ended.best is None
     assert "No experiment scored above the base model" in report(state, now=bench.now).markdown
     assert state.test_scores == {}
+
+
+def test_a_gain_within_its_doubt_is_not_called_a_gain() -> None:
+    def hardly_better(request: Request) -> Result:
+        if isinstance(request, ScoreRequest):
+            return score(0.5 if request.experiment == ROOT else 0.6, split=request.split)
+        return good_news(request)
+
+    bench = Bench(answer=hardly_better)
+    state = bench.run_to_the_end()
+
+    assert "On test no gain is demonstrated" in report(state, now=bench.now).markdown
+
+
+def test_every_dev_score_is_asked_for_on_the_rows_of_the_first() -> None:
+    state = Bench().run_to_the_end()
+
+    asked = state.ordered[WorkId("score-1")]
+
+    assert isinstance(asked, ScoreRequest)
+    assert state.base_score is not None
+    assert asked.data_sha256 == state.base_score.data_sha256
+
+
+def test_an_answer_that_comes_twice_counts_once() -> None:
+    bench = Bench()
+    once = bench.run_to_the_end()
+    entries = bench.store.read(JOB)
+    answer = next(
+        e for e in entries if isinstance(e.event, WorkEnded) and e.event.work_id == "run-1"
+    )
+
+    again = fold([*entries, answer])
+
+    assert again.gpu_seconds == once.gpu_seconds
+    assert again.tree.nodes[ROOT].visits == once.tree.nodes[ROOT].visits
+
+
+def test_what_a_lost_worker_used_is_paid_for() -> None:
+    bench = Bench()
+    bench.plan()
+    while "run-1" not in bench.rung:
+        bench.answer_next()
+        bench.plan()
+    bench.store.claim(JOB, WorkId("run-1"), lease_s=10)
+
+    bench.now += 30  # the worker never comes back
+    bench.plan()
+
+    assert bench.state.gpu_seconds == pytest.approx(30)
