@@ -83,5 +83,5 @@ def _sentence(
         )
     # Against the base model everything differs, so nothing in particular made the difference.
     what = f" after {', '.join(request.changed)}" if request.changed and request.parent else ""
-    time = ", and time was up before all rows were seen" if trained.stopped == "time" else ""
+    time = ", and time was up before its last epoch" if trained.stopped == "time" else ""
     return f"{compared}{what}; {reading.said}{time}; {_ADVICE[reading.fit]}."

@@ -66,7 +66,7 @@ def symptoms(finding: Finding, findings: Sequence[Finding]) -> list[Symptom]:
     if lesson is not None and lesson.verdict == "worse" and finding.parent == ROOT:
         found.append(Symptom(f"{who} does worse than the base model", _WORSE_THAN_BASE))
     if isinstance(finding.outcome, Trained) and finding.outcome.stopped == "time":
-        found.append(Symptom(f"time was up before {who} had seen all its rows", _OUT_OF_TIME))
+        found.append(Symptom(f"time was up before the last epoch of {who}", _OUT_OF_TIME))
     broken = next((other for other in findings if _beside(other, finding)), None)
     if broken is not None:
         rate = broken.recipe.method.learning_rate
