@@ -4,6 +4,8 @@ Data goes to stdout, words to stderr. Libraries are imported by the command that
 that `trex --help` answers at once.
 """
 
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,7 +56,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.
 
 
 def main() -> None:
-    """Run the command named on the command line."""
+    """Run the command named on the command line. SIGTERM stops it as cleanly as Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     app()
 
 
@@ -226,7 +229,6 @@ def generate(
 ) -> None:
     """Ask a checkpoint something and print its answer."""
     import subprocess
-    import sys
 
     command = [sys.executable, "-m", "services.evaluator.generate", str(checkpoint), prompt]
     if max_new_tokens is not None:

@@ -27,7 +27,8 @@ def trex(home: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     up = trex(tmp_path, "up")
     deadline = time.monotonic() + 100
     while not (tmp_path / "connection.json").exists():
@@ -36,7 +37,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         time.sleep(0.1)
     family = psutil.Process(up.pid).children(recursive=True)
 
-    up.send_signal(signal.SIGINT)
+    up.send_signal(number)
     up.communicate(timeout=60)
 
     assert len(family) >= 5
