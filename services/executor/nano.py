@@ -305,6 +305,8 @@ def _save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path
     try:
         model.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
+        for file in unfinished.iterdir():
+            file.chmod(0o644)  # safetensors writes for its owner alone; services may be others
         unfinished.rename(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
