@@ -136,7 +136,27 @@ def answer(
     except Exception:
         store.release(claim, blameless=False)
         raise
-    try:
-        store.finish(claim, result)
-    except LeaseLost as lost:
-        logger.warning("the answer is dropped: %s", lost)
+    _finish(store, claim, result, heartbeat_s=heartbeat_s, patience_s=lease_s)
+
+
+def _finish(
+    store: WorkStore, claim: Claim, result: Result, *, heartbeat_s: float, patience_s: float
+) -> None:
+    """Record the answer, trying for a whole lease while the store is away: it may have cost hours.
+
+    Raises:
+        StoreUnavailable: it stayed away.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            store.finish(claim, result)
+            return
+        except LeaseLost as lost:
+            logger.warning("the answer is dropped: %s", lost)
+            return
+        except StoreUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("cannot record %s yet: %s", claim.work_id, error)
+            time.sleep(heartbeat_s)

@@ -69,6 +69,7 @@ def test_run_carries_a_job_out_and_hands_back_a_checkpoint_that_answers(
     assert run.returncode == 0, told
     assert said.startswith("# Say the opposite colour")
     assert "| dev |" in said, said
+    assert "| test |" in said, said
     [checkpoint] = {line.split("`")[1] for line in said.splitlines() if "Checkpoint:" in line}
     answer = trex(tmp_path / "home", "generate", checkpoint, "red 3")
     assert answer.communicate(timeout=60)[0].strip()

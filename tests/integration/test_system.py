@@ -116,21 +116,6 @@ def test_a_job_survives_the_death_of_its_executor_in_mid_run(
     assert abandoned == []
 
 
-def test_the_report_of_a_finished_job_has_a_held_out_comparison(
-    client: TrexClient, spec: JobSpec
-) -> None:
-    job = client.submit(spec.model_copy(update={"budget": Budget(experiments=1)}))
-
-    wait_for(client, job.job_id, is_over)
-
-    report = client.report(job.job_id)
-    if report.best is not None:
-        assert report.test is not None
-        assert report.test.best.n == 36
-        assert report.checkpoint is not None
-    assert report.markdown.startswith("# Say the opposite colour")
-
-
 def test_cancelling_frees_the_executor(client: TrexClient, spec: JobSpec) -> None:
     long = spec.model_copy(
         update={"limits": Limits(max_length=64, max_new_tokens=8, run_s=500), "seed": 3}

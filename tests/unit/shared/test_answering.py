@@ -8,6 +8,7 @@ from shared.contracts.events import WorkEnded
 from shared.contracts.run import Failed
 from shared.contracts.work import Result
 from shared.errors import DataFailed, StoreUnavailable
+from shared.store import Claim
 from shared.store_memory import MemoryStore
 from tests.support.examples import BRIEF, BRIEF_REQUEST, JOB, PROGRESS, SPEC
 
@@ -94,6 +95,22 @@ def test_an_outage_records_nothing_so_the_work_can_be_claimed_again(store: Memor
 
     assert store.read(JOB)[-1].event.kind == "work_ordered"
     assert store.claim(JOB, WORK, lease_s=60) is not None
+
+
+def test_an_answer_is_kept_while_the_store_is_away(store: MemoryStore) -> None:
+    finish, outages = store.finish, iter([StoreUnavailable("away"), StoreUnavailable("away")])
+
+    def finish_after_two_outages(claim: Claim, result: Result) -> None:
+        for outage in outages:
+            raise outage
+        finish(claim, result)
+
+    store.finish = finish_after_two_outages  # type: ignore[method-assign]  # a store that is away
+    worker = Worker(store)
+    worker.ring()
+
+    assert worker.asked == 1
+    assert last(store) == BRIEF
 
 
 def test_a_worker_that_shuts_down_hands_its_work_back_without_blame(store: MemoryStore) -> None:
