@@ -4,9 +4,11 @@ A message is a doorbell: it names a piece of work and carries nothing else.
 """
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import Request
+from shared.errors import StoreUnavailable
 
 MESSAGES = {
     "brief": "researcher.brief",
@@ -37,6 +39,13 @@ def make_app(service: str, redis_url: str) -> Celery:
 
 
 def ring(app: Celery, job_id: JobId, work_id: WorkId, request: Request) -> None:
-    """Send the doorbell for a piece of work. Ringing twice does no harm: the claim is refused."""
+    """Send the doorbell for a piece of work. Ringing twice does no harm: the claim is refused.
+
+    Raises:
+        StoreUnavailable: the broker is away; the reaper rings again later.
+    """
     name = MESSAGES[request.kind]
-    app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])
+    try:
+        app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])
+    except OperationalError as error:
+        raise StoreUnavailable(f"Redis takes no messages: {error}") from error
