@@ -13,5 +13,5 @@ def start_logging(service: str) -> None:
         datefmt="%H:%M:%S",
         force=True,
     )
-    for chatty in ("httpx", "celery", "kombu", "uvicorn.access"):
+    for chatty in ("httpx", "httpx2", "openai", "celery", "kombu", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

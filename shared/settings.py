@@ -47,6 +47,15 @@ class ArtifactSettings(BaseSettings):
     """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path."""
 
 
+class FtbenchSettings(BaseSettings):
+    """Where the published files of benchmark tasks lie."""
+
+    model_config = SettingsConfigDict(env_prefix="FTBENCH_", frozen=True, extra="forbid")
+
+    data: Path | None = None
+    """``FTBENCH_DATA``: a folder a task; for the evaluator and `ftbench`. Unset fetches them."""
+
+
 class PlannerSettings(BaseSettings):
     """Where the REST API listens and who may use it."""
 
@@ -80,6 +89,7 @@ class ClientSettings(BaseSettings):
 READERS: tuple[type[BaseSettings], ...] = (
     QueueSettings,
     ArtifactSettings,
+    FtbenchSettings,
     PlannerSettings,
     ClientSettings,
 )

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from shared.contracts.base import Contract, read_as
-from shared.contracts.job import JobData, JobSpec
+from shared.contracts.job import JobData, JobSpec, sealed_split
 from shared.errors import Rejected
 from trex.base_model import resolve_base_model
 from trex.job_data import check_data
@@ -77,4 +77,6 @@ def _refuse_unknown(
 
 
 def _absolute(name: str, folder: Path) -> str:
+    if sealed_split(name):
+        return name
     return str((folder / Path(name).expanduser()).resolve())

@@ -200,7 +200,7 @@ def reward_of(score: Score) -> float:
 
 def _opened(entry: Entry, event: JobSubmitted) -> JobState:
     search = event.spec.search
-    tree = ExperimentTree(exploration=search.exploration, width=search.width)
+    tree = ExperimentTree(exploration=search.exploration, width=search.width, mode=search.mode)
     state = JobState(event.job_id, event.spec, entry.at, tree, entry.id)
     state.experiments[ROOT] = Experiment(ROOT, None, "the base model, untouched")
     return state

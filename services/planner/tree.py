@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.job import SearchMode
 
 WIDENING = 1 / 3
 """Exponent of progressive widening. With width 2 a search of ten begins with four fresh drafts."""
 
 MAX_STALE = 2
 """Proposals below one node that brought nothing new before the node counts as exhausted."""
+
+
+DRAFTS = 5
+"""Fresh starts of the greedy search before it only improves (Jiang et al., "AIDE", 2025)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,10 @@ class ExperimentTree:
     earned nothing, so parallel workers spread out instead of piling onto one branch.
     """
 
-    def __init__(self, *, exploration: float, width: int) -> None:
+    def __init__(
+        self, *, exploration: float, width: int, mode: SearchMode = SearchMode.UCT
+    ) -> None:
+        self.mode = mode
         self.exploration = exploration
         self.width = width
         root = Node(ROOT, parent=None, in_flight=1)
@@ -63,10 +71,21 @@ class ExperimentTree:
     def ask(self) -> Choice | None:
         """Return where the next experiment should grow, changing nothing.
 
-        Descends from the root: a node with room for a child is the answer, otherwise its children
-        are tried in order of `_uct`. Nothing grows below an unfinished or failed experiment.
-        None means that every place to grow waits for an experiment that has not been told.
+        Nothing grows below an unfinished or failed experiment. None means that every place to grow
+        waits for an experiment that has not been told.
         """
+        match self.mode:
+            case SearchMode.UCT:
+                return self._descend()
+            case SearchMode.GREEDY:
+                return self._best_or_draft()
+            case SearchMode.SEQUENTIAL:
+                return self._newest()
+            case SearchMode.RANDOM:
+                return self._draft()
+
+    def _descend(self) -> Choice | None:
+        """From the root: a node with room, else its children in order of `_uct`."""
         waiting = [ROOT]
         while waiting:
             node = self.nodes[waiting.pop()]
@@ -75,6 +94,29 @@ class ExperimentTree:
             by_promise = sorted(node.children, key=lambda child: self._rank(child, node))
             waiting.extend(by_promise)  # the most promising last, so it is looked at next
         return None
+
+    def _best_or_draft(self) -> Choice | None:
+        """`DRAFTS` fresh starts, then always below the best: greedy best-first search."""
+        root = self.nodes[ROOT]
+        if len(root.children) - root.failed_children < DRAFTS:
+            return self._draft()
+        open_nodes = [node for node in self.nodes.values() if self._may_grow(node)]
+        if not open_nodes:
+            return None
+        best = max(open_nodes, key=lambda node: (node.reward or 0.0, -node.id))
+        return Choice(best.id, f"below #{best.id}, the best so far with {best.reward:.3f}")
+
+    def _newest(self) -> Choice | None:
+        """Below the last experiment that did not fail, once it is told: one chain."""
+        if self.nodes[ROOT].in_flight:
+            return None
+        open_nodes = [node.id for node in self.nodes.values() if self._may_grow(node)]
+        return Choice(max(open_nodes), "after the newest that did not fail") if open_nodes else None
+
+    def _draft(self) -> Choice | None:
+        """Always a fresh start: what a search is worth that learns nothing from its tree."""
+        root = self.nodes[ROOT]
+        return Choice(ROOT, self._why(root)) if self._may_grow(root) else None
 
     def expand(self, parent: ExperimentId) -> ExperimentId:
         """Add an experiment in flight below a node and return its number."""
@@ -129,10 +171,13 @@ class ExperimentTree:
 
         Source: progressive widening, Coulom, "Computing Elo Ratings of Move Patterns", 2007.
         """
-        if node.reward is None or node.failed or node.stale >= MAX_STALE:
+        if not self._may_grow(node):
             return False
         alive = len(node.children) - node.failed_children
         return alive < math.ceil(self.width * math.pow(node.visits, WIDENING))
+
+    def _may_grow(self, node: Node) -> bool:
+        return node.reward is not None and not node.failed and node.stale < MAX_STALE
 
     def _rank(self, child: ExperimentId, parent: Node) -> tuple[float, int]:
         # Equal promise goes to the older experiment: `ask` looks at the highest rank first.

@@ -1,10 +1,18 @@
 """A job: what a user submits. It owns one search tree."""
 
+import re
 from enum import StrEnum
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, NamedTuple, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from shared.contracts.base import Contract, Versioned
 
@@ -22,6 +30,8 @@ class MetricName(StrEnum):
     """F-measure of shared pairs of words."""
     ROUGE_L = "rougeL"
     """F-measure of the longest common subsequence of words."""
+    FTBENCH = "ftbench"
+    """The metric of the FT-Bench task whose sealed split is scored."""
 
 
 class Mapping(Contract):
@@ -67,6 +77,23 @@ def columns_of(template: str) -> list[str]:
     return names
 
 
+class SealedSplit(NamedTuple):
+    """Items of an FT-Bench task that only the evaluator can read."""
+
+    task: str
+    split: str
+    """``dev``, ``confirm`` or ``test``."""
+
+
+def sealed_split(data: str) -> SealedSplit | None:
+    """Return what ``ftbench:TASK/SPLIT`` names; None for the path of a file."""
+    found = _SEALED.fullmatch(data)
+    return SealedSplit(found["task"], found["split"]) if found else None
+
+
+_SEALED = re.compile(r"ftbench:(?P<task>[a-z0-9_]+)/(?P<split>dev|confirm|test)")
+
+
 class JobData(Contract):
     """The user's files. Training never sees dev or test; only the evaluator opens those."""
 
@@ -74,13 +101,13 @@ class JobData(Contract):
     """Path of the rows to learn from: JSONL, CSV, TSV or Parquet."""
 
     dev: str
-    """Path of the rows that scores are measured on while searching."""
+    """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""
 
     test: str | None = None
-    """Path of rows opened once, at the end, for the report."""
+    """Path of rows opened once, at the end, for the report, or ``ftbench:TASK/test``."""
 
     mapping: Mapping
-    """How a row of any of the three becomes a conversation."""
+    """How a row of any of these files becomes a conversation."""
 
 
 class Budget(Contract):
@@ -96,8 +123,24 @@ class Budget(Contract):
     """Seconds from submission until the best is handed back; None for no limit."""
 
 
+class SearchMode(StrEnum):
+    """By which rule the tree grows."""
+
+    UCT = "uct"
+    """Weighs the best reward of a branch against how rarely it was tried."""
+    GREEDY = "greedy"
+    """A few fresh starts, then always below the best."""
+    SEQUENTIAL = "sequential"
+    """Each experiment below the one before it, one at a time."""
+    RANDOM = "random"
+    """Always a fresh start from the base model."""
+
+
 class Search(Contract):
     """How the tree grows; see `services.planner.tree`."""
+
+    mode: SearchMode = SearchMode.UCT
+    """By which rule; the others are there to be compared with."""
 
     exploration: Annotated[float, Field(ge=0.0, le=10.0)] = 0.25
     """Weight of the bonus for being rarely tried, in units of the observed spread of rewards."""
@@ -145,3 +188,14 @@ class JobSpec(Versioned):
 
     seed: NonNegativeInt = 0
     """Makes the same job draw the same proposals."""
+
+    @model_validator(mode="after")
+    def _metric_fits_the_data(self) -> Self:
+        sealed = [sealed_split(d) for d in (self.data.dev, self.data.test) if d is not None]
+        tasks = {split.task if split else None for split in sealed}
+        if (self.metric is MetricName.FTBENCH) != (None not in tasks) or len(tasks) > 1:
+            raise ValueError(
+                "metric ftbench goes with dev and test of one task, such as ftbench:sst2/dev, and "
+                "every other metric with files"
+            )
+        return self

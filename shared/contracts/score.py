@@ -1,7 +1,7 @@
 """A score: what the evaluator measured, with its doubt."""
 
 import math
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -30,10 +30,10 @@ class ScoreRequest(Versioned):
     """What the checkpoint was trained from."""
 
     data: str
-    """Path of the rows to answer."""
+    """Path of the rows to answer, or ``ftbench:TASK/SPLIT``."""
 
     data_sha256: str | None
-    """Of the file's bytes when they were scored before; another file is not the same items."""
+    """Of the rows when they were scored before; another file is not the same items."""
 
     split: Literal["dev", "test"]
     """Bad cases are returned for dev only."""
@@ -73,13 +73,13 @@ class Score(Contract):
     """On which rows."""
 
     data_sha256: str
-    """Of the file's bytes: only scores on the same rows can be compared."""
+    """Of the rows: only scores on the same rows can be compared."""
 
     value: UnitFloat
-    """Mean over the items; higher is better."""
+    """Higher is better; the mean over the items, unless the metric of a task is no mean."""
 
     stderr: NonNegativeFloat | None
-    """Standard error of the mean; None for a single item."""
+    """Standard error of ``value``; None for a single item."""
 
     items: tuple[UnitFloat, ...]
     """The score of each item, in the order of the data, for paired comparisons."""
@@ -106,10 +106,10 @@ class Score(Contract):
 
 
 def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
-    """Return the mean of ``a - b`` over the same items, and its standard error (None for one item).
+    """Return how much better ``a`` is than ``b``, and the standard error (None for one item).
 
     Pairing removes what makes items hard for both models, so the error is smaller than that of two
-    separate means.
+    separate means. It is the error of a mean over items, and approximate for a metric that is none.
 
     Raises:
         ValueError: the scores are not on the same rows.
@@ -118,4 +118,4 @@ def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
         raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
     differences = [x - y for x, y in zip(a.items, b.items, strict=True)]
     stderr = stdev(differences) / math.sqrt(a.n) if a.n > 1 else None
-    return fmean(differences), stderr
+    return a.value - b.value, stderr

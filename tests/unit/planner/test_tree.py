@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.planner.tree import MAX_STALE, ExperimentTree
+from services.planner.tree import DRAFTS, MAX_STALE, ExperimentTree
 from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.job import SearchMode
 
 
 def tree_with_base(reward: float = 0.2, *, exploration: float = 0.25) -> ExperimentTree:
@@ -116,3 +117,61 @@ def test_every_told_experiment_is_counted_once_at_the_root(
     assert root.visits == told
     assert root.in_flight == len(waiting)
     assert all(node.in_flight >= 0 for node in tree.nodes.values())
+
+
+def searching(mode: SearchMode) -> ExperimentTree:
+    tree = ExperimentTree(exploration=0.25, width=2, mode=mode)
+    tree.tell(ROOT, 0.2)
+    return tree
+
+
+def test_a_random_search_only_ever_starts_afresh() -> None:
+    tree = searching(SearchMode.RANDOM)
+
+    for reward in (0.3, 0.9, 0.1, 0.5, 0.4, 0.6, 0.2):
+        tree.tell(grow(tree), reward)
+
+    assert {node.parent for node in tree.nodes.values()} == {None, ROOT}
+
+
+def test_a_greedy_search_drafts_and_then_improves_only_the_best() -> None:
+    tree = searching(SearchMode.GREEDY)
+    drafts = [grow(tree) for _ in range(DRAFTS)]
+    for draft, reward in zip(drafts, (0.3, 0.6, 0.5, 0.4, 0.1), strict=True):
+        tree.tell(draft, reward)
+
+    first, second = grow(tree), grow(tree)
+    tree.tell(first, 0.7)
+    tree.tell(second, 0.9, failed=True)
+
+    assert {tree.nodes[node].parent for node in drafts} == {ROOT}
+    assert [tree.nodes[node].parent for node in (first, second, grow(tree))] == [
+        drafts[1],
+        drafts[1],
+        first,
+    ]
+
+
+def test_a_greedy_search_turns_to_the_next_best_when_the_best_has_nothing_new() -> None:
+    tree = searching(SearchMode.GREEDY)
+    drafts = [grow(tree) for _ in range(DRAFTS)]
+    for draft, reward in zip(drafts, (0.3, 0.6, 0.5, 0.4, 0.1), strict=True):
+        tree.tell(draft, reward)
+
+    for _ in range(MAX_STALE):
+        tree.drop(grow(tree))
+
+    assert tree.nodes[grow(tree)].parent == drafts[2]
+
+
+def test_a_sequential_search_is_one_chain_that_waits_for_its_last_link() -> None:
+    tree = searching(SearchMode.SEQUENTIAL)
+
+    first = grow(tree)
+    assert tree.ask() is None
+    tree.tell(first, 0.1)
+    failed = grow(tree)
+    tree.tell(failed, 0.0, failed=True)
+    third = grow(tree)
+
+    assert [tree.nodes[node].parent for node in (first, failed, third)] == [ROOT, first, first]

@@ -1,3 +1,5 @@
+from statistics import fmean
+
 import pytest
 
 from shared.contracts.score import Score, paired_difference
@@ -5,11 +7,11 @@ from tests.support.examples import score
 
 
 def scored(items: list[float]) -> Score:
-    return score().model_copy(update={"items": tuple(items)})
+    return score().model_copy(update={"value": fmean(items), "items": tuple(items)})
 
 
 def test_what_is_hard_for_both_does_not_count_as_doubt() -> None:
-    better, worse = scored([1.0, 0.25, 0.5]), scored([0.75, 0.0, 0.25])
+    better, worse = scored([1.0, 0.25, 0.25]), scored([0.75, 0.0, 0.0])
 
     assert paired_difference(better, worse) == (0.25, 0.0)
 

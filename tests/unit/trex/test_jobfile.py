@@ -131,3 +131,13 @@ def test_rouge_is_refused_where_it_would_count_no_word() -> None:
     assert "exact_match" in (unsuited(MetricName.ROUGE_L, ["你好", "谢谢"]) or "")
     assert unsuited(MetricName.ROUGE_L, ["Hello", "谢谢"]) is None
     assert unsuited(MetricName.EXACT_MATCH, ["你好"]) is None
+
+
+def test_a_sealed_split_keeps_its_name_and_is_not_looked_at(folder: Path) -> None:
+    change(folder, "metric: exact_match", "metric: ftbench")
+    change(folder, "dev: dev.jsonl", "dev: ftbench:law_bench/dev\n  test: ftbench:law_bench/test")
+
+    spec = read_job(folder / "job.yaml")
+
+    assert (spec.data.dev, spec.data.test) == ("ftbench:law_bench/dev", "ftbench:law_bench/test")
+    assert spec.data.train == str(folder / "train.jsonl")
