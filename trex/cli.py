@@ -7,12 +7,11 @@ that `trex --help` answers at once.
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from shared.errors import Rejected, TrexError, exit_status
+from trex.commands import Commands, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,24 +25,9 @@ EXAMPLE_PROMPT = "3. März 2021"
 """What the demo's new model is asked."""
 
 
-class _Commands(TyperGroup):
-    """Turns this project's errors into one line and a status, never into a traceback."""
-
-    def invoke(self, ctx: Any) -> object:
-        try:
-            return super().invoke(ctx)
-        except TrexError as error:
-            from trex.words import clean
-
-            say(f"trex: {clean(str(error))}")
-            raise typer.Exit(exit_status(error)) from None
-        except PermissionError as error:
-            say(f"trex: {error.filename}: {error.strerror}; correct its rights or use another path")
-            raise typer.Exit(exit_status(Rejected())) from None
-
-
 app = typer.Typer(
-    cls=_Commands,
+    name="trex",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -59,11 +43,6 @@ def main() -> None:
     """Run the command named on the command line. SIGTERM stops it as cleanly as Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     app()
-
-
-def say(words: str) -> None:
-    """Tell a person something; never data."""
-    typer.echo(words, err=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -87,7 +87,10 @@ class System:
         stop(list(self._processes.values()))
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        return start(self._commands[name], log=self._log(name), environment=self._environment)
+        environment = self._environment
+        if name != "evaluator":  # nobody else has business with sealed answers
+            environment = {k: v for k, v in environment.items() if k != "FTBENCH_DATA"}
+        return start(self._commands[name], log=self._log(name), environment=environment)
 
     def _watch(self) -> None:
         while self._failure is None and not self._stopping.wait(LOOK_S):

@@ -3,19 +3,19 @@
 The only module of the evaluator that imports torch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from services.evaluator.scorer import Answer
+from services.evaluator.scorer import Answer, Conversation, TooLong
 from shared.errors import ScoringFailed
-from shared.rows import Sample
 
 TOKENS_PER_BATCH = 8192
 """Padded prompt and answer tokens of one batch: keeps memory bounded whatever the lengths."""
@@ -28,6 +28,7 @@ class TransformersScorer:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
 
     @property
     def engine(self) -> str:
@@ -38,45 +39,24 @@ class TransformersScorer:
         self,
         checkpoint: str,
         base_model: str,
-        prompts: Sequence[Sample],
+        conversations: Sequence[Conversation],
         *,
         max_new_tokens: int,
-        on_progress: Callable[[int], None],
-    ) -> list[Answer]:
+    ) -> Iterator[dict[int, Answer]]:
         """See `services.evaluator.scorer.Scorer.answer`."""
-        model, tokenizer = self._load(checkpoint, base_model)
-        ids = _prompt_ids(prompts, tokenizer)
-        _refuse_too_long(ids, max_new_tokens, model.config.max_position_embeddings)
-        answers: dict[int, Answer] = {}
-        for batch in _batches(ids, max_new_tokens):
-            on_progress(len(answers))
-            said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
-            answers.update(zip(batch, said, strict=True))
-        return [answers[i] for i in range(len(prompts))]
-
-    def _load(self, checkpoint: str, base_model: str) -> tuple[Any, Any]:
         adapter = (Path(checkpoint) / "adapter_config.json").is_file()
-        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, padding_side="left")
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                base_model if adapter else checkpoint, dtype=dtype
-            )
-            if adapter:
-                model = PeftModel.from_pretrained(model, checkpoint).merge_and_unload()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ScoringFailed(
-                f"wanted a model and its tokenizer at {checkpoint!r}, found none that loads "
-                f"({str(error).splitlines()[0]}); check the folder and base_model"
-            ) from None
-        if not tokenizer.chat_template:
-            raise ScoringFailed(
-                f"wanted a chat template in the tokenizer of {checkpoint!r}, found none; "
-                "use an instruction-tuned base, or add chat_template.jinja to its folder"
-            )
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return model.to(self._device).eval(), tokenizer
+        whole = base_model if adapter else checkpoint
+        with _loading(checkpoint):
+            tokenizer = _tokenizer(checkpoint)
+            context = AutoConfig.from_pretrained(whole).max_position_embeddings
+        ids = _prompt_ids(conversations, tokenizer)
+        _refuse_too_long(ids, max_new_tokens, context)  # the weights may take minutes to load
+        with _loading(checkpoint):
+            model = _model(whole, checkpoint if adapter else None, self._dtype)
+        model = model.to(self._device).eval()
+        for batch in _batches(ids, max_new_tokens):
+            said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
+            yield dict(zip(batch, said, strict=True))
 
     def _generate(
         self, model: Any, tokenizer: Any, ids: list[list[int]], max_new_tokens: int
@@ -101,23 +81,49 @@ class TransformersScorer:
         return [Answer(text, not over) for text, over in zip(texts, ended, strict=True)]
 
 
-def _prompt_ids(prompts: Sequence[Sample], tokenizer: Any) -> list[list[int]]:
+@contextmanager
+def _loading(checkpoint: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ScoringFailed(
+            f"wanted a model and its tokenizer at {checkpoint!r}, found none that loads "
+            f"({str(error).splitlines()[0]}); check the folder and base_model"
+        ) from None
+
+
+def _tokenizer(checkpoint: str) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint, padding_side="left")
+    if not tokenizer.chat_template:
+        raise ScoringFailed(
+            f"wanted a chat template in the tokenizer of {checkpoint!r}, found none; "
+            "use an instruction-tuned base, or add chat_template.jinja to its folder"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _model(whole: str, adapter: str | None, dtype: torch.dtype) -> Any:
+    model: Any = AutoModelForCausalLM.from_pretrained(whole, dtype=dtype)
+    return (
+        model if adapter is None else PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    )
+
+
+def _prompt_ids(conversations: Sequence[Conversation], tokenizer: Any) -> list[list[int]]:
     texts = [
-        tokenizer.apply_chat_template(p.messages(), add_generation_prompt=True, tokenize=False)
-        for p in prompts
+        tokenizer.apply_chat_template(list(one), add_generation_prompt=True, tokenize=False)
+        for one in conversations
     ]
     ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return ids
 
 
 def _refuse_too_long(ids: list[list[int]], max_new_tokens: int, context: int) -> None:
-    longest = max(range(len(ids)), key=lambda i: len(ids[i]))
-    if len(ids[longest]) + max_new_tokens > context:
-        raise ScoringFailed(
-            f"wanted prompts of at most {context - max_new_tokens} tokens, so that "
-            f"{max_new_tokens} new ones fit into the model's {context}, found item {longest + 1} "
-            f"with {len(ids[longest])}; shorten it or lower limits.max_new_tokens"
-        )
+    tokens = {i: len(one) for i, one in enumerate(ids) if len(one) + max_new_tokens > context}
+    if tokens:
+        raise TooLong(tokens=tokens, context=context, max_new_tokens=max_new_tokens)
 
 
 def _batches(ids: list[list[int]], max_new_tokens: int) -> Iterator[list[int]]:

@@ -1,21 +1,40 @@
 """What answers the items of an evaluation, whatever runs the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.rows import Sample
+from shared.errors import ScoringFailed
+
+Conversation = Sequence[Mapping[str, str]]
+"""What a model reads before it answers: chat messages, each with ``role`` and ``content``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said to one prompt."""
+    """What a model said to one conversation."""
 
     text: str
     """Without special tokens."""
 
     cut: bool
     """Whether it was still talking when its tokens were used up."""
+
+
+class TooLong(ScoringFailed):
+    """Conversations leave no room in the model's context for an answer."""
+
+    def __init__(self, *, tokens: Mapping[int, int], context: int, max_new_tokens: int) -> None:
+        self.tokens = tokens
+        """Of each that is too long, by its position, counted from 0."""
+        self.room = context - max_new_tokens
+        """The tokens a conversation may have."""
+        longest = max(tokens, key=lambda i: tokens[i])
+        super().__init__(
+            f"wanted prompts of at most {self.room} tokens, so that {max_new_tokens} new ones fit "
+            f"into the model's {context}, found item {longest + 1} with {tokens[longest]}; shorten "
+            "it or lower limits.max_new_tokens"
+        )
 
 
 class Scorer(Protocol):
@@ -30,22 +49,23 @@ class Scorer(Protocol):
         self,
         checkpoint: str,
         base_model: str,
-        prompts: Sequence[Sample],
+        conversations: Sequence[Conversation],
         *,
         max_new_tokens: int,
-        on_progress: Callable[[int], None],
-    ) -> list[Answer]:
-        """Return one answer a prompt, in order. The reference answers are never shown to the model.
+    ) -> Iterator[dict[int, Answer]]:
+        """Yield batch after batch of answers, by position; in the end there is one to each.
+
+        Between batches the caller has the word: who stops asking for the next stops the work. The
+        reference answers are never shown to the model.
 
         Args:
             checkpoint: folder of an adapter or a whole model, or a hub id.
             base_model: what an adapter is put on.
-            prompts: what to answer.
+            conversations: what to answer; at least one.
             max_new_tokens: longest answer, in tokens.
-            on_progress: called between batches with the number of prompts answered; what it raises
-                stops the work.
 
         Raises:
-            ScoringFailed: the model cannot be loaded, or a prompt does not fit into its context.
+            TooLong: some do not fit; before anything is generated.
+            ScoringFailed: the model cannot be loaded.
         """
         ...

@@ -7,10 +7,10 @@ from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Result
 from shared.serving import serve
-from shared.settings import QueueSettings
+from shared.settings import FtbenchSettings, QueueSettings
 
 
-def run(queue: QueueSettings) -> None:
+def run(queue: QueueSettings, ftbench: FtbenchSettings) -> None:
     """Score checkpoints one at a time until told to stop."""
     scorer = TransformersScorer()
 
@@ -22,6 +22,6 @@ def run(queue: QueueSettings) -> None:
             lease.check()
             lease.say(progress)
 
-        return score(request, scorer, say=say)
+        return score(request, scorer, say=say, ftbench_data=ftbench.data)
 
     serve("evaluator", queue, perform=perform)

@@ -40,3 +40,22 @@ def test_the_command_line_starts_without_a_web_framework() -> None:
 
 def test_the_measure_sees_what_is_loaded() -> None:
     assert "json" in modules_after("import json")
+
+
+def test_the_benchmarks_command_starts_at_once_and_scores_without_torch_or_redis() -> None:
+    heavy = {*HEAVY, "numpy", "rdkit", "jieba", "redis", "celery", "fastapi", "services"}
+    asked = modules_after("import ftbench.cli")
+
+    assert asked & heavy == set()
+
+    used = modules_after(
+        "from ftbench.tasks import NAMES, fixture_of, get_task\n"
+        "from ftbench.scoring import judge_all\n"
+        "from ftbench.sources import Files\n"
+        "for name in NAMES:\n"
+        "    task = get_task(name)\n"
+        "    items = task.load(Files(name, task.source, fixture_of(name))).items\n"
+        "    judge_all(task, items, {item.id: item.answer or 'A' for item in items})"
+    )
+
+    assert used & {"torch", "transformers", "redis", "celery", "services"} == set()

@@ -8,13 +8,13 @@ import pytest
 
 from services.evaluator.generate import main as generate
 from services.evaluator.in_process import TransformersScorer
+from services.evaluator.scorer import Answer
 from services.evaluator.scoring import score
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import Mapping, MetricName
 from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed, ScoringFailed
-from shared.rows import Sample
 from tests.support.examples import JOB
 from tests.support.nano import write_rows
 
@@ -47,14 +47,11 @@ def ignore(_: object) -> None:
 
 
 def answers(scorer: TransformersScorer, base: Path, prompts: list[str]) -> list[str]:
-    said = scorer.answer(
-        str(base),
-        str(base),
-        [Sample(prompt, "") for prompt in prompts],
-        max_new_tokens=8,
-        on_progress=ignore,
-    )
-    return [answer.text for answer in said]
+    asked = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    said: dict[int, Answer] = {}
+    for batch in scorer.answer(str(base), str(base), asked, max_new_tokens=8):
+        said |= batch
+    return [said[i].text for i in range(len(prompts))]
 
 
 def test_a_batch_of_uneven_prompts_is_answered_as_each_of_them_alone(
@@ -130,7 +127,7 @@ def test_rows_that_changed_since_the_base_model_was_scored_are_refused(
 ) -> None:
     asked = request_.model_copy(update={"data_sha256": "0" * 64})
 
-    with pytest.raises(DataFailed, match="the file changed since"):
+    with pytest.raises(DataFailed, match="changed since"):
         score(asked, scorer, say=ignore)
 
 

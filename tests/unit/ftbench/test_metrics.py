@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
 from ftbench.metrics.accuracy import accuracy
 from ftbench.metrics.estimate import Estimate, estimate
@@ -152,3 +153,24 @@ def test_an_answer_too_few_is_a_bug_of_the_caller() -> None:
     for score in (exact_match, accuracy, lambda a, r: rouge(a, r, MetricName.ROUGE_L)):
         with pytest.raises(ValueError, match="argument"):
             score(references[:1], references)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["the", "cats", "sat", "running", "12", "Houses", "mat."]), max_size=40
+    ),
+    st.lists(
+        st.sampled_from(["the", "cats", "sat", "running", "12", "Houses", "mat."]), min_size=1
+    ),
+)
+def test_rouge_l_is_the_librarys_to_the_last_digit(said: list[str], wanted: list[str]) -> None:
+    answer, reference = " ".join(said), " ".join(wanted)
+    library = RougeScorer(["rougeL"], use_stemmer=True).score(reference, answer)["rougeL"]
+
+    assert rouge([answer], [reference], MetricName.ROUGE_L) == [library.fmeasure]
+
+
+def test_rouge_l_of_two_long_texts_takes_no_table_of_all_pairs() -> None:
+    pages = "the quick brown fox jumps over a lazy dog again " * 5_000
+
+    assert rouge([pages], [pages], MetricName.ROUGE_L) == [1.0]  # 2.5 billion pairs of words

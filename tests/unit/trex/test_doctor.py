@@ -7,7 +7,7 @@ from tests.unit.trex.canned_system import CannedSystem
 from trex.doctor import GIB, PACKAGES, disk, examine, has_problem, package
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
-EXTRAS = ("queue", "planner", "researcher", "executor", "evaluator", "local")
+EXTRAS = ("queue", "planner", "researcher", "executor", "evaluator", "ftbench", "local")
 
 
 def test_the_packages_looked_for_are_the_ones_that_are_declared() -> None:

@@ -1,0 +1,1 @@
+"""ACI-BENCH: clinical notes from conversations between doctor and patient."""

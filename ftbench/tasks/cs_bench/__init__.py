@@ -1,0 +1,1 @@
+"""CS-Bench: knowledge and reasoning in computer science."""

@@ -1,0 +1,1 @@
+"""EconLogicQA: which of four economic events comes first, and which then?"""

@@ -1,0 +1,1 @@
+"""HoC: the hallmarks of cancer that an abstract gives evidence of."""

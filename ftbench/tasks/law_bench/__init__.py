@@ -1,0 +1,1 @@
+"""LawBench: Chinese law in twenty subtasks."""

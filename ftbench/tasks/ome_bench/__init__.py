@@ -1,0 +1,1 @@
+"""oMeBench: how an organic reaction happens, step by step."""

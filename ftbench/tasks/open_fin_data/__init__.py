@@ -1,0 +1,1 @@
+"""OpenFinData: Chinese questions from the daily business of a broker."""

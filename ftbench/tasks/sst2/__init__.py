@@ -1,0 +1,1 @@
+"""SST-2: is a film review positive or negative?"""

@@ -1,0 +1,1 @@
+"""TOMG-Bench: molecules that do what an instruction asks, checked by RDKit."""

@@ -1,0 +1,128 @@
+"""An exam: the questions of one split, and how answers to them are graded.
+
+The only place that opens rows whose answers must stay sealed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftbench.metrics.accuracy import accuracy
+from ftbench.metrics.estimate import estimate
+from ftbench.metrics.exact_match import exact_match
+from ftbench.metrics.rouge import rouge
+from ftbench.scoring import Scope, digest_of, in_scope, judge_all, measure
+from ftbench.sources import files_of
+from ftbench.tasks import get_task
+from services.evaluator.scorer import Conversation
+from shared.contracts.job import MetricName, SealedSplit, sealed_split
+from shared.contracts.score import ScoreRequest
+from shared.errors import DataFailed, Rejected, ScoringFailed
+from shared.rows import read_samples, sha256_of
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What a set of answers earned, in the metric's own unit."""
+
+    value: float
+    stderr: float | None
+    items: tuple[float, ...]
+    """Of each answer, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """Questions with what it takes to grade answers to them."""
+
+    questions: Sequence[Conversation]
+    expected: Sequence[str]
+    """A right answer to each; empty where none is known."""
+
+    sha256: str
+    """Of questions and right answers: scores of other exams cannot be compared."""
+
+    grade: Callable[[Sequence[str]], Graded]
+
+
+def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
+    """Return the exam that a request names: rows of a file, or a sealed split of a task.
+
+    Raises:
+        DataFailed: the rows cannot be read, or are not those that were scored before.
+        ScoringFailed: the metric does not fit the data, or a task's data are not to be had.
+    """
+    sealed = sealed_split(request.data)
+    exam = _of_file(request) if sealed is None else _of_task(sealed, ftbench_data)
+    if request.data_sha256 not in (None, exam.sha256):
+        raise DataFailed(
+            f"{request.data}: wanted the rows the base model was scored on, found that they "
+            "changed since; restore them, or submit a new job"
+        )
+    return exam
+
+
+def _of_file(request: ScoreRequest) -> Exam:
+    path = Path(request.data)
+    sha256 = sha256_of(path)
+    samples = list(read_samples(path, request.mapping))
+    references = [sample.completion for sample in samples]
+    items_of(request.metric, references, references)  # a metric that does not fit fails here
+
+    def grade(answers: Sequence[str]) -> Graded:
+        items = items_of(request.metric, answers, references)
+        measured = estimate(items)
+        return Graded(measured.mean, measured.stderr, tuple(items))
+
+    return Exam([sample.messages() for sample in samples], references, sha256, grade)
+
+
+def _of_task(sealed: SealedSplit, ftbench_data: Path | None) -> Exam:
+    try:
+        task = get_task(sealed.task)
+        loaded = task.load(files_of(task.name, task.source, ftbench_data))
+    except Rejected as error:
+        # Whoever submitted the job may not see this machine's folders; the search must hear of it.
+        raise ScoringFailed(str(error)) from None
+    items = in_scope(loaded.items, Scope(sealed.split))
+    if not items:
+        raise ScoringFailed(
+            f"wanted items in {sealed.split} of {sealed.task}, found none; use another split"
+        )
+
+    def grade(answers: Sequence[str]) -> Graded:
+        said = dict(zip((item.id for item in items), answers, strict=True))
+        judged = judge_all(task, items, said)
+        headline = measure(task, items, judged)[task.metric]
+        if headline.value is None:
+            raise ScoringFailed(
+                f"wanted {task.metric} of {sealed.split} of {task.name}, found that its "
+                f"{len(items)} items do not give one; use a larger split"
+            )
+        # A penalty may take an item below zero, which a score may not be.
+        value = min(1.0, max(0.0, headline.value))
+        return Graded(value, headline.stderr, tuple(max(0.0, one.value) for one in judged))
+
+    return Exam(
+        [[message.as_dict() for message in item.messages] for item in items],
+        [item.answer or "" for item in items],
+        digest_of(items),
+        grade,
+    )
+
+
+def items_of(metric: MetricName, answers: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Return the score of each answer, in [0, 1].
+
+    Raises:
+        ScoringFailed: nothing to score, or the metric does not fit the references.
+    """
+    match metric:
+        case MetricName.EXACT_MATCH:
+            return exact_match(answers, references)
+        case MetricName.ACCURACY:
+            return accuracy(answers, references)
+        case MetricName.ROUGE_1 | MetricName.ROUGE_2 | MetricName.ROUGE_L:
+            return rouge(answers, references, metric)
+        case MetricName.FTBENCH:
+            raise ScoringFailed("metric ftbench wanted a sealed split of a task, found a file")
