@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,10 @@ class TestAlignments:
 
     def test_all_that_are_equally_cheap_are_found(self) -> None:
         assert len(cheapest_alignments(*AMBIGUOUS)) == 2
+        assert {blocks[0].kind for blocks in cheapest_alignments("甲乙丙", "丙甲乙")} == {
+            "move",
+            "insert",
+        }
 
     def test_only_the_first_is_taken_of_sentences_of_very_different_length(self) -> None:
         source, target = (f"{text}原告" for text in AMBIGUOUS)
@@ -133,14 +138,23 @@ class TestAlignments:
         assert only[-1].end == len(source)
 
     def test_each_covers_both_sentences_without_a_gap(self) -> None:
-        rng = random.Random(1)
-        for _ in range(300):
-            source, target = ("".join(rng.choices("甲乙丙，", k=7)) for _ in range(2))
-            for blocks in cheapest_alignments(source, target):
-                assert [block[1::2] for block in (*blocks, Block("keep", 7, 0, 7, 0))] == [
-                    (0, 0),
-                    *[block[2::2] for block in blocks],
-                ]
+        for blocks in some_alignments():
+            starts = [(block.start, block.target_start) for block in blocks]
+            ends = [(block.end, block.target_end) for block in blocks]
+
+            assert [(0, 0), *ends] == [*starts, (7, 7)]
+
+    def test_neighbouring_changes_are_one_block(self) -> None:
+        for blocks in some_alignments():
+            for block, following in pairwise(blocks):
+                assert {"keep", "move"} & {block.kind, following.kind}
+
+
+def some_alignments() -> Iterator[tuple[Block, ...]]:
+    rng = random.Random(1)
+    for _ in range(300):
+        source, target = ("".join(rng.choices("甲乙丙，", k=7)) for _ in range(2))
+        yield from cheapest_alignments(source, target)
 
 
 class TestEdits:
@@ -156,7 +170,11 @@ class TestEdits:
             ("被告人系甲", "被告系甲人", 1),
             ("冬阴功对外国人", "外国人对冬阴功", 1),
             ("甲乙，丙丁", "丙丁，甲戊", 1),  # one slip in what was moved
-            ("甲乙法院丙", "法院丁戊丙", 2),  # deleted and inserted, but not the same
+            ("甲乙丙丁", "丁丙甲戊", 1),  # around a part that is moved itself
+            ("乙丙甲甲", "甲乙乙丙", 1),
+            ("乙甲", "丙乙", 2),  # deleted and inserted, but not the same
+            ("甲乙法院丙", "法院丁戊丙", 2),
+            ("甲丙", "甲丙甲", 1),
             ("法院认为", "法院认为", 0),
         ],
     )
@@ -177,14 +195,15 @@ class TestEdits:
 
     def test_an_edit_counts_once_for_each_set_of_edits_that_has_it(self) -> None:
         source, target = AMBIGUOUS
+        alone = count_edits(source, source, target).spurious
+        source, target = f"{source}原告上诉", f"{target}原告上述"
 
-        alone = count_edits(source, source, target)
-        beside = count_edits(f"{source}原告上诉", f"{source}原告上诉", f"{target}原告上述")
-
-        assert beside.spurious == alone.spurious + 2
+        assert count_edits(source, source, target) == Edits(0, alone + 2, 0)
+        assert count_edits(source, target, source) == Edits(0, 0, alone + 2)
+        assert count_edits(source, target, target) == Edits(alone + 2, 0, 0)
 
     def test_whitespace_does_not_count(self) -> None:
-        assert count_edits("上诉 证据", "上述证据", " 上述\u3000证\r据") == Edits(1, 0, 0)
+        assert count_edits("上诉证 据", "上述证据", " 上述\u3000证\r据") == Edits(1, 0, 0)
 
     def test_traditional_characters_count_as_simplified(self) -> None:
         assert count_edits("请求驳回上述", "请求驳回上诉", "請求駁回上訴") == Edits(1, 0, 0)
