@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ftbench.metrics.sums import Sums
+from ftbench.tasks.law_bench.approximate import count_edits_roughly
 from ftbench.tasks.law_bench.marks import Case, Mark
 from ftbench.tasks.law_bench.proofreading import Edits, count_edits
 
@@ -18,13 +19,10 @@ def proofread(case: Case, answer: str) -> Mark:
     """Return the F0.5 of one sentence's edits, and their numbers for the F0.5 of them all."""
     corrected = _on_one_line(answer)[: len(case.gold) + ROOM] or NO_CONTENT
     source = _on_one_line(case.question.split("\n")[0])
-    edits = count_edits(source, _on_one_line(case.gold), corrected)
-    counts = {
-        "hits": float(edits.hits),
-        "spurious": float(edits.spurious),
-        "missed": float(edits.missed),
-        "n": 1.0,
-    }
+    gold = _on_one_line(case.gold)
+    edits = count_edits(source, gold, corrected)
+    rough = count_edits_roughly(source, gold, corrected)
+    counts = _counts(edits) | {f"difflib.{key}": n for key, n in _counts(rough).items()}
     return Mark(f_half(edits), counts, corrected)
 
 
@@ -45,6 +43,7 @@ class CorpusFHalf:
     """The F0.5 of the edits of all sentences together."""
 
     subtask: str
+    """What the keys of the counts begin with."""
 
     def __call__(self, sums: Sums) -> float | None:
         """Return it, or None when no sentence was counted."""
@@ -54,6 +53,10 @@ class CorpusFHalf:
             round(sums[f"{self.subtask}.{kind}"]) for kind in ("hits", "spurious", "missed")
         )
         return f_half(Edits(hits, spurious, missed))
+
+
+def _counts(edits: Edits) -> dict[str, float]:
+    return {key: float(count) for key, count in edits._asdict().items()} | {"n": 1.0}
 
 
 def _on_one_line(text: str) -> str:

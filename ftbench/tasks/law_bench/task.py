@@ -9,6 +9,7 @@ from ftbench.reading import read_json_rows
 from ftbench.sources import Files, Remote, Source
 from ftbench.splits import split_by_hash
 from ftbench.task import Item, Judged, Loaded, Message, Split, Task
+from ftbench.tasks.law_bench.correction import CorpusFHalf
 from ftbench.tasks.law_bench.marks import Case
 from ftbench.tasks.law_bench.predictions import read_predictions
 from ftbench.tasks.law_bench.subtasks import SUBTASKS, metric_of
@@ -104,7 +105,11 @@ TASK = Task(
     load=load,
     judge=judge,
     metric=NAME,
-    metrics={NAME: MeanOf(tuple(_METRICS.values())), **_METRICS},
+    metrics={
+        NAME: MeanOf(tuple(_METRICS.values())),
+        **_METRICS,
+        "2-1-difflib": CorpusFHalf("2-1.difflib"),  # an approximation, no part of the mean
+    },
     baselines={"constant": _constant, "copy the question": _question},
     max_new_tokens=1024,
     references={

@@ -14,6 +14,7 @@ from ftbench.metrics.sums import total
 from ftbench.sources import Files
 from ftbench.task import Judged
 from ftbench.tasks import fixture_of
+from ftbench.tasks.law_bench.approximate import count_edits_roughly
 from ftbench.tasks.law_bench.correction import CorpusFHalf
 from ftbench.tasks.law_bench.labels import CHARGES, DISPUTES, EVENTS, MARITAL, TOPICS
 from ftbench.tasks.law_bench.predictions import DROPPED
@@ -293,10 +294,20 @@ class TestProofreading:
     def test_the_corrected_sentence_hits_and_the_copied_one_misses(self) -> None:
         assert self.mark(self.GOLD).value == 1.0
         assert self.mark(self.GOLD).counts == {
-            "2-1.hits": 1.0, "2-1.spurious": 0.0, "2-1.missed": 0.0, "2-1.n": 1.0
-        }  # fmt: skip
+            f"{key}.{count}": float(count in ("hits", "n"))
+            for key in ("2-1", "2-1.difflib")
+            for count in ("hits", "spurious", "missed", "n")
+        }
         assert self.mark(self.SOURCE).value == 0.0
         assert self.mark(self.SOURCE).counts["2-1.missed"] == 1.0
+
+    def test_difflib_counts_the_passages_it_would_replace(self) -> None:
+        wrong, right = "当事人的合同解除被认可", "合同的当事人解除被认可"
+
+        assert count_edits_roughly(wrong, right, right) == (2, 0, 0)
+        assert count_edits_roughly(wrong, right, wrong) == (0, 0, 2)
+        assert count_edits_roughly("甲乙丙", "甲丁丙", "甲戊丙") == (0, 1, 1)
+        assert count_edits_roughly("甲乙丙", "甲乙丙", "甲丙") == (0, 1, 0)
 
     def test_line_ends_are_removed_and_the_tail_is_cut(self) -> None:
         assert self.mark("被告应当\n支付\t货款。") == self.mark(self.GOLD)

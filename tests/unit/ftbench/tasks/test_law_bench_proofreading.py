@@ -81,6 +81,12 @@ class TestCheapestCosts:
 
             assert np.array_equal(cost_grid(source, target).cheapest, plain_costs(source, target))
 
+    def test_equal_characters_are_kept_even_if_rounding_makes_it_dearer(self) -> None:
+        source = "甲，甲丙丙乙。丙丙，甲丙，乙乙乙。甲乙乙甲"
+        target = "乙，，，丙丙，丙。乙丙乙，乙丙乙甲丙丙乙丙。甲。丙。，乙。，"
+
+        assert np.array_equal(cost_grid(source, target).cheapest, plain_costs(source, target))
+
 
 def plain_costs(source: str, target: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
     """Return the cheapest costs as ChERRANT's rules say them, point by point, in cubic time."""
@@ -170,7 +176,7 @@ class TestEdits:
             ("被告人系甲", "被告系甲人", 1),
             ("冬阴功对外国人", "外国人对冬阴功", 1),
             ("甲乙，丙丁", "丙丁，甲戊", 1),  # one slip in what was moved
-            ("甲乙丙丁", "丁丙甲戊", 1),  # around a part that is moved itself
+            ("甲乙，", "，乙甲", 1 + 3),  # around a part that is moved itself; or three other edits
             ("乙丙甲甲", "甲乙乙丙", 1),
             ("乙甲", "丙乙", 2),  # deleted and inserted, but not the same
             ("甲乙法院丙", "法院丁戊丙", 2),
