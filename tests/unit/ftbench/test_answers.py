@@ -25,6 +25,10 @@ def test_the_answer_is_what_follows_the_reasoning(text: str, answer: str) -> Non
     assert final_answer(text) == answer
 
 
+def test_half_a_character_becomes_a_question_mark() -> None:
+    assert final_answer("yes \ud83d, 是 🙂") == "yes ?, 是 🙂"
+
+
 def test_a_long_answer_is_cut() -> None:
     assert final_answer("y" * MAX_CHARS) == "y" * MAX_CHARS
     assert final_answer("y" * MAX_CHARS + "no") == "y" * MAX_CHARS

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from typer.testing import CliRunner, Result
 from ftbench.cli import app
 from ftbench.fingerprint import Fingerprint
 from ftbench.results import read_result, write_result
+from ftbench.sources import files_of
 from ftbench.task import Split
+from ftbench.tasks import NAMES, fixture_of, get_task
 from tests.support.benchmark import fixture_items
 from tests.support.results import toy_result
 
@@ -49,6 +52,23 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+
+
+def test_list_names_the_ten() -> None:
+    table, listed = ftbench("list"), ftbench("list", "--json")
+
+    assert (table.exit_code, listed.exit_code) == (0, 0)
+    assert [task["task"] for task in json.loads(listed.stdout)] == list(NAMES)
+    assert all(name in table.stdout for name in NAMES)
+    assert "{" not in table.stdout
+
+
+@pytest.mark.parametrize("task", NAMES)
+def test_every_task_has_a_page(task: str) -> None:
+    done = ftbench("show", task, "--fixture")
+
+    assert (done.exit_code, done.stdout.partition(":")[0]) == (0, task)
+    assert "published test set" in done.stdout
 
 
 def test_show_says_all_about_a_task() -> None:
@@ -238,6 +258,22 @@ def test_score_takes_a_split(tmp_path: Path, data: Path) -> None:
     )
 
 
+def test_what_is_said_of_the_data_is_said_with_the_score(tmp_path: Path) -> None:
+    for part in ("text", "labels"):
+        shutil.copytree(fixture_of("hoc") / part, tmp_path / "data" / "hoc" / part)
+    task = get_task("hoc")
+    items = task.load(files_of("hoc", task.source, tmp_path / "data")).items
+    said = tmp_path / "said.jsonl"
+    rows = [{"id": item.id, "prediction": item.answer} for item in items if item.published]
+    said.write_text("\n".join(map(json.dumps, rows)))
+
+    done = ftbench("score", said, "--task", "hoc", "--data-dir", tmp_path / "data", "--json")
+
+    [note] = json.loads(done.stdout)["notes"]
+    assert "without the index files of BLURB" in note
+    assert "without the index files of BLURB" in done.stderr
+
+
 def test_a_missing_answer_is_status_2_unless_it_counts_as_wrong(said: Path) -> None:
     said.write_text("".join(said.read_text().splitlines(keepends=True)[:5]))
     words = ["score", str(said), "--task", "sst2", "--fixture"]
@@ -292,6 +328,7 @@ def test_report_writes_a_file(tmp_path: Path, said: Path) -> None:
 
     assert (done.exit_code, done.stdout) == (0, "")
     assert out.read_text().count("| sst2 (published) |") == 2
+    assert len(json.loads(ftbench("report", result, result, "--json").stdout)) == 2
 
 
 def test_report_refuses_what_was_scored_on_other_items(tmp_path: Path) -> None:

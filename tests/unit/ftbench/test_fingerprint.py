@@ -38,6 +38,10 @@ def leaks(found: Fingerprint, row: str) -> bool:
     return any(hashed(run) in found.ngrams for run in runs)
 
 
+def test_the_sizes_are_those_that_were_published() -> None:
+    assert (NGRAM, COPY, FEWEST, MAX_GROUPS) == (13, 25, 5, 5)
+
+
 def test_a_copy_of_25_tokens_is_found_wherever_it_was_cut() -> None:
     text = words(100)
     found = fingerprint("toy", [sealed(" ".join(text))])

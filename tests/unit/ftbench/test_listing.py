@@ -77,6 +77,16 @@ def test_an_item_without_answer_shows_what_judges_it() -> None:
     assert told.endswith('  user: Is it so?\n  judged by: {"rule": "至少 3"}')
 
 
+def test_a_result_is_shown_times_a_hundred_with_its_error() -> None:
+    assert result_lines(toy_result(0.7512, 0.0234, model=None, baselines={"copy": 0.061}), TOY) == [
+        "Toy, test, 40 items, times 100",
+        "  accuracy                       75.12 ± 2.34",
+        "no skill scores, accuracy:",
+        "  copy                            6.10",
+        "answers: 50% distinct, 0% empty, 3 characters by the median, 4 at most",
+    ]
+
+
 def test_a_result_without_a_number_has_dashes() -> None:
     result = toy_result(
         None, None, strict=True, n=1200, baselines={"copy": None}, flags=("odd",), notes=("so",)

@@ -161,6 +161,12 @@ def test_a_missing_answer_is_refused(path: Path) -> None:
     )
 
 
+def test_up_to_three_missing_answers_are_all_named(path: Path) -> None:
+    write(path, {"q/1": "yes", "q/5": "yes"})
+
+    assert "found 3 missing, 'q/2', 'q/3', 'q/4'; add them" in refusal(path)
+
+
 def test_a_missing_answer_counts_as_wrong_when_asked_for(path: Path) -> None:
     write(path, {"q/1": "yes", "q/4": "yes", "q/5": "no"})
 

@@ -125,10 +125,29 @@ def test_a_headline_over_parts_without_answers_is_not_given() -> None:
     )
 
 
-def test_a_headline_with_nothing_to_go_by_says_so() -> None:
-    task = replace(TOY, metric="calls", metrics={"calls": Ratio("right", "calls")})
+def test_what_is_left_of_a_headline_is_the_mean_of_the_parts_answered() -> None:
+    parts = (IN_PARTS.metrics["law"], IN_PARTS.metrics["art"], Ratio("zoo", "zoo.n"))
+    task = replace(IN_PARTS, metrics={"toy": MeanOf(parts)})
+    answers = {**all_yes(PARTS), "law/1": "no"}
 
-    assert result_of(all_yes(), task=task).notes == ("calls has nothing to go by",)
+    [note] = result_of(answers, PARTS, task=task).notes
+
+    assert "; the mean of the 2 answered is 87.50, " in note
+
+
+def test_a_baseline_without_all_parts_is_the_mean_of_the_same() -> None:
+    items = [*PARTS[:3], replace(PARTS[3], answer="no")]
+
+    assert result_of(all_yes(items), items, task=IN_PARTS).baselines == {"always yes": 0.75}
+
+
+def test_a_headline_with_nothing_to_go_by_says_so() -> None:
+    calls = Ratio("right", "calls")
+
+    for metric in (calls, MeanOf((calls, calls))):
+        result = result_of(all_yes(), task=replace(TOY, metric="calls", metrics={"calls": metric}))
+        assert result.notes == ("calls has nothing to go by",)
+        assert result.baselines == {"always yes": None}
 
 
 def test_items_of_a_group_are_drawn_together() -> None:
@@ -143,6 +162,20 @@ def test_items_of_a_group_are_drawn_together() -> None:
     assert one.value == other.value == 0.5
     assert one.stderr == pytest.approx(0.5 / 19**0.5)
     assert other.stderr == pytest.approx(0.5)
+
+
+def test_all_of_a_group_counts() -> None:
+    items = [
+        toy_item(f"{group}/{n}", answer=answer, group=group)
+        for group, answers in {"a": ["yes", "no", "no"], "b": ["no", "yes"]}.items()
+        for n, answer in enumerate(answers)
+    ]
+
+    measured = measure(TOY, items, judge_all(TOY, items, all_yes(items)))["accuracy"]
+
+    # Residuals of a ratio of 2/5 over groups of 1 in 3 and 1 in 2 are -1/5 and 1/5.
+    assert measured.value == 0.4
+    assert measured.stderr == pytest.approx((2 * (0.2**2 + 0.2**2)) ** 0.5 / 5)
 
 
 def test_parts_are_strata() -> None:
@@ -191,6 +224,13 @@ def test_strict_reaches_the_answers_and_the_baselines() -> None:
     assert (lenient.headline.value, lenient.strict) == (0.75, False)
     assert (strict.headline.value, strict.strict) == (0.0, True)
     assert (lenient.baselines, strict.baselines) == ({"loud": 0.75}, {"loud": 0.0})
+
+
+def test_answers_are_judged_leniently_unless_asked_otherwise() -> None:
+    [lenient] = judge_all(TOY, TEST[:1], {"q/1": "YES"})
+    [strict] = judge_all(TOY, TEST[:1], {"q/1": "YES"}, strict=True)
+
+    assert (lenient.value, strict.value) == (1.0, 0.0)
 
 
 def test_reasoning_is_neither_judged_nor_described() -> None:

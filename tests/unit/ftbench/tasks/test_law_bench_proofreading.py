@@ -5,7 +5,6 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from ftbench.tasks.law_bench.alignment import MAX_ALIGNMENTS, Block, cheapest_alignments
+from ftbench.tasks.law_bench.approximate import count_edits_roughly
 from ftbench.tasks.law_bench.correction import f_half
 from ftbench.tasks.law_bench.edit_costs import cost_grid, substitutions
 from ftbench.tasks.law_bench.proofreading import Edits, count_edits
@@ -263,21 +263,6 @@ def total(counts: Iterator[Edits]) -> Edits:
     return Edits(*map(sum, zip(*counts, strict=True)))
 
 
-def approximate_edits(source: str, gold: str, predicted: str) -> Edits:
-    """Count the edits that difflib finds: what an approximation without an alignment gives."""
-    wanted, made = (
-        {
-            (start, end, text[first:last])
-            for tag, start, end, first, last in SequenceMatcher(
-                None, source, text, autojunk=False
-            ).get_opcodes()
-            if tag != "equal"
-        }
-        for text in (gold, predicted)
-    )
-    return Edits(len(wanted & made), len(made - wanted), len(wanted - made))
-
-
 class TestPublished:
     def test_the_gold_is_perfect_and_a_copy_is_worthless(self, folder: Path) -> None:
         rows = [(source, gold) for source, gold, _ in published(folder, "GPT4")]
@@ -295,7 +280,7 @@ class TestPublished:
         self, folder: Path, model: str, upstream: float, ours: float, difflibs: float
     ) -> None:
         score = f_half(total(count_edits(*row) for row in published(folder, model)))
-        rough = f_half(total(approximate_edits(*row) for row in published(folder, model)))
+        rough = f_half(total(count_edits_roughly(*row) for row in published(folder, model)))
 
         assert score == pytest.approx(ours, abs=5e-5)
         assert rough == pytest.approx(difflibs, abs=2e-3)
