@@ -144,16 +144,17 @@ def _about(line: Line) -> list[str]:
 
 
 def _beside(result: Result, others: Sequence[Result], role: str) -> Measured | None:
-    for other in others:
-        if other.task == result.task:
-            if (other.data_sha256, other.strict) != (result.data_sha256, result.strict):
-                raise Rejected(
-                    f"{result.task}: wanted a {role} result on the same items and rules, found "
-                    f"{other.split} ({other.n} items{', strict' if other.strict else ''}) for "
-                    f"{result.split} ({result.n} items{', strict' if result.strict else ''}); "
-                    "score both alike"
-                )
+    of_task = [other for other in others if other.task == result.task]
+    for other in of_task:
+        if (other.data_sha256, other.strict) == (result.data_sha256, result.strict):
             return other.headline
+    for other in of_task:
+        raise Rejected(
+            f"{result.task}: wanted a {role} result on the same items and rules, found "
+            f"{other.split} ({other.n} items{', strict' if other.strict else ''}) for "
+            f"{result.split} ({result.n} items{', strict' if result.strict else ''}); "
+            "score both alike"
+        )
     return None
 
 
@@ -173,4 +174,4 @@ def _percent(measured: Measured | None) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"

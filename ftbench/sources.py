@@ -4,6 +4,9 @@ Files are only ever read as data. Nothing that comes from a hub is executed.
 """
 
 import hashlib
+import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,25 +79,39 @@ class Files:
             raise Rejected(self._missing(path, "it cannot be fetched"))
         import datasets
 
+        # The cache names files by hashes; readers go by a file's ending, so it gets its name back.
+        address = hashlib.sha256(remote.url.encode()).hexdigest()[:16]
+        named = Path(datasets.config.HF_DATASETS_CACHE) / "ftbench" / address / path
+        if not named.exists():
+            fetched = self._download(remote, path)
+            named.parent.mkdir(parents=True, exist_ok=True)
+            link = named.with_name(f"{named.name}.{os.getpid()}")
+            link.unlink(missing_ok=True)
+            link.symlink_to(fetched.resolve())
+            link.replace(named)
+        return named
+
+    def _download(self, remote: Remote, path: str) -> Path:
+        import aiohttp
+        import datasets
+        import httpx2
+
         downloads = datasets.DownloadManager(
             dataset_name=self.task,
             download_config=datasets.DownloadConfig(disable_tqdm=True, max_retries=2),
         )
+        damaged = (ValueError, EOFError, zipfile.BadZipFile, zlib.error)
         try:
             if remote.inside is None:
                 fetched = Path(downloads.download(remote.url))
             else:
                 fetched = Path(downloads.download_and_extract(remote.url)) / remote.inside
-        except (OSError, ValueError) as error:  # connection, missing page, damaged archive
-            why = " ".join(str(error).split())[:200]
+        except (OSError, aiohttp.ClientError, httpx2.HTTPError, *damaged) as error:
+            why = " ".join(f"{type(error).__name__} {error}".split())[:200]
             raise Unavailable(self._missing(path, f"fetching {remote.url} failed: {why}")) from None
-        # The cache names files by hashes; readers go by a file's ending, so give it its name back.
-        address = hashlib.sha256(remote.url.encode()).hexdigest()[:16]
-        named = Path(datasets.config.HF_DATASETS_CACHE) / "ftbench" / address / path
-        named.parent.mkdir(parents=True, exist_ok=True)
-        named.unlink(missing_ok=True)
-        named.symlink_to(fetched.resolve())
-        return named
+        if not fetched.exists():
+            raise Unavailable(self._missing(path, f"{remote.url} does not hold it"))
+        return fetched
 
     def _missing(self, path: str, found: str) -> str:
         remote = self.source.remotes.get(path)

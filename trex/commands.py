@@ -20,11 +20,8 @@ class Commands(TyperGroup):
 
             say(f"{self.name}: {clean(str(error))}")
             raise typer.Exit(exit_status(error)) from None
-        except PermissionError as error:
-            say(
-                f"{self.name}: {error.filename}: {error.strerror}; "
-                "correct its rights or use another path"
-            )
+        except (PermissionError, FileNotFoundError, IsADirectoryError) as error:
+            say(f"{self.name}: {error.filename}: {error.strerror}; correct it or use another path")
             raise typer.Exit(exit_status(Rejected())) from None
 
 

@@ -6,6 +6,7 @@ parts averages twenty ratios. That one form gives each a standard error by the s
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -96,15 +97,15 @@ def _of_ratio(ratio: Ratio, units: Sequence[Unit]) -> float | None:
 
 
 def _bootstrap(metric: Metric, units: Sequence[Unit]) -> float | None:
-    if len(units) < 2:
+    sizes = Counter(unit.stratum for unit in units)
+    if max(sizes.values(), default=0) < 2:
         return None
     import numpy as np
 
     keys = sorted({key for unit in units for key in unit.counts})
     drawn = np.zeros((RESAMPLES, len(keys)))  # sums of each count in each resample
     rng = np.random.default_rng(0)
-    strata = sorted({unit.stratum for unit in units})
-    for stratum in strata:
+    for stratum in sorted(sizes):
         counts = np.array(
             [[u.counts.get(k, 0.0) for k in keys] for u in units if u.stratum == stratum]
         )

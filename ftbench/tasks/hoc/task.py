@@ -44,7 +44,7 @@ def load(files: Files) -> Loaded:
     if not found:
         items = [_item(one, split_by_hash(NAME, one.pmid, SHARES)) for one in abstracts]
         note = (
-            f"hoc: without the index files of BLURB ({', '.join(INDEX.values())}) the splits are "
+            f"without the index files of BLURB ({', '.join(INDEX.values())}) the splits are "
             "our own, so that scores are not on BLURB's test set"
         )
         return Loaded(items, (note,))

@@ -48,9 +48,11 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetch nothing, and leave the user's cache alone."""
     import datasets
 
+    monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", tmp_path / "downloads")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
 

@@ -207,3 +207,12 @@ def test_a_line_survives_json() -> None:
     line = line_of(toy_result(), base=[toy_result(0.6)])
 
     assert Line.model_validate(json.loads(line.model_dump_json())) == line
+
+
+def test_each_result_finds_the_base_on_its_own_items() -> None:
+    dev, test = toy_result(data_sha256="1" * 64), toy_result(data_sha256="2" * 64)
+    bases = [toy_result(0.25, data_sha256="1" * 64), toy_result(0.5, data_sha256="2" * 64)]
+
+    lines = table([dev, test], {"toy": TOY}, base=bases)
+
+    assert [line.base and line.base.value for line in lines] == [0.25, 0.5]

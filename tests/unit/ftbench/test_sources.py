@@ -267,3 +267,36 @@ def test_what_could_not_be_fetched_is_fetched_when_it_is_there(
     originals.publish("/toy.tsv", TABLE)
 
     assert fetched("toy.tsv", Remote(address)).read_bytes() == TABLE
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_was_fetched_once_is_there_when_the_server_is_not() -> None:
+    with Originals() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        remote = Remote(server.publish("/toy.tsv", TABLE))
+        first = fetched("toy.tsv", remote)
+        server.shutdown()
+        thread.join()
+
+    assert fetched("toy.tsv", remote) == first
+    assert first.read_bytes() == TABLE
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("content", [zipped(a="text")[:-30], b"<html>no archive</html>"])
+def test_an_archive_that_is_damaged_or_none_is_unavailable(
+    originals: Originals, content: bytes
+) -> None:
+    remote = Remote(originals.publish("/main.zip", content), inside="toy-main/data")
+
+    with pytest.raises(Unavailable, match=r"toy: wanted data, found that .*main\.zip"):
+        fetched("data", remote)
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_archive_without_the_wanted_folder_is_unavailable(originals: Originals) -> None:
+    remote = Remote(originals.publish("/main.zip", zipped(a="text")), inside="toy-main/texts")
+
+    with pytest.raises(Unavailable, match=r"main\.zip does not hold it"):
+        fetched("data", remote)

@@ -188,3 +188,10 @@ def test_a_metric_that_is_known_in_some_draws_has_the_error_of_those() -> None:
         return ACCURACY(sums) if sums.get("rare") else None
 
     assert error_of(where_rare, units) > 0.1
+
+
+def test_one_group_of_each_kind_says_nothing_about_the_doubt() -> None:
+    both = MeanOf((Ratio("a", "n"), Ratio("b", "n")))
+    units = [Unit("one", {"a": 1.0, "n": 1.0}), Unit("other", {"b": 1.0, "n": 1.0})]
+
+    assert standard_error(both, units) is None

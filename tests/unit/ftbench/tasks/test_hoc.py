@@ -215,7 +215,7 @@ def test_without_the_index_splits_are_drawn_and_a_note_says_so(without_index: Pa
         "99000032": "test",
     }
     assert loaded.notes == (
-        "hoc: without the index files of BLURB (train_pmid.tsv, dev_pmid.tsv, test_pmid.tsv) the "
+        "without the index files of BLURB (train_pmid.tsv, dev_pmid.tsv, test_pmid.tsv) the "
         "splits are our own, so that scores are not on BLURB's test set",
     )
 
