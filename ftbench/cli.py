@@ -149,7 +149,8 @@ def score(
     said = read_predictions(
         predictions, wanted, items, in_scope(items, split), missing_as_wrong=missing_as_wrong
     )
-    said = replace(said, notes=(*loaded.notes, *said.notes))
+    made_up = ("the records are made up",) if fixture else ()
+    said = replace(said, notes=(*made_up, *loaded.notes, *said.notes))
     with _progress(f"scoring {task}", len(said.items)) as on_progress:
         result, judged = score_predictions(
             wanted,
@@ -299,6 +300,7 @@ def search(
     from shared.contracts.job import Budget, Limits
     from shared.settings import ClientSettings, read_settings
     from trex.base_model import resolve_base_model
+    from trex.job_data import check_data
     from trex.system import system_for_a_job
     from trex.watching import watch
 
@@ -315,6 +317,7 @@ def search(
         limits=Limits(run_s=run_seconds, max_length=max_length),
         train=train,
     )
+    check_data(spec.data, spec.metric)  # before a system is started for it
     if data_dir is not None:  # a system started here takes it over
         os.environ["FTBENCH_DATA"] = str(data_dir.resolve())
     with system_for_a_job(ClientSettings(), say=say, keep_up=False) as up:

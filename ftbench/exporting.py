@@ -51,8 +51,8 @@ def training_rows(task: Task, items: Sequence[Item], kind: RowType) -> list[dict
     train = [item for item in items if item.split is Split.TRAIN and item.answer is not None]
     if not train:
         raise Rejected(
-            f"{task.name}: wanted a training split, found that none was published; train on other "
-            "data of that kind, see the README of the task"
+            f"{task.name}: wanted a training split, found none; train on other data of that kind, "
+            "which `ftbench search` takes with --train"
         )
     as_row = _AS_ROW[kind]
     return [as_row(item) for item in train]

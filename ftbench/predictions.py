@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ftbench.task import Item, Task
-from shared.errors import Rejected
+from shared.errors import DataFailed, Rejected
 from shared.rows import read_rows
 
 SHOWN = 3
@@ -49,17 +50,19 @@ def read_predictions(
 
     Raises:
         Rejected: no such file, unknown ids, ids that occur twice, missing ids, or predictions that
-            are no text.
-        DataFailed: the file cannot be read as UTF-8 JSONL, or as what the authors publish.
+            are no text; or it cannot be read as UTF-8 JSONL, or as what the authors publish.
     """
     if not path.exists():
         raise Rejected(f"wanted predictions, found nothing at {path}; check the path")
     notes: list[str] = []
     read_own_form = task.read_predictions if path.suffix.lower() != ".jsonl" else None
-    if read_own_form is not None:
-        answers = read_own_form(path, items)
-    else:
-        answers = _read_jsonl(path, {item.id for item in items}, notes)
+    try:
+        if read_own_form is not None:
+            answers = read_own_form(path, items)
+        else:
+            answers = _read_jsonl(path, {item.id for item in items}, notes)
+    except DataFailed as error:
+        raise Rejected(str(error)) from None  # these rows are the caller's, who can correct them
     attempted = {item.subtask for item in scope if item.id in answers}
     answered = [item for item in scope if item.subtask in attempted]
     if not answered:
@@ -95,7 +98,7 @@ def _read_jsonl(path: Path, known: set[str], notes: list[str]) -> dict[str, str]
         if not isinstance(row.columns.get("id"), str) or "prediction" not in row.columns:
             raise Rejected(
                 f"{path} line {row.number}: wanted an object with a text 'id' and a 'prediction', "
-                f"found {', '.join(map(repr, row.columns)) or 'nothing'}; correct that line"
+                f"found {_shown(row.columns)}; correct that line"
             )
         id, answer = row.columns["id"], row.columns["prediction"]
         if answer is None or (isinstance(answer, float) and math.isnan(answer)):
@@ -124,6 +127,12 @@ def _read_jsonl(path: Path, known: set[str], notes: list[str]) -> dict[str, str]
     if empty:
         notes.append(f"{empty} predictions are null and count as empty answers")
     return answers
+
+
+def _shown(columns: Mapping[str, Any]) -> str:
+    keys = ", ".join(map(repr, columns)) or "nothing"
+    id = columns.get("id", "")
+    return keys if isinstance(id, str) else f"{keys} and the id {id!r}"
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -118,7 +118,7 @@ def as_markdown(lines: Sequence[Line]) -> str:
             _percent(line.base),
             _percent(line.reference),
             "—" if line.gain is None else f"{line.gain:+.0%}",
-            "—" if line.trex is None else f"{100 * line.trex:.1f}",
+            _reported(line),
         ]
         for line in lines
     ]
@@ -131,9 +131,16 @@ def as_markdown(lines: Sequence[Line]) -> str:
     legend = (
         "Numbers times 100, ± one standard error. *No skill* is the best of the trivial baselines "
         "on the same items. *G_T* is (score − base) / (reference − base). *TREX* is what its paper "
-        "reports; on which items and with which prompts is not known."
+        "reports, with its G_T; on which items and with which prompts is not known."
     )
     return "\n".join([*table, "", legend, *(["", *remarks] if remarks else [])]) + "\n"
+
+
+def _reported(line: Line) -> str:
+    if line.trex is None:
+        return "—"
+    gain = "" if line.trex_gain is None else f" ({line.trex_gain:+.0%})"
+    return f"{100 * line.trex:.1f}{gain}"
 
 
 def _about(line: Line) -> list[str]:

@@ -96,9 +96,9 @@ def score(
     notes = list(predictions.notes)
     if scores[task.metric].value is None:
         notes.append(_of_the_rest(task, judged))
-    cut = sum(len(predictions.answers[item.id]) > MAX_CHARS for item in answered)
-    if cut:
-        notes.append(f"{cut} answers were cut at {MAX_CHARS:,} characters")
+    longest = sum(len(text) == MAX_CHARS for text in texts)
+    if longest:
+        notes.append(f"{longest} answers reach {MAX_CHARS:,} characters, where longer ones are cut")
     result = Result(
         task=task.name,
         split=scope,

@@ -5,6 +5,7 @@ Files are only ever read as data. Nothing that comes from a hub is executed.
 
 import hashlib
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,6 +24,15 @@ class Remote:
 
     inside: str | None = None
     """Path inside, when the url is an archive."""
+
+    @property
+    def page(self) -> str:
+        """An address of the same file that a browser opens."""
+        return re.sub(
+            r"^hf://(datasets/[^/]+/[^@]+)@([^/]+)/(.+)$",
+            r"https://huggingface.co/\1/resolve/\2/\3",
+            self.url,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class Files:
 
     def _missing(self, path: str, found: str) -> str:
         remote = self.source.remotes.get(path)
-        origin = self.source.homepage if remote is None else remote.url
+        origin = self.source.homepage if remote is None else remote.page
         inside = "" if remote is None or remote.inside is None else f" ({remote.inside} inside it)"
         return (
             f"{self.task}: wanted {path}, found that {found}; get it from {origin}{inside}, "

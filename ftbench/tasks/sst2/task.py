@@ -26,12 +26,10 @@ def load(files: Files) -> Loaded:
     however it is divided into files. A phrase that stands there twice is taken once, and one that
     is a whole test sentence is left out.
     """
-    train = (
-        [files.get("train.tsv"), files.get("dev.tsv")]
-        if files.are_local
-        else [files.get("train.parquet")]
-    )
-    test = files.get("test.tsv" if files.are_local else "test.parquet")
+    as_tables = files.are_local and files.find("train.parquet") is None
+    names = ("train.tsv", "dev.tsv") if as_tables else ("train.parquet",)
+    train = [files.get(name) for name in names]
+    test = files.get("test.tsv" if as_tables else "test.parquet")
     sentences = _read(test)
     phrases = {phrase: label for path in train for phrase, label in _read(path)}
     for sentence, _ in sentences:

@@ -30,6 +30,7 @@ _HUB = "hf://datasets/phenixace"
 def load(files: Files) -> Loaded:
     """Return the benchmark, divided by source molecule or else instruction, and OpenMolIns-light.
 
+    OpenMolIns is a publication of its own and optional in a folder of the user's.
     A row of OpenMolIns is left out when it repeats an instruction of the benchmark's, or is about
     a molecule that one is about.
     """
@@ -39,7 +40,12 @@ def load(files: Files) -> Loaded:
         for number, row in enumerate(read_benchmark(files.get(name), subtask))
     ]
     known = {item.group for item in benchmark}
-    rows = list(enumerate(read_train(files.get(TRAIN_FILE))))
+    train_path = files.find(TRAIN_FILE) if files.are_local else files.get(TRAIN_FILE)
+    if train_path is None:
+        return Loaded(
+            benchmark, (f"{TRAIN_FILE} is not in the folder: there is nothing to train on",)
+        )
+    rows = list(enumerate(read_train(train_path)))
     train = [
         _train_item(f"train/{number}", row)
         for number, row in rows

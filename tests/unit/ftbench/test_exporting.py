@@ -70,8 +70,8 @@ def test_a_task_without_training_split_has_nothing_to_export(items: list[Item]) 
         training_rows(TOY, items, RowType.MESSAGES)
 
     assert str(refused.value) == (
-        "toy: wanted a training split, found that none was published; train on other data of that "
-        "kind, see the README of the task"
+        "toy: wanted a training split, found none; train on other data of that kind, which "
+        "`ftbench search` takes with --train"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ftbench.predictions import Predictions, read_predictions
 from ftbench.task import Item, Task
-from shared.errors import DataFailed, Rejected
+from shared.errors import Rejected
 from tests.support.toy import TOY, toy_item
 
 ITEMS = [toy_item(f"q/{number}") for number in range(1, 6)]
@@ -100,14 +100,14 @@ def test_answers_to_another_split_answer_nothing(path: Path) -> None:
 def test_bytes_that_are_not_utf8_are_named(path: Path) -> None:
     path.write_bytes(b'{"id": "q/1", "prediction": "yes"}\n{"id": "q/2", "prediction": "\xff"}\n')
 
-    with pytest.raises(DataFailed, match=r"answers\.jsonl line 2: wanted UTF-8, found byte 0xff"):
+    with pytest.raises(Rejected, match=r"answers\.jsonl line 2: wanted UTF-8, found byte 0xff"):
         read(path)
 
 
 def test_a_line_that_is_no_json_is_named(path: Path) -> None:
     path.write_text('{"id": "q/1", "prediction": "yes"}\n\n{"id": "q/2", "prediction"\n')
 
-    with pytest.raises(DataFailed, match=r"answers\.jsonl line 3: wanted one JSON object a line"):
+    with pytest.raises(Rejected, match=r"answers\.jsonl line 3: wanted one JSON object a line"):
         read(path)
 
 
@@ -117,7 +117,7 @@ def test_a_line_that_is_no_json_is_named(path: Path) -> None:
         ({"prediction": "yes"}, "'prediction'"),
         ({"id": "q/1"}, "'id'"),
         ({"id": "q/1", "answer": "yes"}, "'id', 'answer'"),
-        ({"id": 1, "prediction": "yes"}, "'id', 'prediction'"),
+        ({"id": 1, "prediction": "yes"}, "'id', 'prediction' and the id 1"),
         ({}, "nothing"),
     ],
 )

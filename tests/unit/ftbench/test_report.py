@@ -153,7 +153,7 @@ def test_the_table_is_markdown() -> None:
     assert cells(rule) == ["---"] * 10
     assert cells(first) == [
         "toy (test)", "m-1", "accuracy", "40", "75.00 ± 2.00", "60.00", "60.00", "90.00 ± 1.00",
-        "+50%", "81.2",
+        "+50%", "81.2 (+50%)",
     ]  # fmt: skip
     assert cells(second) == ["other (test)", "—", "accuracy", "40", *["—"] * 6]
     assert blank == ""

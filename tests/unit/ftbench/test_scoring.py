@@ -251,9 +251,10 @@ def test_cut_answers_are_counted_and_cut() -> None:
     long = "yes" + "!" * MAX_CHARS
     result = result_of({**all_yes(), "q/1": long, "q/2": long})
 
-    assert result.notes == ("2 answers were cut at 100,000 characters",)
+    assert result.notes == ("2 answers reach 100,000 characters, where longer ones are cut",)
     assert result.outputs.longest_chars == MAX_CHARS
-    assert result_of({**all_yes(), "q/1": "y" * MAX_CHARS}).notes == ()
+    thoughtful = f"<think>{'hm ' * MAX_CHARS}</think>yes"
+    assert result_of({**all_yes(), "q/1": thoughtful}).notes == ()
 
 
 def test_what_looks_like_a_trick_is_flagged() -> None:

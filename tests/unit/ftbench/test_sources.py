@@ -300,3 +300,12 @@ def test_an_archive_without_the_wanted_folder_is_unavailable(originals: Original
 
     with pytest.raises(Unavailable, match=r"main\.zip does not hold it"):
         fetched("data", remote)
+
+
+def test_an_address_on_the_hub_is_shown_as_one_that_a_browser_opens() -> None:
+    remote = Remote("hf://datasets/nyu-mll/glue@bcdcba7/sst2/train.parquet")
+
+    assert remote.page == (
+        "https://huggingface.co/datasets/nyu-mll/glue/resolve/bcdcba7/sst2/train.parquet"
+    )
+    assert Remote("https://toy.example/a@b/c").page == "https://toy.example/a@b/c"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -119,13 +118,11 @@ def test_the_verdict_is_the_first_whole_word(answer: str, verdict: str | None) -
     ],
     ids=lambda text: text[:16].strip(),
 )
-def test_long_answers_are_read_at_once(text: str) -> None:
-    started = time.process_time()
-
-    for read in (letter_in, first_letter_in, verdict_in):
-        read(text)
-
-    assert time.process_time() - started < 2.0
+def test_an_answer_is_found_after_a_long_detour(text: str) -> None:
+    # In a time that grows with the length: a pattern that tries again and again never ends here.
+    assert letter_in(f"{text} answer is B") == "B"
+    assert verdict_in(f"{text} true") == "true"
+    assert first_letter_in(f"{text} d") in ("A", "D")
 
 
 def test_a_choice_is_right_when_its_letter_is() -> None:

@@ -1,5 +1,4 @@
 import shutil
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -124,10 +123,9 @@ def test_what_is_read_is_an_order(text: str) -> None:
         "ABCA" * 25_000,
     ],
 )
-def test_a_long_answer_is_read_at_once(answer: str) -> None:
-    started = time.perf_counter()
-    read_order(answer)
-    assert time.perf_counter() - started < 2.0
+def test_an_order_is_found_after_a_long_detour(answer: str) -> None:
+    # In a time that grows with the length: a pattern that tries again and again never ends here.
+    assert read_order(f"{answer} answer: B, D, A, C") == "BDAC"
 
 
 def test_a_published_order_must_have_each_letter_once() -> None:

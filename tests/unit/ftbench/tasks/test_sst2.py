@@ -68,3 +68,16 @@ def test_the_published_sentences_number_872_and_the_commoner_label_is_right_for_
         1325,
     ]
     assert measure(TASK, test, judged)["accuracy"].value == pytest.approx(0.5092, abs=1e-4)
+
+
+def test_a_folder_may_hold_the_publishers_parquet_files(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    for name, sentences in (("train", ["fine ", "dull "]), ("test", ["a joy "])):
+        table = pyarrow.table({"sentence": sentences, "label": [1] * len(sentences)})
+        parquet.write_table(table, tmp_path / f"{name}.parquet")
+
+    items = TASK.load(Files("sst2", TASK.source, tmp_path)).items
+
+    assert sorted(item.record["sentence"] for item in items) == ["a joy", "dull", "fine"]

@@ -369,6 +369,14 @@ class TestFiles:
             "1 rows of OpenMolIns left out, because they are about items of the benchmark",
         )
 
+    def test_scoring_needs_no_training_rows(self, folder: Path) -> None:
+        (folder / TRAIN_FILE).unlink()
+
+        loaded = load(folder)
+
+        assert all(item.published for item in loaded.items)
+        assert loaded.notes == (f"{TRAIN_FILE} is not in the folder: there is nothing to train on",)
+
     def test_train_lacks_the_instructions_of_the_benchmark(self, folder: Path) -> None:
         same = item_of("BondNum").record["Instruction"]
         with (folder / TRAIN_FILE).open("a") as file:
@@ -443,7 +451,7 @@ class TestFiles:
     def test_a_missing_file_is_asked_for_with_its_address(self, folder: Path) -> None:
         (folder / "MolOpt_MR.csv").unlink()
 
-        with pytest.raises(Rejected, match=r"S2-TOMG-Bench@main/MolOpt_MR\.csv"):
+        with pytest.raises(Rejected, match=r"S2-TOMG-Bench/resolve/main/MolOpt_MR\.csv"):
             load(folder)
 
 
