@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.contracts.base import JobId, WorkId
+from shared.contracts.choice import Choice
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
 from shared.contracts.run import Failed, Progress
@@ -142,7 +143,15 @@ class JobStore(Protocol):
         """Take or renew the hold on a job, or None while another planner has it."""
         ...
 
-    def order(self, hold: Hold, work_id: WorkId, request: Request, *, why: str) -> None:
+    def order(
+        self,
+        hold: Hold,
+        work_id: WorkId,
+        request: Request,
+        *,
+        why: str,
+        choice: Choice | None = None,
+    ) -> None:
         """Queue a piece of work and write that down, in one step.
 
         Raises:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.base import JobId, WorkId, digest
+from shared.contracts.choice import Choice
 from shared.contracts.events import (
     CancelRequested,
     Event,
@@ -106,12 +107,22 @@ class MemoryStore:
         job.planner, job.held_until = planner, now + lease_s
         return Hold(job_id, job.fence)
 
-    def order(self, hold: Hold, work_id: WorkId, request: Request, *, why: str) -> None:
+    def order(
+        self,
+        hold: Hold,
+        work_id: WorkId,
+        request: Request,
+        *,
+        why: str,
+        choice: Choice | None = None,
+    ) -> None:
         """See `shared.store.JobStore.order`."""
         job = self._held(hold)
         if work_id not in job.works:
             job.works[work_id] = _Work(request, due=self._clock() + patience_s(1))
-            self._write(hold.job_id, WorkOrdered(work_id=work_id, request=request, why=why))
+            self._write(
+                hold.job_id, WorkOrdered(work_id=work_id, request=request, why=why, choice=choice)
+            )
 
     def cancel_work(self, hold: Hold, work_id: WorkId) -> None:
         """See `shared.store.JobStore.cancel_work`."""

@@ -13,6 +13,7 @@ import redis
 from redis.exceptions import RedisError
 
 from shared.contracts.base import JobId, WorkId, digest
+from shared.contracts.choice import Choice
 from shared.contracts.events import (
     EVENT,
     CancelRequested,
@@ -103,9 +104,17 @@ class RedisStore:
         fence = self._run("hold", [_planner(job_id)], [planner, _ms(lease_s)])
         return None if fence is None else Hold(job_id, int(fence))
 
-    def order(self, hold: Hold, work_id: WorkId, request: Request, *, why: str) -> None:
+    def order(
+        self,
+        hold: Hold,
+        work_id: WorkId,
+        request: Request,
+        *,
+        why: str,
+        choice: Choice | None = None,
+    ) -> None:
         """See `shared.store.JobStore.order`."""
-        event = WorkOrdered(work_id=work_id, request=request, why=why)
+        event = WorkOrdered(work_id=work_id, request=request, why=why, choice=choice)
         job = hold.job_id
         self._as_planner(
             hold,

@@ -37,6 +37,7 @@ PACKAGES = {
     "rdkit": "2025.3",
     "redis": "6.4",
     "rouge-score": "0.1.2",
+    "scipy": "1.14",
     "torch": "2.11",
     "transformers": "5.16",
     "trl": "1.13",

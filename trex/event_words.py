@@ -6,7 +6,7 @@ from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.lesson import Lesson
-from shared.contracts.proposal import Proposal
+from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
 from shared.contracts.work import Result
@@ -24,7 +24,10 @@ def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) 
         case WorkOrdered(work_id=work_id, request=request, why=why):
             if isinstance(request, BriefRequest):
                 return f"{request.kind}: {why}"
-            experiments[work_id] = request.experiment
+            if isinstance(request, ProposeRequest):
+                experiments[work_id] = request.experiments[0]
+            else:
+                experiments[work_id] = request.experiment
             return f"{_name(work_id, experiments)} {request.kind}: {why}"
         case WorkLost(work_id=work_id, held_s=held_s):
             return f"{_name(work_id, experiments)} lost its worker after {held_s:.0f} s; again"
@@ -47,10 +50,12 @@ def _result_words(result: Result) -> str:
     match result:
         case Brief(summary=summary):
             return f"studied: {summary}"
-        case Proposal(changed=changed, expects=expects):
-            return f"proposed: {', '.join(changed) or expects}"
+        case Proposals(proposals=proposals):
+            said = (", ".join(one.changed) or one.expects for one in proposals)
+            return f"proposed: {'; or '.join(said)}"
         case Trained(steps=steps, train_loss=loss, gpu_seconds=seconds):
-            return f"trained: {steps} steps, loss {loss:.3f}, {seconds:.0f} s"
+            part = " in part" if result.stopped == "rung" else ""
+            return f"trained{part}: {steps} steps, loss {loss:.3f}, {seconds:.0f} s"
         case Score(split=split):
             return f"scored: {score_words(result)} on {split}"
         case Lesson(sentence=sentence):

@@ -102,11 +102,15 @@ def node_line(node: NodeView, best: Sequence[ExperimentId]) -> Text:
     if node.state in ("failed", "dropped"):
         line.append(f" {node.state}: {clean(node.sentence)}", _STYLES[node.state])
         return line
-    if node.state != "done":
+    if node.state not in ("done", "short"):
         words = clean(progress_words(node.progress)) if node.progress else node.state
         line.append(f" {words}", "cyan")
     if node.score is not None:
         line.append(f" {score_words(node.score)}", "" if node.state == "done" else "dim")
+    if node.fidelity is not None and node.fidelity < 1.0:
+        line.append(f" after {node.fidelity:.0%} of a run", "dim")
+    if node.confirm is not None:
+        line.append(f" confirmed {score_words(node.confirm)}", "green")
     if changed:
         line.append(f"  {changed}", "dim")
     return line

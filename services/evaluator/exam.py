@@ -16,7 +16,7 @@ from ftbench.sources import files_of
 from ftbench.tasks import get_task
 from services.evaluator.scorer import Conversation
 from shared.contracts.job import MetricName, SealedSplit, sealed_split
-from shared.contracts.score import ScoreRequest
+from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
 from shared.rows import read_samples, sha256_of
 
@@ -40,7 +40,7 @@ class Exam:
     """A right answer to each; empty where none is known."""
 
     sha256: str
-    """Of questions and right answers: scores of other exams cannot be compared."""
+    """Of all the split's questions and right answers: scores of other exams cannot be compared."""
 
     grade: Callable[[Sequence[str]], Graded]
 
@@ -53,7 +53,11 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
         ScoringFailed: the metric does not fit the data, or a task's data are not to be had.
     """
     sealed = sealed_split(request.data)
-    exam = _of_file(request) if sealed is None else _of_task(sealed, ftbench_data)
+    exam = (
+        _of_file(request)
+        if sealed is None
+        else _of_task(sealed, ftbench_data, share=request.item_share)
+    )
     if request.data_sha256 not in (None, exam.sha256):
         raise DataFailed(
             f"{request.data}: wanted the rows the base model was scored on, found that they "
@@ -65,7 +69,8 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
 def _of_file(request: ScoreRequest) -> Exam:
     path = Path(request.data)
     sha256 = sha256_of(path)
-    samples = list(read_samples(path, request.mapping))
+    every = list(read_samples(path, request.mapping))
+    samples = [every[i] for i in positions(len(every), request.item_share)]
     references = [sample.completion for sample in samples]
     items_of(request.metric, references, references)  # a metric that does not fit fails here
 
@@ -77,18 +82,19 @@ def _of_file(request: ScoreRequest) -> Exam:
     return Exam([sample.messages() for sample in samples], references, sha256, grade)
 
 
-def _of_task(sealed: SealedSplit, ftbench_data: Path | None) -> Exam:
+def _of_task(sealed: SealedSplit, ftbench_data: Path | None, *, share: float) -> Exam:
     try:
         task = get_task(sealed.task)
         loaded = task.load(files_of(task.name, task.source, ftbench_data))
     except Rejected as error:
         # Whoever submitted the job may not see this machine's folders; the search must hear of it.
         raise ScoringFailed(str(error)) from None
-    items = in_scope(loaded.items, Scope(sealed.split))
-    if not items:
+    every = in_scope(loaded.items, Scope(sealed.split))
+    if not every:
         raise ScoringFailed(
             f"wanted items in {sealed.split} of {sealed.task}, found none; use another split"
         )
+    items = [every[i] for i in positions(len(every), share)]
 
     def grade(answers: Sequence[str]) -> Graded:
         said = dict(zip((item.id for item in items), answers, strict=True))
@@ -106,7 +112,7 @@ def _of_task(sealed: SealedSplit, ftbench_data: Path | None) -> Exam:
     return Exam(
         [[message.as_dict() for message in item.messages] for item in items],
         [item.answer or "" for item in items],
-        digest_of(items),
+        digest_of(every),
         grade,
     )
 

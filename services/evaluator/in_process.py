@@ -29,6 +29,7 @@ class TransformersScorer:
         transformers_logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
+        self._loaded: tuple[tuple[str, str], Any] | None = None
 
     @property
     def engine(self) -> str:
@@ -44,19 +45,64 @@ class TransformersScorer:
         max_new_tokens: int,
     ) -> Iterator[dict[int, Answer]]:
         """See `services.evaluator.scorer.Scorer.answer`."""
-        adapter = (Path(checkpoint) / "adapter_config.json").is_file()
-        whole = base_model if adapter else checkpoint
         with _loading(checkpoint):
             tokenizer = _tokenizer(checkpoint)
-            context = AutoConfig.from_pretrained(whole).max_position_embeddings
         ids = _prompt_ids(conversations, tokenizer)
-        _refuse_too_long(ids, max_new_tokens, context)  # the weights may take minutes to load
-        with _loading(checkpoint):
-            model = _model(whole, checkpoint if adapter else None, self._dtype)
-        model = model.to(self._device).eval()
+        _refuse_too_long(ids, max_new_tokens, _context(checkpoint, base_model))
+        model = self._model(checkpoint, base_model)
         for batch in _batches(ids, max_new_tokens):
             said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
             yield dict(zip(batch, said, strict=True))
+
+    def likelihoods(
+        self,
+        checkpoint: str,
+        base_model: str,
+        conversations: Sequence[Conversation],
+        answers: Sequence[str],
+    ) -> Iterator[dict[int, float]]:
+        """See `services.evaluator.scorer.Scorer.likelihoods`."""
+        with _loading(checkpoint):
+            tokenizer = _tokenizer(checkpoint)
+        prompts = _prompt_ids(conversations, tokenizer)
+        context = _context(checkpoint, base_model)
+        _refuse_too_long(prompts, 1, context)
+        said = tokenizer(list(answers), add_special_tokens=False)["input_ids"]
+        whole = [
+            (prompt + answer + [tokenizer.eos_token_id])[:context]
+            for prompt, answer in zip(prompts, said, strict=True)
+        ]
+        model = self._model(checkpoint, base_model)
+        for batch in _batches(whole, 0):
+            found = self._weigh(model, tokenizer, [(prompts[i], whole[i]) for i in batch])
+            yield dict(zip(batch, found, strict=True))
+
+    def _weigh(
+        self, model: Any, tokenizer: Any, pairs: list[tuple[list[int], list[int]]]
+    ) -> list[float]:
+        """Return ``exp`` of the mean log-probability of what follows each prompt."""
+        padded = tokenizer.pad(
+            {"input_ids": [whole for _, whole in pairs]}, padding_side="right", return_tensors="pt"
+        ).to(self._device)
+        with torch.inference_mode():
+            logits = model(**padded).logits[:, :-1].float()  # (batch, tokens - 1, vocabulary)
+        tokens = padded["input_ids"][:, 1:, None]
+        log = torch.log_softmax(logits, dim=-1).gather(-1, tokens)[..., 0]
+        return [
+            float(log[row, len(prompt) - 1 : len(whole) - 1].mean().exp())
+            for row, (prompt, whole) in enumerate(pairs)
+        ]
+
+    def _model(self, checkpoint: str, base_model: str) -> Any:
+        """Return the model, the one in memory when it was asked for last."""
+        name = (checkpoint, base_model)
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = None  # two models may not fit
+            with _loading(checkpoint):
+                adapter = checkpoint if _is_adapter(checkpoint) else None
+                model = _model(base_model if adapter else checkpoint, adapter, self._dtype)
+            self._loaded = name, model.to(self._device).eval()
+        return self._loaded[1]
 
     def _generate(
         self, model: Any, tokenizer: Any, ids: list[list[int]], max_new_tokens: int
@@ -90,6 +136,17 @@ def _loading(checkpoint: str) -> Iterator[None]:
             f"wanted a model and its tokenizer at {checkpoint!r}, found none that loads "
             f"({str(error).splitlines()[0]}); check the folder and base_model"
         ) from None
+
+
+def _is_adapter(checkpoint: str) -> bool:
+    return (Path(checkpoint) / "adapter_config.json").is_file()
+
+
+def _context(checkpoint: str, base_model: str) -> int:
+    """Return the tokens the model takes at most, without loading its weights: they take long."""
+    with _loading(checkpoint):
+        whole = base_model if _is_adapter(checkpoint) else checkpoint
+        return int(AutoConfig.from_pretrained(whole).max_position_embeddings)
 
 
 def _tokenizer(checkpoint: str) -> Any:

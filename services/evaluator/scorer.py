@@ -69,3 +69,27 @@ class Scorer(Protocol):
             ScoringFailed: the model cannot be loaded.
         """
         ...
+
+    def likelihoods(
+        self,
+        checkpoint: str,
+        base_model: str,
+        conversations: Sequence[Conversation],
+        answers: Sequence[str],
+    ) -> Iterator[dict[int, float]]:
+        """Yield batch after batch how likely the model finds a given answer, by position.
+
+        That is ``exp`` of the mean log-probability of the answer's tokens, the end of its turn
+        included, in [0, 1]. An answer that passes the end of the model's context is cut there.
+
+        Args:
+            checkpoint: as in `answer`.
+            base_model: as in `answer`.
+            conversations: what came before each answer; at least one.
+            answers: one to each conversation.
+
+        Raises:
+            TooLong: a conversation leaves no room for a single token; before anything is computed.
+            ScoringFailed: the model cannot be loaded.
+        """
+        ...

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from services.evaluator.exam import Exam, open_exam
 from services.evaluator.scorer import Answer, Scorer
@@ -47,6 +48,7 @@ def score(
         say(Progress(phase="answering", step=len(answered), steps=count))
     answers = [answered[i] for i in range(count)]
     graded = exam.grade([answer.text for answer in answers])
+    likelihood = _likelihood(request, exam, scorer, say) if request.likelihood else None
     return Score(
         metric=request.metric,
         split=request.split,
@@ -54,12 +56,30 @@ def score(
         value=graded.value,
         stderr=graded.stderr,
         items=graded.items,
+        item_share=request.item_share,
+        likelihood=likelihood,
         bad_cases=tuple(_bad_cases(exam, answers, graded.items)) if request.split == "dev" else (),
         empty_share=sum(not answer.text.strip() for answer in answers) / len(answers),
         cut_share=sum(answer.cut for answer in answers) / len(answers),
         engine=scorer.engine,
         seconds=time.monotonic() - started,
     )
+
+
+def _likelihood(
+    request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
+) -> float | None:
+    """Return the mean likelihood of the right answers; None when one of them is not known."""
+    if not all(exam.expected):
+        return None
+    found: dict[int, float] = {}
+    batches = scorer.likelihoods(
+        request.checkpoint, request.base_model, exam.questions, exam.expected
+    )
+    for batch in batches:
+        found |= batch
+        say(Progress(phase="weighing answers", step=len(found), steps=len(exam.questions)))
+    return min(1.0, fmean(found.values()))
 
 
 def _bad_cases(exam: Exam, answers: Sequence[Answer], items: Sequence[float]) -> list[BadCase]:

@@ -28,7 +28,7 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
     """
     request = lease.claim.request
     assert isinstance(request, RunRequest)
-    home = artifacts / request.job_id / f"experiment-{request.experiment}"
+    home = artifacts / request.job_id / lease.claim.work_id
     folder = home / f"attempt-{lease.claim.fence}" / "checkpoint"
     _discard_leftovers(home)
     deadline = time.monotonic() + request.limit_s + LATE_S

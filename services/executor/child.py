@@ -61,7 +61,16 @@ def _carry_out(request: RunRequest, folder: Path, cache: Path, messages: Connect
 
     say(Progress(phase="preparing data"))
     data = materialise(request.recipe.data, cache)
-    trained = train_sft(request.recipe, data, folder, limit_s=request.limit_s, say=say)
+    trained = train_sft(
+        request.recipe,
+        data,
+        folder,
+        limit_s=request.limit_s,
+        say=say,
+        step_share=request.step_share,
+        data_share=request.data_share,
+        resume_from=None if request.resume_from is None else Path(request.resume_from),
+    )
     describe(folder, request, trained)
     return trained
 

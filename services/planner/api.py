@@ -104,13 +104,23 @@ def _jobs(store: JobStore) -> APIRouter:
     def show(job_id: JobId) -> JobView:
         """Where a job stands."""
         with reader.state(job_id) as state:
-            return job_view(state, store.progress(job_id), now=store.now())
+            return job_view(
+                state,
+                store.progress(job_id),
+                now=store.now(),
+                executors=store.workers("executor"),
+            )
 
     @router.get("/{job_id}/tree")
     def tree(job_id: JobId) -> TreeView:
         """A job with all its nodes."""
         with reader.state(job_id) as state:
-            return tree_view(state, store.progress(job_id), now=store.now())
+            return tree_view(
+                state,
+                store.progress(job_id),
+                now=store.now(),
+                executors=store.workers("executor"),
+            )
 
     @router.get("/{job_id}/experiments/{number}")
     def experiment(job_id: JobId, number: int) -> ExperimentView:

@@ -8,33 +8,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from services.planner.state import Experiment, JobState
+from services.planner import orders
+from services.planner.experiment import Experiment, Run, piece
+from services.planner.finish import (
+    FINALISTS,
+    Check,
+    Ending,
+    Over,
+    Spending,
+    Wait,
+    final_step,
+    next_step,
+)
+from services.planner.search import Choice
+from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
-from shared.contracts.brief import BriefRequest, ProposalContext
 from shared.contracts.events import JobEnded
-from shared.contracts.lesson import DiagnoseRequest
-from shared.contracts.proposal import Finding, ProposeRequest
-from shared.contracts.run import RunRequest, Trained
-from shared.contracts.score import ScoreRequest
-from shared.contracts.work import Request
+from shared.contracts.run import Failed, RunRequest, Trained
 
 AHEAD = 1
 """Experiments proposed beyond the live executors, so that none waits for a proposal."""
+
+AT_ONCE = 3
+"""Most recipes the researcher is asked for at once below one node."""
 
 MAX_FAILURES = 8
 """Experiments that fail or are dropped in a row before the search gives up."""
 
 LEAST_RUN_S = 1.0
 """Seconds of training below which another experiment is not worth starting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Ask a service for a piece of work."""
-
-    work_id: WorkId
-    request: Request
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,19 @@ class End:
     event: JobEnded
 
 
-Act: TypeAlias = Order | CancelWork | End
+Act: TypeAlias = orders.Order | CancelWork | End
 
 
 def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
     """Return what is due now; an empty list while the job waits for answers.
 
-    At most one new experiment is asked for at a time: the next one is chosen once the ledger holds
-    this one, so that it counts as in flight.
+    At most one act of the search is begun at a time: the next one is chosen once the ledger holds
+    this one, so that it counts as under way.
 
     Args:
         state: all that happened.
         now: seconds since 1970, by the server's clock.
-        executors: how many are alive.
+        executors: how many this job may keep busy.
     """
     if state.ended is not None:
         return []
@@ -73,11 +75,20 @@ def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
     if state.brief is None or state.base_score is None:
         return list(_prepare(state))
     acts: list[Act] = list(_follow_up(state, now=now, executors=executors))
-    if _wants_more(state, now=now, executors=executors):
-        acts.extend(_ask(state))
-    if acts or state.in_flight:
+    if acts:
         return acts
-    return _finish(state, "finished", _why_over(state, now=now))
+    if _under_way(state) >= max(executors, 1) + AHEAD:
+        return []
+    step = _next_step(state, now=now)
+    match step:
+        case Choice():
+            return _carry_out(state, step, now=now, executors=executors)
+        case Check():
+            return [_check(state, step, now=now, executors=executors)]
+        case Wait():
+            return []
+        case Over(why=why):
+            return [] if state.in_flight else _finish(state, "finished", why)
 
 
 def reason_to_stop(state: JobState, *, now: float) -> str | None:
@@ -92,155 +103,126 @@ def reason_to_stop(state: JobState, *, now: float) -> str | None:
     return None
 
 
-def _prepare(state: JobState) -> Iterator[Order]:
-    """Study the job and score the base model, side by side."""
+def ending(state: JobState) -> Ending:
+    """Return how a job's search comes to its end."""
     spec = state.spec
+    return Ending(
+        deliver=spec.search.deliver,
+        can_check=spec.data.confirm is not None,
+        smallest_gain=spec.search.smallest_gain,
+        target=spec.budget.target,
+        uncheckable=frozenset(
+            e.id
+            for e in state.experiments.values()
+            if any(isinstance(run.check, Failed) for run in e.runs)
+        ),
+    )
+
+
+def _prepare(state: JobState) -> Iterator[orders.Order]:
+    """Study the job and score the base model, side by side."""
     if "brief" not in state.ordered:
-        request = BriefRequest(
-            job_id=state.job_id,
-            goal=spec.goal,
-            base_model=spec.base_model,
-            train=spec.data.train,
-            mapping=spec.data.mapping,
-            metric=spec.metric,
-        )
-        yield Order(WorkId("brief"), request, "every search begins with a look at its data")
+        yield orders.brief(state)
     if "score-0" not in state.ordered:
-        yield _score_order(state, state.experiments[ROOT], "the base model is what to beat")
+        yield orders.score(state, state.experiments[ROOT], None, "the base model is what to beat")
 
 
-def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[Order]:
+def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[orders.Order]:
     """Carry every experiment one step further: run, score, diagnose."""
     for experiment in state.experiments.values():
         if experiment.proposal is None:
             continue
-        if f"run-{experiment.id}" not in state.ordered:
+        if not experiment.runs:
             limit_s = _run_limit_s(state, now=now, executors=executors)
             if limit_s >= LEAST_RUN_S:
-                yield _run_order(state, experiment, limit_s)
+                rung = state.search.first_rung()
+                yield orders.first_run(state, experiment, rung, limit_s)
                 return  # the next run's limit depends on what this one reserves
-        elif (
-            isinstance(experiment.outcome, Trained)
-            and f"score-{experiment.id}" not in state.ordered
-        ):
-            yield _score_order(state, experiment, f"#{experiment.id} has been trained")
-        elif (
-            experiment.score is not None or experiment.failure is not None
-        ) and f"diagnose-{experiment.id}" not in state.ordered:
-            yield _diagnose_order(state, experiment)
-
-
-def _wants_more(state: JobState, *, now: float, executors: int) -> bool:
-    if not _may_ask(state, now=now):
-        return False
-    waiting = sum(
-        1
-        for e in state.experiments.values()
-        if e.id != ROOT and e.dropped is None and e.outcome is None
-    )
-    return waiting < max(executors, 1) + AHEAD
-
-
-def _may_ask(state: JobState, *, now: float) -> bool:
-    return (
-        state.asked < state.spec.budget.experiments
-        and _failures_in_a_row(state) < MAX_FAILURES
-        and _run_limit_s(state, now=now, executors=1) >= LEAST_RUN_S
-    )
-
-
-def _ask(state: JobState) -> Iterator[Order]:
-    choice = state.tree.ask()
-    if choice is None:
-        return
-    number = ExperimentId(len(state.experiments))
-    assert state.brief is not None
-    assert state.base_score is not None
-    spec = state.spec
-    request = ProposeRequest(
-        job_id=state.job_id,
-        experiment=number,
-        parent=choice.parent,
-        context=ProposalContext(
-            goal=spec.goal,
-            base_model=spec.base_model,
-            train=spec.data.train,
-            mapping=spec.data.mapping,
-            metric=spec.metric,
-            limits=spec.limits,
-            seed=spec.seed,
-        ),
-        brief=state.brief,
-        base_value=state.base_score.value,
-        findings=tuple(_findings(state)),
-    )
-    yield Order(WorkId(f"propose-{number}"), request, choice.why)
-
-
-def _findings(state: JobState) -> Iterator[Finding]:
-    for experiment in state.experiments.values():
-        if experiment.proposal is None or experiment.parent is None:
             continue
-        score = experiment.score
-        yield Finding(
-            experiment=experiment.id,
-            parent=experiment.parent,
-            recipe=experiment.proposal.recipe,
-            outcome=experiment.outcome,
-            value=None if score is None else score.value,
-            stderr=None if score is None else score.stderr,
-            lesson=experiment.lesson,
-        )
+        for run in experiment.runs:
+            order = _after(state, experiment, run)
+            if order is not None:
+                yield order
 
 
-def _run_order(state: JobState, experiment: Experiment, limit_s: float) -> Order:
-    assert experiment.proposal is not None
-    request = RunRequest(
-        job_id=state.job_id,
-        experiment=experiment.id,
-        recipe=experiment.proposal.recipe,
-        limit_s=limit_s,
+def _after(state: JobState, experiment: Experiment, run: Run) -> orders.Order | None:
+    """Return what a run that has ended still needs, if anything."""
+    if isinstance(run.outcome, Trained):
+        why = f"#{experiment.id} has been trained"
+        replicate = run.seed != experiment.recipe.seed
+        if replicate and piece("check", experiment.id, run.number) not in state.ordered:
+            return orders.check(state, experiment, run, f"{why} with another seed")
+        if not replicate and piece("score", experiment.id, run.number) not in state.ordered:
+            return orders.score(state, experiment, run, why)
+    over = run.score is not None or (run.outcome is not None and run.outcome.kind == "failed")
+    known = piece("diagnose", experiment.id, run.number) in state.ordered
+    if over and not known and run is experiment.line[-1]:
+        return orders.diagnose(state, experiment, run)
+    return None
+
+
+def _under_way(state: JobState) -> int:
+    """Count what executors have, or will have once it is proposed."""
+    count = 0
+    for experiment in state.experiments.values():
+        if experiment.id == ROOT or experiment.dropped is not None:
+            continue
+        count += sum(run.outcome is None for run in experiment.runs)
+        count += not experiment.runs
+    return count
+
+
+def _in_flight(state: JobState) -> int:
+    """Count pieces of work that may still change which experiment is best."""
+    return sum(state.ordered[w].kind in ("propose", "run", "score") for w in state.in_flight)
+
+
+def _next_step(state: JobState, *, now: float) -> Choice | Check | Wait | Over:
+    failed = _failures_in_a_row(state)
+    if failed >= MAX_FAILURES:
+        return Wait() if _in_flight(state) else Over(_why_given_up(state))
+    waiting = [e for e in state.experiments.values() if e.proposal is not None and not e.runs]
+    if waiting or _run_limit_s(state, now=now, executors=1) < LEAST_RUN_S:
+        # What is proposed and never run has no seconds left to run in.
+        why = "what is left of the budget does not pay for another run"
+        return Wait() if _in_flight(state) else Over(why)
+    return next_step(state.search, spending(state), ending(state))
+
+
+def spending(state: JobState) -> Spending:
+    """Return where a job's budget stands, in full runs; what is being proposed counts as spent."""
+    first = state.search.rules.rungs[state.search.first_rung()]
+    proposed = sum(
+        e.id != ROOT and e.dropped is None and not e.runs for e in state.experiments.values()
     )
-    return Order(WorkId(f"run-{experiment.id}"), request, experiment.proposal.expects)
-
-
-def _score_order(
-    state: JobState, experiment: Experiment, why: str, *, test: str | None = None
-) -> Order:
-    spec = state.spec
-    trained = experiment.outcome if isinstance(experiment.outcome, Trained) else None
-    request = ScoreRequest(
-        job_id=state.job_id,
-        experiment=experiment.id,
-        checkpoint=spec.base_model if trained is None else trained.checkpoint,
-        base_model=spec.base_model,
-        data=spec.data.dev if test is None else test,
-        data_sha256=state.base_score.data_sha256 if state.base_score and test is None else None,
-        split="dev" if test is None else "test",
-        mapping=spec.data.mapping,
-        metric=spec.metric,
-        max_new_tokens=spec.limits.max_new_tokens,
+    return Spending(
+        budget=float(state.spec.budget.experiments),
+        spent=state.runs + first * proposed,
+        in_flight=_in_flight(state),
     )
-    name = "score" if test is None else "test"
-    return Order(WorkId(f"{name}-{experiment.id}"), request, why)
 
 
-def _diagnose_order(state: JobState, experiment: Experiment) -> Order:
-    assert experiment.proposal is not None
-    assert experiment.outcome is not None
-    assert experiment.parent is not None
-    request = DiagnoseRequest(
-        job_id=state.job_id,
-        experiment=experiment.id,
-        recipe=experiment.proposal.recipe,
-        changed=experiment.proposal.changed,
-        outcome=experiment.outcome,
-        score=experiment.score,
-        parent=experiment.parent,
-        parent_score=state.experiments[experiment.parent].score,
-    )
-    why = f"#{experiment.id} is over and may teach something"
-    return Order(WorkId(f"diagnose-{experiment.id}"), request, why)
+def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -> list[Act]:
+    node = ExperimentId(choice.terms.node)
+    if choice.terms.kind == "promote":
+        limit_s = _run_limit_s(state, now=now, executors=executors)
+        return [orders.longer_run(state, state.experiments[node], choice, limit_s)]
+    free = executors - _under_way(state)
+    now_spent = spending(state)
+    left = (now_spent.budget - now_spent.spent) / state.search.rules.rungs[0]
+    count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
+    if state.spec.search.mode == "sequential":
+        count = 1
+    return [orders.propose(state, choice, count)]
+
+
+def _check(state: JobState, step: Check, *, now: float, executors: int) -> Act:
+    experiment = state.experiments[step.node]
+    if step.anew:
+        limit_s = _run_limit_s(state, now=now, executors=executors)
+        return orders.another_seed(state, experiment, limit_s)
+    assert experiment.measured is not None
+    return orders.check(state, experiment, experiment.measured, "finalists are looked at again")
 
 
 def _wind_up(state: JobState, reason: str) -> list[Act]:
@@ -257,26 +239,31 @@ def _wind_up(state: JobState, reason: str) -> list[Act]:
     ]
     if over_budget:
         acts += [
-            _score_order(state, e, f"#{e.id} has been trained and the budget is used up")
+            orders.score(state, e, run, f"#{e.id} has been trained and the budget is used up")
             for e in state.experiments.values()
-            if isinstance(e.outcome, Trained) and f"score-{e.id}" not in state.ordered
+            if e.proposal is not None
+            for run in e.line
+            if isinstance(run.outcome, Trained)
+            and piece("score", e.id, run.number) not in state.ordered
         ]
     if acts or state.in_flight:
         return acts
     if state.preparation_failed is not None:
         return [End(JobEnded(how="failed", reason=reason, best=None))]
+    if over_budget and state.base_score is not None:
+        step = final_step(state.search, spending(state), ending(state), reason)
+        if isinstance(step, Check) and not step.anew:
+            return [_check(state, step, now=0.0, executors=1)]
     return _finish(state, "cancelled" if state.cancel_requested else "finished", reason)
 
 
 def _finish(state: JobState, how: str, reason: str) -> list[Act]:
     """Open the test split once, for the best and the base, then close the job."""
     best = state.best()
-    test = state.spec.data.test
-    if how == "finished" and best is not None and test is not None:
+    if how == "finished" and best is not None and state.spec.data.test is not None:
         missing = [e for e in (state.experiments[ROOT], best) if e.id not in state.test_scores]
         if missing:
-            why = "the search is over; the report needs rows it did not choose by"
-            return [_score_order(state, e, why, test=test) for e in missing]
+            return [orders.test(state, e) for e in missing]
     all_failed = state.asked > 0 and all(
         e.failure is not None or e.dropped is not None
         for e in state.experiments.values()
@@ -293,17 +280,10 @@ def _finish(state: JobState, how: str, reason: str) -> list[Act]:
     ]
 
 
-def _why_over(state: JobState, *, now: float) -> str:
-    budget = state.spec.budget
-    if state.asked >= budget.experiments:
-        return f"all {budget.experiments} experiments of the budget are done"
-    if _failures_in_a_row(state) >= MAX_FAILURES:
-        last = max(state.experiments.values(), key=lambda e: e.id)
-        said = last.dropped or (last.failure.detail if last.failure else "no reason given")
-        return f"{MAX_FAILURES} experiments in a row came to nothing, the last: {said}"
-    if _run_limit_s(state, now=now, executors=1) < LEAST_RUN_S:
-        return "what is left of the budget does not pay for another run"
-    return "the researcher has nothing new to propose anywhere in the tree"
+def _why_given_up(state: JobState) -> str:
+    last = max(state.experiments.values(), key=lambda e: e.id)
+    said = last.dropped or (last.failure.detail if last.failure else "no reason given")
+    return f"{MAX_FAILURES} experiments in a row came to nothing, the last: {said}"
 
 
 def _failures_in_a_row(state: JobState) -> int:
@@ -336,12 +316,13 @@ def _run_limit_s(state: JobState, *, now: float, executors: int) -> float:
 def _wall_clock_left_s(state: JobState, *, now: float) -> float | None:
     """Seconds left for searching: the budget less what finishing will take; None without a limit.
 
-    Finishing is scoring the last experiment on dev, and the best and the base on test; each is
-    taken to last as long as scoring the base model did.
+    Finishing is scoring the last experiment on dev, the finalists on the rows kept for them, and
+    the best and the base on test; each is taken to last as long as scoring the base model did.
     """
     budget_s = state.spec.budget.wall_clock_s
     if budget_s is None:
         return None
     base = state.base_score
-    finishing_s = 0.0 if base is None else 3 * base.seconds
+    checks = FINALISTS["checkpoint"] if state.spec.data.confirm is not None else 0
+    finishing_s = 0.0 if base is None else (3 + checks) * base.seconds
     return budget_s - (now - state.submitted_at) - finishing_s

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-from services.planner.decide import Act, CancelWork, End, Order, decide
+from services.planner.decide import Act, CancelWork, End, decide
+from services.planner.orders import Order
+from services.planner.sharing import shares
 from services.planner.state import JobState, fold
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import Request
@@ -59,14 +61,19 @@ class PlanningLoop:
             grew = True
             while grew:
                 state = self._catch_up(job_id)
-                executors = self.store.workers("executor")
-                grew = self._act(hold, decide(state, now=self.store.now(), executors=executors))
+                acts = decide(state, now=self.store.now(), executors=self._share(job_id))
+                grew = self._act(hold, acts)
             for work_id in self.store.reap(hold):
                 logger.info("ringing again for %s of %s", work_id, job_id)
                 self.ring(job_id, work_id, self.store.request_of(job_id, work_id))
         except LeaseLost as lost:
             logger.warning("%s", lost)
             self.states.pop(job_id, None)
+
+    def _share(self, job_id: JobId) -> int:
+        """Return how many executors a job may keep busy beside the others planned here."""
+        weights = {job: state.spec.weight for job, state in self.states.items()}
+        return shares(weights, self.store.workers("executor"))[job_id]
 
     def _catch_up(self, job_id: JobId) -> JobState:
         state = self.states.get(job_id)
@@ -82,7 +89,7 @@ class PlanningLoop:
         for act in acts:
             match act:
                 case Order():
-                    self.store.order(hold, act.work_id, act.request, why=act.why)
+                    self.store.order(hold, act.work_id, act.request, why=act.why, choice=act.choice)
                     logger.info("%s of %s: %s", act.work_id, hold.job_id, act.why)
                     self.ring(hold.job_id, act.work_id, act.request)
                 case CancelWork():

@@ -1,11 +1,16 @@
 """What a job hands back, with its doubts. Pure."""
 
-from services.planner.state import Experiment, JobState
-from services.planner.views import experiment_view, job_view, score_view
+from collections.abc import Iterator
+
+from services.planner.experiment import Experiment
+from services.planner.finish import believed
+from services.planner.state import JobState
+from services.planner.views import experiment_view, job_view, node_view, score_view
 from shared.contracts.base import ROOT
+from shared.contracts.choice import Choice
 from shared.contracts.run import Trained
 from shared.contracts.score import Score, paired_difference
-from shared.contracts.views import Comparison, ExperimentView, JobView, Report, ScoreView
+from shared.contracts.views import Comparison, ExperimentView, JobView, NodeView, Report, ScoreView
 
 
 def report(state: JobState, *, now: float) -> Report:
@@ -21,6 +26,8 @@ def report(state: JobState, *, now: float) -> Report:
         for e in state.experiments.values()
         if e.failure
     )
+    checked = _finalists(state)
+    choices = tuple(_choices(state))
     return Report(
         job=view,
         spec=state.spec,
@@ -30,6 +37,8 @@ def report(state: JobState, *, now: float) -> Report:
         test=test,
         lessons=lessons,
         failures=failures,
+        finalists=checked,
+        choices=choices,
         markdown="\n".join(
             [
                 f"# {state.spec.goal}",
@@ -38,12 +47,87 @@ def report(state: JobState, *, now: float) -> Report:
                 "",
                 *_result_lines(state, view, shown, dev, test),
                 *_best_lines(shown, _checkpoint(best)),
+                *_finalist_lines(state, checked),
+                *_noise_lines(state),
                 *_cost_lines(view),
+                *_listed("What to look at", view.warnings),
                 *_listed("What the experiments taught", lessons),
                 *_listed("What failed", failures),
+                *_listed("Why these experiments", choices),
             ]
         ),
     )
+
+
+def _finalists(state: JobState) -> tuple[NodeView, ...]:
+    nodes = [node_view(state, e, {}) for e in state.experiments.values()]
+    checked = [node for node in nodes if node.confirm is not None]
+    deliver = state.spec.search.deliver
+    worth = {n.experiment: believed(state.search, n.experiment, deliver) for n in checked}
+    return tuple(sorted(checked, key=lambda node: -worth[node.experiment]))
+
+
+def _choices(state: JobState) -> Iterator[str]:
+    """Yield why the search did what it did, an act a sentence."""
+    for work_id, (why, choice) in state.choices.items():
+        terms = choice.chosen
+        said = f"{work_id}: {why}"
+        if terms.index >= 0:
+            said += (
+                f" (index {terms.index:.4f} = expected improvement of {terms.value:.3f} "
+                f"± {terms.deviation:.3f} over {choice.bar:.3f} at cost {terms.cost:.2f}, "
+                f"{terms.pending} under way; runner-up {_runner_up(choice)})"
+            )
+        yield said
+
+
+def _runner_up(choice: Choice) -> str:
+    other = choice.runner_up
+    if other is None:
+        return "none"
+    return f"{other.act} of #{other.experiment} with {other.index:.4f}"
+
+
+def _finalist_lines(state: JobState, checked: tuple[NodeView, ...]) -> list[str]:
+    if not checked:
+        return []
+    deliver = state.spec.search.deliver
+    return [
+        "## Finalists",
+        "",
+        "Scored again on rows the search did not choose by; believed is what all scores together "
+        f"make of the {deliver}.",
+        "",
+        "| experiment | dev | confirm | believed |",
+        "|---|---|---|---|",
+        *[
+            f"| #{node.experiment} | {_scored(node.score)} | {_scored(node.confirm)} "
+            f"| {believed(state.search, node.experiment, deliver):.3f} |"
+            for node in checked
+            if node.score is not None and node.confirm is not None
+        ],
+        "",
+    ]
+
+
+def _noise_lines(state: JobState) -> list[str]:
+    """Say how far scores may be off, and what short runs were worth."""
+    search = state.search
+    if not any(e.score is not None for e in state.experiments.values() if e.id != ROOT):
+        return []
+    noise = search.noise
+    lines = [
+        "## Noise",
+        "",
+        f"A score is believed to be off by {noise.evaluation**0.5:.3f} through its items and by "
+        f"{noise.seed**0.5:.3f} through its training seed (standard deviations).",
+    ]
+    for share, one in zip(search.rules.rungs, search.prior.maps, strict=False):
+        lines.append(
+            f"A run of {share:.2g} of the full length with score s foresees "
+            f"{one.intercept:.3f} + {one.slope:.2f} s, give or take {one.residual**0.5:.3f}."
+        )
+    return [*lines, ""]
 
 
 def _compare(base: Score | None, best: Score | None) -> Comparison | None:
@@ -88,7 +172,9 @@ def _result_lines(
         "",
         _verdict(test or dev),
         "",
-        "The best was chosen by its dev score, which therefore flatters it a little"
+        "The best was chosen by its dev score"
+        + (" and that of the finalists' rows" if state.spec.data.confirm else "")
+        + ", which therefore flatters it a little"
         + ("; the test rows were opened once, after the choice." if test else "."),
     ]
     missing = [s for s in state.test_scores.values() if not isinstance(s, Score)]
@@ -144,10 +230,11 @@ def _best_lines(best: ExperimentView | None, checkpoint: str | None) -> list[str
 
 def _cost_lines(view: JobView) -> list[str]:
     spent, budget = view.spent, view.budget
+    runs = f" ({spent.runs:.1f} full runs)" if spent.runs != spent.experiments else ""
     return [
         "## Cost",
         "",
-        f"- experiments: {spent.experiments} of {budget.experiments}",
+        f"- experiments: {spent.experiments} of {budget.experiments}{runs}",
         f"- training: {spent.gpu_seconds:.1f} device-seconds{_of(budget.gpu_seconds)}",
         f"- wall clock: {spent.wall_clock_s:.1f} s{_of(budget.wall_clock_s)}",
         "",

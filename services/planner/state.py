@@ -6,9 +6,14 @@ Pure: the same entries give the same state, on any machine, at any time. Nothing
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from services.planner.tree import ExperimentTree
+from services.planner.costs import in_mean_runs, learn_costs
+from services.planner.experiment import Experiment, Run, number_of
+from services.planner.finish import CHECKED, SEARCHED, delivered
+from services.planner.search import ExperimentSearch, SearchRules
+from services.planner.tree import Observation
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId, digest
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.choice import Choice
 from shared.contracts.events import (
     CancelRequested,
     JobEnded,
@@ -17,33 +22,18 @@ from shared.contracts.events import (
     WorkLost,
     WorkOrdered,
 )
-from shared.contracts.job import JobSpec
+from shared.contracts.job import Fidelity, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Proposal, ProposeRequest
+from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
-from shared.contracts.score import Score, ScoreRequest
+from shared.contracts.score import Score, ScoreRequest, shared_correlation
 from shared.contracts.work import Request, Result
 from shared.store import Entry
 
+RUNGS = (1 / 3, 1.0)
+"""Shares of a full run when there is a cheaper first look."""
 
-@dataclass(slots=True)
-class Experiment:
-    """One experiment and what became of it. The base model is number 0 and has no recipe."""
-
-    id: ExperimentId
-    parent: ExperimentId | None
-    why: str
-    proposal: Proposal | None = None
-    outcome: Trained | Failed | None = None
-    score: Score | None = None
-    lesson: Lesson | None = None
-    dropped: str | None = None
-    """Why it was given up before it ran; dropped experiments cost no budget."""
-
-    @property
-    def failure(self) -> Failed | None:
-        """How it failed, if it did."""
-        return self.outcome if isinstance(self.outcome, Failed) else None
+_COSTS_AGAIN = 1.1  # new costs are learned whenever the number of full runs has grown by a tenth
 
 
 @dataclass(slots=True)
@@ -53,7 +43,7 @@ class JobState:
     job_id: JobId
     spec: JobSpec
     submitted_at: float
-    tree: ExperimentTree
+    search: ExperimentSearch
     cursor: str
     """Id of the last entry applied."""
     brief: Brief | None = None
@@ -63,42 +53,54 @@ class JobState:
     """Work that was ordered and has not ended."""
     recipes: dict[str, ExperimentId] = field(default_factory=dict)
     """Hash of every recipe accepted so far."""
+    choices: dict[WorkId, tuple[str, Choice]] = field(default_factory=dict)
+    """Why each act of the search was taken, and what was weighed."""
     test_scores: dict[ExperimentId, Score | Failed] = field(default_factory=dict)
+    runs: float = 0.0
+    """What was launched, in full training runs."""
     gpu_seconds: float = 0.0
     preparation_failed: Failed | None = None
     """Why the base model or the training data cannot be used."""
     cancel_requested: bool = False
     ended: JobEnded | None = None
     ended_at: float | None = None
+    _full_runs: int = 0
+    _costs_known_at: int = 0
 
     @property
     def asked(self) -> int:
-        """Experiments that count against the budget."""
+        """Experiments that were not dropped before they ran."""
         return sum(1 for e in self.experiments.values() if e.id != ROOT and e.dropped is None)
 
     @property
     def base_score(self) -> Score | None:
         """The base model on dev."""
-        return self.experiments[ROOT].score
+        return self.experiments[ROOT].base_score
 
     def best(self) -> Experiment | None:
-        """Return the experiment with the highest dev score, if it beats the base model's.
-
-        Of equals the older one, so that the answer does not change without a reason.
-        """
+        """Return the experiment to hand back, if its dev score beats the base model's."""
+        number = delivered(self.search, self.spec.search.deliver)
         base = self.base_score
-        scored = [e for e in self.experiments.values() if e.score is not None and e.id != ROOT]
-        best = max(scored, key=lambda e: (_value(e), -e.id), default=None)
-        if best is None or base is None or _value(best) <= base.value:
+        if number is None or base is None:
             return None
-        return best
+        best = self.experiments[number]
+        return best if best.score is not None and best.score.value > base.value else None
+
+    def is_about(self, work_id: WorkId, experiment: ExperimentId) -> bool:
+        """Whether a piece of work is a run or a score of an experiment."""
+        request = self.ordered.get(work_id)
+        return isinstance(request, RunRequest | ScoreRequest) and request.experiment == experiment
 
     def apply(self, entry: Entry) -> None:
         """Take in the next entry. An answer to work that has ended already changes nothing."""
         self.cursor = entry.id
         match entry.event:
-            case WorkOrdered(work_id=work_id, request=request, why=why):
-                self._ordered(work_id, request, why)
+            case WorkOrdered(work_id=work_id, request=request, why=why, choice=choice):
+                self.ordered[work_id] = request
+                self.in_flight.add(work_id)
+                if choice is not None:
+                    self.choices[work_id] = (why, choice)
+                self._ordered(request, why, choice)
             case WorkEnded(work_id=work_id, result=result):
                 if work_id in self.in_flight:
                     self.in_flight.remove(work_id)
@@ -113,12 +115,29 @@ class JobState:
             case JobSubmitted():
                 pass  # made this state
 
-    def _ordered(self, work_id: WorkId, request: Request, why: str) -> None:
-        self.ordered[work_id] = request
-        self.in_flight.add(work_id)
-        if request.kind == "propose":
-            number = self.tree.expand(request.parent)
-            self.experiments[number] = Experiment(number, request.parent, why)
+    def _ordered(self, request: Request, why: str, choice: Choice | None) -> None:
+        match request:
+            case ProposeRequest(parent=parent):
+                for _ in request.experiments:
+                    number = self.search.expand(parent)
+                    self.experiments[number] = Experiment(number, parent, why, choice)
+            case RunRequest():
+                self._launched(self.experiments[request.experiment], request)
+            case _:
+                pass  # takes nothing from the search
+
+    def _launched(self, experiment: Experiment, request: RunRequest) -> None:
+        rungs = self.search.rules.rungs
+        share = min(request.step_share, request.data_share)
+        rung = min(range(len(rungs)), key=lambda r: abs(rungs[r] - share))
+        paid = share
+        if request.resume_from is not None:
+            paid -= rungs[experiment.line[-1].rung]
+        seed = request.recipe.seed
+        experiment.runs.append(Run(len(experiment.runs) + 1, rung, seed, paid))
+        self.runs += paid
+        if len(experiment.runs) > 1:
+            self.search.begin(experiment.id)
 
     def _ended(self, work_id: WorkId, request: Request, result: Result) -> None:
         match request:
@@ -126,12 +145,13 @@ class JobState:
                 self.brief = result
             case BriefRequest() if isinstance(result, Failed):
                 self._cannot_begin(result)
-            case ProposeRequest() if isinstance(result, Proposal | Failed):
-                self._proposed(self.experiments[request.experiment], result)
+            case ProposeRequest() if isinstance(result, Proposals | Failed):
+                self._proposed(request, result)
             case RunRequest() if isinstance(result, Trained | Failed):
-                self._ran(self.experiments[request.experiment], result)
+                experiment = self.experiments[request.experiment]
+                self._ran(experiment, experiment.runs[number_of(work_id) - 1], result)
             case ScoreRequest() if isinstance(result, Score | Failed):
-                self._scored(request, result)
+                self._scored(request, number_of(work_id), result)
             case DiagnoseRequest() if isinstance(result, Lesson):
                 self.experiments[request.experiment].lesson = result
             case DiagnoseRequest() if isinstance(result, Failed):
@@ -143,35 +163,118 @@ class JobState:
         # The first failure is the reason; the second may be that the other work was then cancelled.
         self.preparation_failed = self.preparation_failed or failed
 
-    def _proposed(self, experiment: Experiment, result: Proposal | Failed) -> None:
-        if isinstance(result, Proposal):
-            twin = self.recipes.setdefault(digest(result.recipe), experiment.id)
-            if twin == experiment.id:
-                experiment.proposal = result
-                return
-            experiment.dropped = f"the same recipe as #{twin}"
-        else:
-            experiment.dropped = result.detail
-        self.tree.drop(experiment.id)
+    def _proposed(self, request: ProposeRequest, result: Proposals | Failed) -> None:
+        proposals = result.proposals if isinstance(result, Proposals) else ()
+        for place, number in enumerate(request.experiments):
+            experiment = self.experiments[number]
+            if place < len(proposals):
+                self._accept(experiment, proposals[place])
+                continue
+            fewer = "the researcher had nothing more that was new below this"
+            experiment.dropped = result.detail if isinstance(result, Failed) else fewer
+            self.search.drop(number)
 
-    def _ran(self, experiment: Experiment, outcome: Trained | Failed) -> None:
-        experiment.outcome = outcome
+    def _accept(self, experiment: Experiment, proposal: Proposal) -> None:
+        twin = self.recipes.setdefault(digest(proposal.recipe), experiment.id)
+        if twin == experiment.id:
+            experiment.proposal = proposal
+            self.search.trust(experiment.id, proposal.promise)
+            return
+        experiment.dropped = f"the same recipe as #{twin}"
+        self.search.alias(experiment.id, twin)
+
+    def _ran(self, experiment: Experiment, run: Run, outcome: Trained | Failed) -> None:
+        run.outcome = outcome
         self.gpu_seconds += outcome.gpu_seconds
         if isinstance(outcome, Failed):
-            self.tree.tell(experiment.id, 0.0, failed=True)
+            self._failed(experiment, outcome)
 
-    def _scored(self, request: ScoreRequest, result: Score | Failed) -> None:
+    def _failed(self, experiment: Experiment, failed: Failed) -> None:
+        if failed.error in ("WorkerLost", "Cancelled"):
+            self.search.lose(experiment.id)
+        else:
+            diverged = failed.error == "Diverged"
+            self.search.fail(experiment.id, "diverged" if diverged else "broken")
+
+    def _scored(self, request: ScoreRequest, number: int, result: Score | Failed) -> None:
         experiment = self.experiments[request.experiment]
         if request.split == "test":
             self.test_scores[experiment.id] = result
-        elif isinstance(result, Score):
-            experiment.score = result
-            self.tree.tell(experiment.id, reward_of(result))
-        elif experiment.id == ROOT:
+        elif experiment.id == ROOT and isinstance(result, Failed):
             self._cannot_begin(result)
+        elif experiment.id == ROOT and isinstance(result, Score):
+            experiment.base_score = result
+            self._tell(experiment, self._full, 0, SEARCHED, result)
+        elif request.split == "confirm":
+            run = experiment.runs[number - 1]
+            run.check = result
+            if isinstance(result, Score):
+                self._tell(experiment, run.rung, run.seed, CHECKED, result)
+            elif not run.score:
+                self._failed(experiment, result)
+        elif isinstance(result, Failed):
+            experiment.runs[number - 1].outcome = result
+            self._failed(experiment, result)
         else:
-            experiment.outcome = result
-            self.tree.tell(experiment.id, 0.0, failed=True)
+            self._measured(experiment, experiment.runs[number - 1], result)
+
+    def _measured(self, experiment: Experiment, run: Run, score: Score) -> None:
+        run.score = score
+        self._tell(experiment, run.rung, run.seed, SEARCHED, score)
+        if run.rung == self._full:
+            self._compare_with_parent(experiment, score)
+            self._learn_costs()
+
+    @property
+    def _full(self) -> int:
+        return len(self.search.rules.rungs) - 1
+
+    def _tell(self, experiment: Experiment, rung: int, seed: int, split: int, score: Score) -> None:
+        """Tell the search. A short run is judged by how likely it finds the right answers."""
+        value = score.value
+        if rung < self._full and score.likelihood is not None:
+            value = score.likelihood
+        # A single item says nothing about its own error: take the widest a score in [0, 1] has.
+        variance = 0.25 if score.stderr is None else score.stderr**2
+        observation = Observation(rung, value, variance, seed=seed, split=split)
+        self.search.tell(experiment.id, observation)
+
+    def _compare_with_parent(self, experiment: Experiment, score: Score) -> None:
+        parent = self.experiments[experiment.parent or ROOT]
+        if parent.score is None or parent.id == ROOT:
+            return
+        correlation = shared_correlation(score, parent.score)
+        if correlation is not None:
+            self.search.compare(correlation)
+
+    def _learn_costs(self) -> None:
+        self._full_runs += 1
+        if self.brief is None or self._full_runs < _COSTS_AGAIN * self._costs_known_at:
+            return
+        self._costs_known_at = self._full_runs
+        proposed = [e for e in self.experiments.values() if e.proposal is not None]
+        measured = [
+            (e.recipe, seconds) for e in proposed for seconds in full_seconds(e, self._full)
+        ]
+        costs = learn_costs(measured, self.brief)
+        if costs is None:
+            return
+        relative = in_mean_runs(costs, (e.recipe for e in proposed), self.brief)
+        for experiment, cost in zip(proposed, relative, strict=True):
+            self.search.expect_cost(experiment.id, cost)
+
+
+def full_seconds(experiment: Experiment, full: int) -> list[float]:
+    """Return the device-seconds of each full run of an experiment, with what led up to it."""
+    seconds = 0.0
+    found = []
+    for run in experiment.runs:
+        if not isinstance(run.outcome, Trained):
+            continue
+        seconds = run.outcome.gpu_seconds + (seconds if run.share < 1.0 else 0.0)
+        if run.rung == full:
+            found.append(seconds)
+    return found
 
 
 def fold(entries: Iterable[Entry]) -> JobState:
@@ -193,18 +296,20 @@ def fold(entries: Iterable[Entry]) -> JobState:
     return state
 
 
-def reward_of(score: Score) -> float:
-    """Return what the tree learns from a score: its value, since every metric is in [0, 1]."""
-    return score.value
+def search_rules(search: Search, budget: float) -> SearchRules:
+    """Return how a job's tree is grown."""
+    return SearchRules(
+        mode=search.mode,
+        exploration=search.exploration,
+        backup=search.backup,
+        width=search.width,
+        rungs=(1.0,) if search.fidelity is Fidelity.OFF else RUNGS,
+        budget=budget,
+    )
 
 
 def _opened(entry: Entry, event: JobSubmitted) -> JobState:
-    search = event.spec.search
-    tree = ExperimentTree(exploration=search.exploration, width=search.width, mode=search.mode)
-    state = JobState(event.job_id, event.spec, entry.at, tree, entry.id)
+    rules = search_rules(event.spec.search, event.spec.budget.experiments)
+    state = JobState(event.job_id, event.spec, entry.at, ExperimentSearch(rules), entry.id)
     state.experiments[ROOT] = Experiment(ROOT, None, "the base model, untouched")
     return state
-
-
-def _value(experiment: Experiment) -> float:
-    return -1.0 if experiment.score is None else experiment.score.value

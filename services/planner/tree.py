@@ -1,218 +1,306 @@
-"""The experiment tree and the rule that grows it.
+"""The experiment tree: who derives from whom, what was measured, what is under way.
 
-Pure: no clock, no Redis, no randomness. The same calls in the same order give the same tree, so a
-search can be replayed from its ledger and every rule here is tested without a service.
+Columns rather than objects: a number a node in packed arrays, so that a million experiments fit
+into memory and numpy can look at all of them at once. Nothing here believes or chooses anything.
+
+Pure: no clock, no Redis, no randomness. The same calls in the same order give the same tree.
 """
 
-import math
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
 
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.job import SearchMode
 
-WIDENING = 1 / 3
-"""Exponent of progressive widening. With width 2 a search of ten begins with four fresh drafts."""
+MAX_STALE = 3
+"""Proposals below one node in a row that brought nothing new before it counts as exhausted."""
 
-MAX_STALE = 2
-"""Proposals below one node that brought nothing new before the node counts as exhausted."""
+NONE = -1
+"""Where an array of numbers of nodes, observations or rungs has none."""
+
+Failure = Literal["broken", "diverged"]
+"""Why a run earned nothing.
+
+``broken``: the recipe or the machine does not work, which says nothing about recipes beside it.
+``diverged``: training blew up, which speaks against recipes beside it.
+"""
 
 
-DRAFTS = 5
-"""Fresh starts of the greedy search before it only improves (Jiang et al., "AIDE", 2025)."""
+class Stage(IntEnum):
+    """Where a node stands."""
+
+    ASKED = 0
+    """Asked for; nothing has come back."""
+    TOLD = 1
+    """Measured at least once."""
+    BROKEN = 2
+    """Failed in a way that teaches nothing about its neighbours."""
+    DIVERGED = 3
+    """Failed in a way that speaks against its neighbours."""
+    DROPPED = 4
+    """Given up before it ran."""
+    ALIAS = 5
+    """The same recipe as an older node."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Where to grow the tree, and why there."""
+class Observation:
+    """One measurement of one trained checkpoint."""
 
-    parent: ExperimentId
-    why: str
+    rung: int
+    """Number of the fidelity it was trained at, counted from 0, the cheapest."""
 
+    value: float
+    """What was measured, in the metric's unit; higher is better."""
 
-@dataclass(slots=True)
-class Node:
-    """One experiment's statistics: its own and those of everything below it."""
+    variance: float
+    """Of ``value``, from the items it was measured on; at least 0."""
 
-    id: ExperimentId
-    parent: ExperimentId | None
-    children: list[ExperimentId] = field(default_factory=list)
-    visits: int = 0
-    """Experiments told at or below this node."""
-    in_flight: int = 0
-    """Experiments asked for and not told, at or below this node."""
-    reward: float | None = None
-    """Its own, in [0, 1]; None until told."""
-    best_below: float = 0.0
-    """Highest reward at or below this node."""
-    failed: bool = False
-    failed_children: int = 0
-    stale: int = 0
-    """Children dropped in a row because the proposer had nothing new."""
+    seed: int = 0
+    """Of the training run. Another seed is another draw of the recipe's luck."""
+
+    split: int = 0
+    """0 for the rows that are searched by, 1 for rows kept to check finalists."""
 
 
 class ExperimentTree:
-    """Grow with `ask` and `expand`, learn with `tell`.
+    """Every experiment of a job, by number; the root is the base model.
 
-    `ask` may be called again before the first `tell`. Experiments in flight count as visits that
-    earned nothing, so parallel workers spread out instead of piling onto one branch.
+    Each public column has one number a node. Only the methods write to them.
     """
 
-    def __init__(
-        self, *, exploration: float, width: int, mode: SearchMode = SearchMode.UCT
-    ) -> None:
-        self.mode = mode
-        self.exploration = exploration
-        self.width = width
-        root = Node(ROOT, parent=None, in_flight=1)
-        self.nodes: dict[ExperimentId, Node] = {ROOT: root}
-        self._lowest, self._highest = math.inf, -math.inf  # rewards of what did not fail
+    def __init__(self, rungs: int = 1) -> None:
+        self.rungs = rungs
+        self.parent = array("i", [NONE])
+        self.last_child = array("i", [NONE])
+        self.older_sibling = array("i", [NONE])
+        self.depth = array("i", [0])
+        self.stage = array("b", [Stage.TOLD])
+        self.rung = array("b", [NONE])
+        """Highest rung measured on the rows that are searched by."""
+        self.running = array("b", [0])
+        """Runs in flight of the node itself."""
+        self.stale = array("b", [0])
+        self.done = array("i", [0])
+        """Children that are over, aliases included."""
+        self.pending = array("i", [0])
+        """Children asked for and not over."""
+        self.diverged = array("i", [0])
+        """Children that diverged."""
+        self.visits = array("i", [0])
+        """Experiments over at or below the node, failed ones included."""
+        self.failures = array("i", [0])
+        """Experiments failed at or below the node."""
+        self.in_flight = array("i", [0])
+        """Experiments under way at or below the node."""
+        self.value = array("d", [0.0])
+        """Mean of what was measured at ``rung`` on the rows that are searched by."""
+        self.best_below = array("d", [-float("inf")])
+        """Highest ``value`` at or below the node."""
+        self.sum_below = array("d", [0.0])
+        """Sum of every ``value`` at or below the node."""
+        self.prior = array("d", [1.0])
+        """How promising the proposer finds the node, relative to others."""
+        self.cost = array("d", [1.0])
+        """What a full run of a child is expected to cost, in mean full runs."""
+        self.aliases: dict[int, list[int]] = {}
+        """Of a node, the other parents it was proposed below again."""
+        self.latest = array("i", [NONE])
+        """The node's latest observation."""
+        self.observed_node = array("i")
+        self.observed_rung = array("b")
+        self.observed_split = array("b")
+        self.observed_seed = array("q")
+        self.observed_value = array("d")
+        self.observed_variance = array("d")
+        self.observed_before = array("i")
+        """The observation of the same node before."""
+        self.observed_anew = array("b")
+        """1 for the first measurement of a training run; more of the same run only check it."""
+        self.lowest, self.highest = float("inf"), -float("inf")
 
-    def ask(self) -> Choice | None:
-        """Return where the next experiment should grow, changing nothing.
-
-        Nothing grows below an unfinished or failed experiment. None means that every place to grow
-        waits for an experiment that has not been told.
-        """
-        match self.mode:
-            case SearchMode.UCT:
-                return self._descend()
-            case SearchMode.GREEDY:
-                return self._best_or_draft()
-            case SearchMode.SEQUENTIAL:
-                return self._newest()
-            case SearchMode.RANDOM:
-                return self._draft()
-
-    def _descend(self) -> Choice | None:
-        """From the root: a node with room, else its children in order of `_uct`."""
-        waiting = [ROOT]
-        while waiting:
-            node = self.nodes[waiting.pop()]
-            if self._has_room(node):
-                return Choice(node.id, self._why(node))
-            by_promise = sorted(node.children, key=lambda child: self._rank(child, node))
-            waiting.extend(by_promise)  # the most promising last, so it is looked at next
-        return None
-
-    def _best_or_draft(self) -> Choice | None:
-        """`DRAFTS` fresh starts, then always below the best: greedy best-first search."""
-        root = self.nodes[ROOT]
-        if len(root.children) - root.failed_children < DRAFTS:
-            return self._draft()
-        open_nodes = [node for node in self.nodes.values() if self._may_grow(node)]
-        if not open_nodes:
-            return None
-        best = max(open_nodes, key=lambda node: (node.reward or 0.0, -node.id))
-        return Choice(best.id, f"below #{best.id}, the best so far with {best.reward:.3f}")
-
-    def _newest(self) -> Choice | None:
-        """Below the last experiment that did not fail, once it is told: one chain."""
-        if self.nodes[ROOT].in_flight:
-            return None
-        open_nodes = [node.id for node in self.nodes.values() if self._may_grow(node)]
-        return Choice(max(open_nodes), "after the newest that did not fail") if open_nodes else None
-
-    def _draft(self) -> Choice | None:
-        """Always a fresh start: what a search is worth that learns nothing from its tree."""
-        root = self.nodes[ROOT]
-        return Choice(ROOT, self._why(root)) if self._may_grow(root) else None
+    def __len__(self) -> int:
+        return len(self.parent)
 
     def expand(self, parent: ExperimentId) -> ExperimentId:
-        """Add an experiment in flight below a node and return its number."""
-        node = Node(ExperimentId(len(self.nodes)), parent)
-        self.nodes[node.id] = node
-        self.nodes[parent].children.append(node.id)
-        for ancestor in self._lineage(node.id):
-            ancestor.in_flight += 1
-        return node.id
+        """Add an experiment under way below a node and return its number."""
+        node = len(self.parent)
+        self.parent.append(parent)
+        self.last_child.append(NONE)
+        self.older_sibling.append(self.last_child[parent])
+        self.last_child[parent] = node
+        self.depth.append(self.depth[parent] + 1)
+        self.stage.append(Stage.ASKED)
+        self.rung.append(NONE)
+        self.running.append(1)
+        self.latest.append(NONE)
+        self.stale.append(0)
+        for zeros in (self.done, self.pending, self.diverged, self.visits, self.failures):
+            zeros.append(0)
+        self.in_flight.append(0)
+        self.value.append(0.0)
+        self.best_below.append(-float("inf"))
+        self.sum_below.append(0.0)
+        self.prior.append(1.0)
+        self.cost.append(self.cost[parent])
+        self.pending[parent] += 1
+        self._fly(node, 1)
+        return ExperimentId(node)
 
-    def tell(self, experiment: ExperimentId, reward: float, *, failed: bool = False) -> None:
-        """Credit a finished experiment to its node and every ancestor.
+    def begin(self, node: ExperimentId) -> None:
+        """Note that a run of a measured experiment is under way: a longer one, or another seed."""
+        self.running[node] += 1
+        self._fly(node, 1)
 
-        Telling an experiment twice changes nothing, because messages come twice.
+    def tell(self, node: ExperimentId, observation: Observation) -> bool:
+        """Take in a measurement; return False when it was known, which changes nothing.
 
-        Raises:
-            ValueError: ``reward`` is outside [0, 1].
-            KeyError: no such experiment.
+        A result that comes after the experiment was given up still counts.
         """
-        if not 0.0 <= reward <= 1.0:
-            raise ValueError(f"reward of experiment {experiment} must be in [0, 1], got {reward}")
-        node = self.nodes[experiment]
-        if node.reward is not None:
-            return
-        node.reward, node.failed = reward, failed
-        if not failed:
-            self._lowest = min(self._lowest, reward)
-            self._highest = max(self._highest, reward)
-        for ancestor in self._lineage(experiment):
-            ancestor.in_flight -= 1
-            ancestor.visits += 1
-            ancestor.best_below = max(ancestor.best_below, reward)
-        if node.parent is not None:
-            self.nodes[node.parent].stale = 0
-            self.nodes[node.parent].failed_children += failed
-
-    def drop(self, experiment: ExperimentId) -> None:
-        """Take back an experiment for which nothing new could be proposed. It is not a visit."""
-        node = self.nodes[experiment]
-        if node.parent is None or experiment not in self.nodes[node.parent].children:
-            return
-        for ancestor in self._lineage(experiment):
-            ancestor.in_flight -= 1
-        parent = self.nodes[node.parent]
-        parent.children.remove(experiment)
-        parent.stale += 1
-
-    def _has_room(self, node: Node) -> bool:
-        """Whether a finished node may have another child: ``children < width * visits^WIDENING``.
-
-        Children that failed do not count: a search whose every draft failed needs another draft.
-
-        Source: progressive widening, Coulom, "Computing Elo Ratings of Move Patterns", 2007.
-        """
-        if not self._may_grow(node):
+        if self._known(node, observation):
             return False
-        alive = len(node.children) - node.failed_children
-        return alive < math.ceil(self.width * math.pow(node.visits, WIDENING))
+        first_of_run = not any(
+            self.observed_seed[o] == observation.seed and self.observed_rung[o] == observation.rung
+            for o in self.observations(node)
+        )
+        self.observed_node.append(node)
+        self.observed_rung.append(observation.rung)
+        self.observed_split.append(observation.split)
+        self.observed_seed.append(observation.seed)
+        self.observed_value.append(observation.value)
+        self.observed_variance.append(observation.variance)
+        self.observed_before.append(self.latest[node])
+        self.observed_anew.append(first_of_run)
+        self.latest[node] = len(self.observed_node) - 1
+        if first_of_run:
+            self._land(node)
+        if self.stage[node] != Stage.TOLD:
+            self._over(node, Stage.TOLD)
+        if observation.split == 0:
+            self._take_value(node, observation)
+        return True
 
-    def _may_grow(self, node: Node) -> bool:
-        return node.reward is not None and not node.failed and node.stale < MAX_STALE
+    def fail(self, node: ExperimentId, how: Failure) -> None:
+        """Note that a run earned nothing.
 
-    def _rank(self, child: ExperimentId, parent: Node) -> tuple[float, int]:
-        # Equal promise goes to the older experiment: `ask` looks at the highest rank first.
-        return self._uct(self.nodes[child], parent), -child
-
-    def _uct(self, child: Node, parent: Node) -> float:
-        """Best reward below plus a bonus for being rarely tried: ``Q + c * sqrt(ln N / n)``.
-
-        Every node is a finished product, so a good one is not worth less for its poor children:
-        Q is the maximum, not the mean, scaled so that the rewards seen so far span [0, 1].
-
-        Source: UCT, Kocsis and Szepesvari, ECML 2006, section 2. Counting experiments in flight as
-        visits is the virtual loss of Chaslot et al., Computers and Games 2008.
+        What was measured in full stays, whatever another seed does. What was measured only at a
+        lower rung and then failed is worth nothing: it cannot be carried out.
         """
-        tried = child.visits + child.in_flight
-        parent_tried = parent.visits + parent.in_flight
-        bonus = math.sqrt(math.log(max(parent_tried, 1)) / tried) if tried else math.inf
-        return self._scaled(child.best_below) + self.exploration * bonus
+        self._land(node)
+        if not self.is_full(node):
+            self._over(node, Stage.BROKEN if how == "broken" else Stage.DIVERGED)
 
-    def _scaled(self, reward: float) -> float:
-        if self._highest <= self._lowest:
-            return 0.5
-        return max(0.0, (reward - self._lowest) / (self._highest - self._lowest))
+    def lose(self, node: ExperimentId) -> None:
+        """Take a run back whose machine went away. It says nothing and counts nowhere."""
+        self._land(node)
+        if self.stage[node] == Stage.ASKED:
+            self.stage[node] = Stage.DROPPED
+            self.pending[self.parent[node]] -= 1
 
-    def _why(self, node: Node) -> str:
-        if node.id == ROOT:
-            return f"a fresh start from the base model, which has {len(node.children)} so far"
-        return (
-            f"below #{node.id}, whose branch reached {node.best_below:.3f} in "
-            f"{node.visits} experiment{'s' if node.visits != 1 else ''}"
+    def drop(self, node: ExperimentId) -> None:
+        """Take back an experiment for which nothing new could be proposed."""
+        if self.stage[node] == Stage.ASKED:
+            self.lose(node)
+            self._grow_stale(self.parent[node])
+
+    def alias(self, node: ExperimentId, of: ExperimentId) -> None:
+        """Note that an experiment asked for has the recipe of an older one; it is not run again.
+
+        The older one's measurements then speak about this parent's other children too.
+        """
+        if self.stage[node] != Stage.ASKED:
+            return
+        parent = self.parent[node]
+        self._land(node)
+        self.stage[node] = Stage.ALIAS
+        self.pending[parent] -= 1
+        self.done[parent] += 1
+        if parent not in (self.parent[of], ROOT):
+            self.aliases.setdefault(of, []).append(parent)
+        self._grow_stale(parent)
+
+    def children(self, node: int) -> Iterator[int]:
+        """Yield every child, the youngest first."""
+        child = self.last_child[node]
+        while child != NONE:
+            yield child
+            child = self.older_sibling[child]
+
+    def lineage(self, node: int) -> Iterator[int]:
+        """Yield a node and its ancestors up to the root."""
+        while node != NONE:
+            yield node
+            node = self.parent[node]
+
+    def observations(self, node: int) -> Iterator[int]:
+        """Yield the numbers of a node's observations, the latest first."""
+        at = self.latest[node]
+        while at != NONE:
+            yield at
+            at = self.observed_before[at]
+
+    def may_grow(self, node: int) -> bool:
+        """Whether children may be asked for below a node."""
+        return self.stage[node] == Stage.TOLD and self.stale[node] < MAX_STALE
+
+    def is_full(self, node: int) -> bool:
+        """Whether a node was measured at full fidelity."""
+        return self.rung[node] == self.rungs - 1
+
+    def _known(self, node: int, new: Observation) -> bool:
+        return any(
+            self.observed_rung[o] == new.rung
+            and self.observed_seed[o] == new.seed
+            and self.observed_split[o] == new.split
+            for o in self.observations(node)
         )
 
-    def _lineage(self, experiment: ExperimentId) -> Iterator[Node]:
-        current: ExperimentId | None = experiment
-        while current is not None:
-            node = self.nodes[current]
-            yield node
-            current = node.parent
+    def _take_value(self, node: int, new: Observation) -> None:
+        if new.rung < self.rung[node]:
+            return
+        before = self.value[node] if self.rung[node] != NONE else 0.0
+        same = [
+            self.observed_value[o]
+            for o in self.observations(node)
+            if self.observed_rung[o] == new.rung and self.observed_split[o] == 0
+        ]
+        self.rung[node] = new.rung
+        self.value[node] = value = sum(same) / len(same)
+        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+        for ancestor in self.lineage(node):
+            self.sum_below[ancestor] += value - before
+            self.best_below[ancestor] = max(self.best_below[ancestor], value)
+
+    def _over(self, node: int, stage: Stage) -> None:
+        """Count an experiment as over; one that failed or was given up may come back told."""
+        earlier = Stage(self.stage[node])
+        parent = self.parent[node]
+        self.stage[node] = stage
+        failed = stage in (Stage.BROKEN, Stage.DIVERGED)
+        if parent == NONE:
+            return
+        if earlier == Stage.ASKED:
+            self.pending[parent] -= 1
+        failed_before = earlier in (Stage.BROKEN, Stage.DIVERGED)
+        counted = failed_before or earlier == Stage.TOLD
+        self.done[parent] += not counted
+        self.diverged[parent] += (stage == Stage.DIVERGED) - (earlier == Stage.DIVERGED)
+        if not failed:
+            self.stale[parent] = 0
+        for ancestor in self.lineage(node):
+            self.visits[ancestor] += not counted
+            self.failures[ancestor] += failed - failed_before
+
+    def _land(self, node: int) -> None:
+        if self.running[node]:
+            self.running[node] -= 1
+            self._fly(node, -1)
+
+    def _fly(self, node: int, change: int) -> None:
+        for ancestor in self.lineage(node):
+            self.in_flight[ancestor] += change
+
+    def _grow_stale(self, parent: int) -> None:
+        self.stale[parent] = min(MAX_STALE, self.stale[parent] + 1)

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from services.planner.decide import reason_to_stop
-from services.planner.state import Experiment, JobState
+from services.planner.experiment import Experiment, piece
+from services.planner.state import JobState
+from services.planner.warnings import warnings
 from shared.contracts.base import ROOT, WorkId, digest
-from shared.contracts.run import Failed, Progress, Trained
+from shared.contracts.run import Progress, RunRequest
 from shared.contracts.score import Score
 from shared.contracts.views import (
     ExperimentView,
     JobView,
     NodeState,
     NodeView,
+    RunView,
     ScoreView,
     Spent,
     TreeView,
@@ -25,54 +28,69 @@ Progresses: TypeAlias = Mapping[WorkId, Progress]
 """Where work stands that a worker holds right now."""
 
 
-def job_view(state: JobState, progress: Progresses, *, now: float) -> JobView:
-    """Return where a job stands."""
+def job_view(
+    state: JobState, progress: Progresses, *, now: float, executors: int | None = None
+) -> JobView:
+    """Return where a job stands.
+
+    Args:
+        state: all that happened.
+        progress: where work stands.
+        now: seconds since 1970, by the server's clock.
+        executors: how many are alive; None when nobody knows.
+    """
     best = state.best()
     return JobView(
         job_id=state.job_id,
         goal=state.spec.goal,
         state=_state_name(state, now=now),
-        sentence=_sentence(state, progress, now=now),
+        sentence=_sentence(state, progress, now=now, executors=executors),
         submitted_at=state.submitted_at,
         budget=state.spec.budget,
         spent=Spent(
             experiments=state.asked,
+            runs=state.runs,
             gpu_seconds=state.gpu_seconds,
             wall_clock_s=max(0.0, (state.ended_at or now) - state.submitted_at),
         ),
         base=score_view(state.base_score),
         best=score_view(best.score) if best else None,
         best_experiment=best.id if best else None,
+        warnings=warnings(state),
     )
 
 
-def tree_view(state: JobState, progress: Progresses, *, now: float) -> TreeView:
+def tree_view(
+    state: JobState, progress: Progresses, *, now: float, executors: int | None = None
+) -> TreeView:
     """Return a job with all its nodes."""
     return TreeView(
-        job=job_view(state, progress, now=now),
+        job=job_view(state, progress, now=now, executors=executors),
         nodes=tuple(node_view(state, e, progress) for e in state.experiments.values()),
     )
 
 
 def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> NodeView:
     """Return an experiment as one line of the tree."""
-    statistics = state.tree.nodes[experiment.id]
+    tree, posterior = state.search.tree, state.search.posterior
+    measured = posterior.is_measured(experiment.id)
+    checks = [run.check for run in experiment.runs if isinstance(run.check, Score)]
+    run = experiment.measured
     return NodeView(
         experiment=experiment.id,
         parent=experiment.parent,
-        state=_node_state(experiment, progress),
+        state=_node_state(state, experiment, progress),
         sentence=_node_sentence(experiment),
         changed=experiment.proposal.changed if experiment.proposal else (),
-        visits=statistics.visits,
-        in_flight=max(statistics.in_flight, 0),
+        visits=tree.visits[experiment.id],
+        in_flight=tree.in_flight[experiment.id],
         score=score_view(experiment.score),
+        fidelity=None if run is None else state.search.rules.rungs[run.rung],
+        believed=posterior.mean[experiment.id] if measured else None,
+        deviation=posterior.variance[experiment.id] ** 0.5 if measured else None,
+        confirm=score_view(checks[-1]) if checks else None,
         progress=next(
-            (
-                progress[WorkId(f"{kind}-{experiment.id}")]
-                for kind in ("run", "score", "test")
-                if f"{kind}-{experiment.id}" in progress
-            ),
-            None,
+            (at for work, at in progress.items() if state.is_about(work, experiment.id)), None
         ),
     )
 
@@ -82,9 +100,22 @@ def experiment_view(
 ) -> ExperimentView:
     """Return everything known about one experiment."""
     proposal = experiment.proposal
+    rungs = state.search.rules.rungs
     return ExperimentView(
         node=node_view(state, experiment, progress),
         why=experiment.why,
+        choice=experiment.choice,
+        runs=tuple(
+            RunView(
+                number=run.number,
+                fidelity=rungs[run.rung],
+                seed=run.seed,
+                outcome=run.outcome,
+                score=score_view(run.score),
+                confirm=score_view(run.check) if isinstance(run.check, Score) else None,
+            )
+            for run in experiment.runs
+        ),
         expects=proposal.expects if proposal else None,
         proposer=proposal.proposer if proposal else None,
         recipe=proposal.recipe if proposal else None,
@@ -111,11 +142,11 @@ def score_view(score: Score | None) -> ScoreView | None:
 def _state_name(state: JobState, *, now: float) -> JobStateName:
     if state.ended is not None:
         return state.ended.how
-    testing = any(work_id.startswith("test-") for work_id in state.in_flight)
-    return "finishing" if testing or reason_to_stop(state, now=now) else "searching"
+    closing = any(work_id.startswith(("test-", "check-")) for work_id in state.in_flight)
+    return "finishing" if closing or reason_to_stop(state, now=now) else "searching"
 
 
-def _sentence(state: JobState, progress: Progresses, *, now: float) -> str:
+def _sentence(state: JobState, progress: Progresses, *, now: float, executors: int | None) -> str:
     if state.ended is not None:
         return f"{state.ended.how}: {state.ended.reason}"
     stop = reason_to_stop(state, now=now)
@@ -123,6 +154,10 @@ def _sentence(state: JobState, progress: Progresses, *, now: float) -> str:
         return f"stopping: {stop}"
     if not state.in_flight:
         return "deciding what to do next"
+    waiting = sum(state.ordered[w].kind == "run" and w not in progress for w in state.in_flight)
+    if executors == 0 and waiting:
+        runs = "run waits" if waiting == 1 else "runs wait"
+        return f"no executor is alive and {waiting} {runs}: start one"
     return "; ".join(_doing(state, work_id, progress) for work_id in sorted(state.in_flight))
 
 
@@ -132,37 +167,53 @@ def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
         case "brief":
             return "studying the training data"
         case "propose":
-            why = state.experiments[request.experiment].why
-            return f"proposing #{request.experiment} {why}"
-        case "run" if work_id not in progress:
-            return f"#{request.experiment} waits for an executor"
+            first = state.experiments[request.experiments[0]]
+            numbers = ", ".join(f"#{number}" for number in request.experiments)
+            return f"proposing {numbers} {first.why}"
         case "run":
-            parent = state.experiments[request.experiment].parent or ROOT
-            return f"training #{request.experiment} below {_name(parent)}"
+            return _running(state, request, started=work_id in progress)
         case "score" if request.split == "test":
             return f"opening the test split for {_name(request.experiment)}"
+        case "score" if request.split == "confirm":
+            return f"looking at finalist {_name(request.experiment)} again"
         case "score":
             return f"scoring {_name(request.experiment)}"
         case "diagnose":
             return f"learning from #{request.experiment}"
 
 
+def _running(state: JobState, request: RunRequest, *, started: bool) -> str:
+    experiment = state.experiments[request.experiment]
+    if not started:
+        return f"#{experiment.id} waits for an executor"
+    if len(experiment.runs) == 1:
+        return f"training #{experiment.id} below {_name(experiment.parent or ROOT)}"
+    if request.recipe.seed != experiment.recipe.seed:
+        return f"training finalist #{experiment.id} with another seed"
+    return f"training #{experiment.id} further, because it looks promising"
+
+
 def _name(experiment: int) -> str:
     return "the base model" if experiment == ROOT else f"#{experiment}"
 
 
-def _node_state(experiment: Experiment, progress: Progresses) -> NodeState:
+def _node_state(state: JobState, experiment: Experiment, progress: Progresses) -> NodeState:
     if experiment.dropped is not None:
         return "dropped"
-    if isinstance(experiment.outcome, Failed):
+    if experiment.failure is not None:
         return "failed"
-    if experiment.score is not None:
-        return "done"
-    if experiment.id == ROOT or isinstance(experiment.outcome, Trained):
-        return "scoring"
+    if experiment.id == ROOT:
+        return "done" if experiment.score is not None else "scoring"
     if experiment.proposal is None:
         return "proposing"
-    return "training" if f"run-{experiment.id}" in progress else "queued"
+    if not experiment.runs:
+        return "queued"
+    run = experiment.line[-1]
+    if run.outcome is None:
+        return "training" if piece("run", experiment.id, run.number) in progress else "queued"
+    if run.score is None:
+        return "scoring"
+    return "done" if run.rung == len(state.search.rules.rungs) - 1 else "short"
 
 
 def _node_sentence(experiment: Experiment) -> str:

@@ -14,10 +14,10 @@ from services.researcher.factors import replaced, with_method
 from services.researcher.forecast import forecast
 from services.researcher.mutations import mutations
 from services.researcher.novelty import only_new
-from shared.contracts.base import ROOT
-from shared.contracts.proposal import Finding, Proposal, ProposeRequest
+from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Operator, Recipe
-from shared.errors import Rejected
+from shared.errors import NothingNew, Rejected
 
 CANDIDATES = 8
 """Mutations drawn for each proposal; the scores so far choose among them."""
@@ -29,10 +29,11 @@ class _Draw:
     because: str
 
 
-def propose(request: ProposeRequest) -> Proposal:
-    """Return a draft below the root, otherwise the parent's recipe with a factor or two changed.
+def propose(request: ProposeRequest) -> Proposals:
+    """Return drafts below the root, otherwise the parent's recipe with a factor or two changed.
 
-    All randomness comes from the job's seed, its id and the experiment's number.
+    One recipe for each experiment asked for; each counts as under way for the next. All randomness
+    comes from the job's seed, its id and the experiments' numbers.
 
     Raises:
         NothingNew: every draw repeats an earlier experiment.
@@ -41,13 +42,30 @@ def propose(request: ProposeRequest) -> Proposal:
     parent = parent_of(request.findings, request.parent)
     if parent is None and request.parent != ROOT:
         raise Rejected(
-            f"experiment {request.experiment}: wanted its parent {request.parent} among the "
+            f"experiment {request.experiments[0]}: wanted its parent {request.parent} among the "
             f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
         )
+    proposals: list[Proposal] = []
+    findings = list(request.findings)
+    for number in request.experiments:
+        known = request.model_copy(update={"findings": tuple(findings)})
+        try:
+            proposal = _proposal(known, number, parent)
+        except NothingNew:
+            if not proposals:
+                raise
+            break
+        proposals.append(proposal)
+        findings.append(Finding(experiment=number, parent=request.parent, recipe=proposal.recipe))
+    return Proposals(proposals=tuple(proposals))
+
+
+def _proposal(request: ProposeRequest, number: ExperimentId, parent: Finding | None) -> Proposal:
     if parent is None:
-        new = next(only_new(_drafts(request), request.findings))
+        new = next(only_new(_drafts(request, number), request.findings))
     else:
-        new = _most_promising(only_new(_mutations(request, parent), request.findings), request)
+        draws = only_new(_mutations(request, number, parent), request.findings)
+        new = _most_promising(draws, request)
     changed = differences(parent.recipe if parent else None, new.recipe)
     return Proposal(
         recipe=new.recipe,
@@ -69,11 +87,11 @@ def _most_promising(draws: Iterator[_Draw], request: ProposeRequest) -> _Draw:
     return _Draw(best.recipe, f"{best.because}, and {foreseen}")
 
 
-def _drafts(request: ProposeRequest) -> Iterator[_Draw]:
+def _drafts(request: ProposeRequest, number: ExperimentId) -> Iterator[_Draw]:
     # A proposal on its way is no finding yet. It counts as a draft, so that two drafts asked for
     # side by side differ.
     begun = sum(finding.parent == ROOT for finding in request.findings)
-    on_their_way = max(0, request.experiment - 1 - len(request.findings))
+    on_their_way = max(0, number - 1 - len(request.findings))
     first = begun + on_their_way
     while True:
         drawn = draft(request, first)
@@ -81,8 +99,8 @@ def _drafts(request: ProposeRequest) -> Iterator[_Draw]:
         first += 1
 
 
-def _mutations(request: ProposeRequest, parent: Finding) -> Iterator[_Draw]:
-    rng = random.Random(f"{request.context.seed}/{request.job_id}/{request.experiment}")
+def _mutations(request: ProposeRequest, number: ExperimentId, parent: Finding) -> Iterator[_Draw]:
+    rng = random.Random(f"{request.context.seed}/{request.job_id}/{number}")
     for drawn in mutations(request, parent, rng):
         yield _Draw(_grounded(drawn.recipe, request), "; ".join(dict.fromkeys(drawn.reasons)))
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Proposal, ProposeRequest
+from shared.contracts.proposal import Proposals, ProposeRequest
 
 
 class Researcher(Protocol):
@@ -21,8 +21,10 @@ class Researcher(Protocol):
             DataFailed: the training rows, or the base model's headers, cannot be read.
         """
 
-    def propose(self, request: ProposeRequest) -> Proposal:
-        """Return a recipe that differs from every finding's, with what it expects and why.
+    def propose(self, request: ProposeRequest) -> Proposals:
+        """Return recipes that differ from every finding's and each other, and what they expect.
+
+        One for each experiment asked for, or fewer when no more is new.
 
         Raises:
             NothingNew: all it could think of has been tried.

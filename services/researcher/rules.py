@@ -3,7 +3,7 @@
 from services.researcher import diagnosis, proposing, reading_data
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Proposal, ProposeRequest
+from shared.contracts.proposal import Proposals, ProposeRequest
 
 
 class RuleResearcher:
@@ -13,8 +13,8 @@ class RuleResearcher:
         """Return the counts of one pass over the training rows."""
         return reading_data.study(request)
 
-    def propose(self, request: ProposeRequest) -> Proposal:
-        """Return a draft below the root, else the parent's recipe with a factor or two changed.
+    def propose(self, request: ProposeRequest) -> Proposals:
+        """Return drafts below the root, else the parent's recipe with a factor or two changed.
 
         Raises:
             NothingNew: every draw repeats an earlier experiment.

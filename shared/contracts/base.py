@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Literal, NewType, TypeVar
+from typing import Annotated, Any, Literal, NewType, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import Rejected
 
@@ -20,6 +20,9 @@ ExperimentId = NewType("ExperimentId", int)
 
 ROOT = ExperimentId(0)
 """The base model, untouched."""
+
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+"""Part of a whole, never none of it."""
 
 T = TypeVar("T")
 

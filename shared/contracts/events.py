@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, NonNegativeFloat, PositiveInt, TypeAdapter
 
 from shared.contracts.base import ExperimentId, JobId, Versioned, WorkId
+from shared.contracts.choice import Choice
 from shared.contracts.job import JobSpec
 from shared.contracts.work import Request, Result
 
@@ -37,6 +38,9 @@ class WorkOrdered(Versioned):
 
     why: str
     """Why now, in one sentence."""
+
+    choice: Choice | None = None
+    """What the search weighed, when this is what it chose."""
 
 
 class WorkLost(Versioned):

@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 from string import Formatter
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import (
     Field,
@@ -103,6 +103,9 @@ class JobData(Contract):
     dev: str
     """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""
 
+    confirm: str | None = None
+    """Path of rows that only finalists are scored on, or ``ftbench:TASK/confirm``."""
+
     test: str | None = None
     """Path of rows opened once, at the end, for the report, or ``ftbench:TASK/test``."""
 
@@ -114,7 +117,7 @@ class Budget(Contract):
     """What the job may spend. The first limit reached ends the search."""
 
     experiments: PositiveInt
-    """How many experiments may be trained; the base model is not counted."""
+    """How many full training runs may be paid for; a third of a run counts a third."""
 
     gpu_seconds: PositiveFloat | None = None
     """Training seconds times devices held, over all experiments; None for no limit."""
@@ -122,12 +125,19 @@ class Budget(Contract):
     wall_clock_s: PositiveFloat | None = None
     """Seconds from submission until the best is handed back; None for no limit."""
 
+    target: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Score on dev that is enough; the search ends once it is reached with some certainty."""
+
 
 class SearchMode(StrEnum):
-    """By which rule the tree grows."""
+    """By which rule the tree grows; see `services.planner.search`."""
 
+    POSTERIOR = "posterior"
+    """Where a Gaussian belief over the whole tree expects most improvement for its cost."""
+    RANK_PUCT = "rank_puct"
+    """Weighs each experiment's rank against how often it was derived from."""
     UCT = "uct"
-    """Weighs the best reward of a branch against how rarely it was tried."""
+    """Weighs the reward of a branch against how rarely it was tried."""
     GREEDY = "greedy"
     """A few fresh starts, then always below the best."""
     SEQUENTIAL = "sequential"
@@ -136,17 +146,56 @@ class SearchMode(StrEnum):
     """Always a fresh start from the base model."""
 
 
-class Search(Contract):
-    """How the tree grows; see `services.planner.tree`."""
+Backup: TypeAlias = Literal["max", "mean"]
+"""What a branch is worth to ``uct``: its best experiment, or the mean of all of them."""
 
-    mode: SearchMode = SearchMode.UCT
+
+Deliverable: TypeAlias = Literal["checkpoint", "recipe"]
+"""What is wanted in the end: these weights, or a recipe that is good whatever its seed."""
+
+
+class Fidelity(StrEnum):
+    """What a first, cheaper look at a recipe is."""
+
+    OFF = "off"
+    """None: every experiment is trained in full."""
+    STEPS = "steps"
+    """The first third of the full run; whoever looks promising goes on from there."""
+    DATA = "data"
+    """A run of its own on a third of the samples."""
+
+
+class Search(Contract):
+    """How the tree grows."""
+
+    mode: SearchMode = SearchMode.POSTERIOR
     """By which rule; the others are there to be compared with."""
 
-    exploration: Annotated[float, Field(ge=0.0, le=10.0)] = 0.25
-    """Weight of the bonus for being rarely tried, in units of the observed spread of rewards."""
+    exploration: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+    """Of ``uct`` and ``rank_puct``: weight of the bonus for being rarely tried, in units of the
+    observed spread of rewards; None for 0.25 and 2."""
+
+    backup: Backup = "max"
+    """Of ``uct``."""
 
     width: PositiveInt = 2
-    """How many children a node may have after its first visit; grows with the root of visits."""
+    """Of ``uct``: children of a node after its first visit; grows with the root of visits."""
+
+    fidelity: Fidelity = Fidelity.OFF
+    """Of ``posterior``: whether experiments get a cheaper first look."""
+
+    deliver: Deliverable = "checkpoint"
+    """Whether the luck of a seed counts: it does for the weights that are handed back."""
+
+    smallest_gain: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Difference worth another run, in the metric's unit: the search ends when no more than a
+    quarter of it is to be expected. None for a standard error; 0 always spends the budget."""
+
+    @model_validator(mode="after")
+    def _fidelity_is_for_posterior(self) -> Self:
+        if self.fidelity is not Fidelity.OFF and self.mode is not SearchMode.POSTERIOR:
+            raise ValueError(f"fidelity goes with mode posterior, not {self.mode}")
+        return self
 
 
 class Limits(Contract):
@@ -189,9 +238,13 @@ class JobSpec(Versioned):
     seed: NonNegativeInt = 0
     """Makes the same job draw the same proposals."""
 
+    weight: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    """Share of the executors beside other jobs: twice the weight, twice the workers."""
+
     @model_validator(mode="after")
     def _metric_fits_the_data(self) -> Self:
-        sealed = [sealed_split(d) for d in (self.data.dev, self.data.test) if d is not None]
+        data = (self.data.dev, self.data.confirm, self.data.test)
+        sealed = [sealed_split(path) for path in data if path is not None]
         tasks = {split.task if split else None for split in sealed}
         if (self.metric is MetricName.FTBENCH) != (None not in tasks) or len(tasks) > 1:
             raise ValueError(

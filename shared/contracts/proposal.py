@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
 from shared.contracts.brief import Brief, ProposalContext
@@ -37,18 +37,18 @@ class Finding(Contract):
 
 
 class ProposeRequest(Versioned):
-    """Propose an experiment below a node of the tree."""
+    """Propose experiments below a node of the tree."""
 
     kind: Literal["propose"] = "propose"
 
     job_id: JobId
     """Which job."""
 
-    experiment: ExperimentId
-    """The number the new experiment will have."""
+    experiments: tuple[ExperimentId, ...] = Field(min_length=1)
+    """The numbers the new experiments will have, one recipe for each, no two alike."""
 
     parent: ExperimentId
-    """What to derive it from; `ROOT` asks for a fresh start from the base model."""
+    """What to derive them from; `ROOT` asks for a fresh start from the base model."""
 
     context: ProposalContext
     """What to keep to."""
@@ -66,8 +66,6 @@ class ProposeRequest(Versioned):
 class Proposal(Contract):
     """A recipe with the reason for it."""
 
-    kind: Literal["proposal"] = "proposal"
-
     recipe: Recipe
     """What to do."""
 
@@ -79,3 +77,15 @@ class Proposal(Contract):
 
     proposer: str
     """Who proposed it, for example ``rules``."""
+
+    promise: PositiveFloat = 1.0
+    """How worthwhile more experiments below it look to the proposer, 1 for as any other."""
+
+
+class Proposals(Contract):
+    """What the researcher would try next, at least one recipe."""
+
+    kind: Literal["proposals"] = "proposals"
+
+    proposals: tuple[Proposal, ...] = Field(min_length=1)
+    """In the order of the experiments asked for; fewer when no more was new."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
-from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
+from shared.contracts.base import Contract, ExperimentId, JobId, Share, Versioned
 from shared.contracts.recipe import Recipe
 
 
@@ -24,6 +24,17 @@ class RunRequest(Versioned):
 
     limit_s: PositiveFloat
     """Seconds training may take; it then stops, saves, and counts as trained."""
+
+    step_share: Share = 1.0
+    """Share of the full schedule's optimizer steps to take, at least one. The learning rate falls
+    as in the full run, so this is its beginning and not a short run; it can go on from there."""
+
+    data_share: Share = 1.0
+    """Share of the prepared samples to train on, with a full schedule of its own. A smaller share
+    is part of a larger one."""
+
+    resume_from: str | None = None
+    """What an earlier `Trained.resume` named: the run goes on from there."""
 
 
 class LossPoint(Contract):
@@ -75,11 +86,14 @@ class Trained(Contract):
     tokens: NonNegativeInt
     """Tokens that went through the model while training, padding not counted."""
 
-    stopped: Literal["done", "time"]
-    """Whether all epochs were trained, or time was up first."""
+    stopped: Literal["done", "time", "rung"]
+    """Whether all epochs were trained, time was up first, or it was to stop at a share of them."""
+
+    resume: str | None = None
+    """Folder from which the run can go on; None unless it stopped at a share of its steps."""
 
     gpu_seconds: NonNegativeFloat
-    """Wall-clock seconds times devices held."""
+    """Wall-clock seconds times devices held, of this part of the run alone."""
 
 
 class Failed(Contract):

@@ -1,15 +1,22 @@
 """A score: what the evaluator measured, with its doubt."""
 
+import hashlib
 import math
-from statistics import stdev
-from typing import Annotated, Literal
+from statistics import correlation, fmean, stdev
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
+from shared.contracts.base import Contract, ExperimentId, JobId, Share, Versioned
 from shared.contracts.job import Mapping, MetricName
 
 UnitFloat = Annotated[float, Field(ge=0.0, le=1.0)]
+
+Split: TypeAlias = Literal["dev", "confirm", "test"]
+"""Rows to search by, rows that only finalists are scored on, and rows opened once."""
+
+LEAST_ITEMS = 20
+"""Items that a share keeps at least: fewer would tell nothing."""
 
 
 class ScoreRequest(Versioned):
@@ -35,7 +42,7 @@ class ScoreRequest(Versioned):
     data_sha256: str | None
     """Of the rows when they were scored before; another file is not the same items."""
 
-    split: Literal["dev", "test"]
+    split: Split
     """Bad cases are returned for dev only."""
 
     mapping: Mapping
@@ -46,6 +53,12 @@ class ScoreRequest(Versioned):
 
     max_new_tokens: PositiveInt
     """Tokens an answer may have."""
+
+    item_share: Share = 1.0
+    """Share of the items to answer, at least `LEAST_ITEMS`; see `positions`."""
+
+    likelihood: bool = False
+    """Whether to measure how likely the model finds the reference answers, too."""
 
 
 class BadCase(Contract):
@@ -69,7 +82,7 @@ class Score(Contract):
     metric: MetricName
     """How answers were judged."""
 
-    split: Literal["dev", "test"]
+    split: Split
     """On which rows."""
 
     data_sha256: str
@@ -82,7 +95,16 @@ class Score(Contract):
     """Standard error of ``value``; None for a single item."""
 
     items: tuple[UnitFloat, ...]
-    """The score of each item, in the order of the data, for paired comparisons."""
+    """The score of each item answered, in the order of the data, for paired comparisons."""
+
+    item_share: Share = 1.0
+    """Share of the data's items that were answered."""
+
+    likelihood: UnitFloat | None = None
+    """Mean over the items of ``exp`` of the mean log-probability of a token of the reference
+    answer, its end included. It ranks models that answer little right yet better than ``value``
+    does (DataDecide, arXiv 2504.11393). None when it was not asked for or an item has no known
+    reference."""
 
     bad_cases: tuple[BadCase, ...] = Field(max_length=20)
     """Up to 20 of the worst items below full marks; empty for the test split."""
@@ -105,17 +127,59 @@ class Score(Contract):
         return len(self.items)
 
 
+def positions(items: int, share: float) -> tuple[int, ...]:
+    """Return which of a data set's items a share keeps, rising.
+
+    They go by a hash of their place, so a smaller share is part of a larger one on any machine.
+    """
+    kept = min(items, max(LEAST_ITEMS, math.ceil(share * items - 1e-9)))
+    ranked = sorted(range(items), key=lambda i: hashlib.sha256(str(i).encode()).digest())
+    return tuple(sorted(ranked[:kept]))
+
+
 def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
     """Return how much better ``a`` is than ``b``, and the standard error (None for one item).
 
     Pairing removes what makes items hard for both models, so the error is smaller than that of two
     separate means. It is the error of a mean over items, and approximate for a metric that is none.
+    Scores of different shares of the same rows are compared on the items both answered.
 
     Raises:
         ValueError: the scores are not on the same rows.
     """
-    if a.data_sha256 != b.data_sha256 or a.n != b.n:
+    ours, theirs = _paired(a, b)
+    differences = [x - y for x, y in zip(ours, theirs, strict=True)]
+    n = len(differences)
+    stderr = stdev(differences) / math.sqrt(n) if n > 1 else None
+    return (a.value - b.value if a.n == b.n else fmean(differences)), stderr
+
+
+def shared_correlation(a: Score, b: Score) -> float | None:
+    """Return how alike the two find the items hard: Pearson's correlation, in [-1, 1].
+
+    None when one of them found all items alike, or there are fewer than 3.
+
+    Raises:
+        ValueError: the scores are not on the same rows.
+    """
+    ours, theirs = _paired(a, b)
+    if len(ours) < 3 or len(set(ours)) == 1 or len(set(theirs)) == 1:
+        return None
+    return correlation(ours, theirs)
+
+
+def _paired(a: Score, b: Score) -> tuple[list[float], list[float]]:
+    """Return the results of the items that both answered."""
+    if a.data_sha256 != b.data_sha256:
         raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
-    differences = [x - y for x, y in zip(a.items, b.items, strict=True)]
-    stderr = stdev(differences) / math.sqrt(a.n) if a.n > 1 else None
-    return a.value - b.value, stderr
+    if a.item_share == b.item_share:
+        if a.n != b.n:
+            raise ValueError(f"scores of {a.n} and {b.n} items cannot be paired")
+        return list(a.items), list(b.items)
+    small, large = (a, b) if a.n < b.n else (b, a)
+    if large.item_share < 1.0:
+        raise ValueError("of two scores on different shares one must be on all items")
+    kept = [large.items[i] for i in positions(large.n, small.item_share)]
+    if len(kept) != small.n:
+        raise ValueError(f"wanted {len(kept)} items of {large.n}, found {small.n}")
+    return (list(a.items), kept) if small is a else (kept, list(b.items))

@@ -5,14 +5,18 @@ from typing import Literal
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId
+from shared.contracts.choice import Choice
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
-from shared.contracts.score import BadCase
+from shared.contracts.score import BadCase, Split
 
 JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
-NodeState = Literal["proposing", "queued", "training", "scoring", "done", "failed", "dropped"]
+NodeState = Literal[
+    "proposing", "queued", "training", "scoring", "short", "done", "failed", "dropped"
+]
+"""``short``: measured after part of a run, and nothing of it is under way."""
 
 
 class ScoreView(Contract):
@@ -39,6 +43,9 @@ class Spent(Contract):
 
     experiments: NonNegativeInt
     """Experiments asked for, dropped proposals not counted."""
+
+    runs: NonNegativeFloat
+    """What was launched, in full training runs; a third of a run counts a third."""
 
     gpu_seconds: NonNegativeFloat
     """Training seconds times devices held, lost attempts included."""
@@ -80,6 +87,9 @@ class JobView(Contract):
     best_experiment: ExperimentId | None
     """Which experiment that is."""
 
+    warnings: tuple[str, ...]
+    """What a person should look at, each in one sentence."""
+
 
 class NodeView(Contract):
     """A node of the tree in one line."""
@@ -108,8 +118,42 @@ class NodeView(Contract):
     score: ScoreView | None
     """Its score on dev; None while unknown."""
 
+    fidelity: float | None
+    """Share of a full run that was trained for the score; None while there is none."""
+
+    believed: float | None
+    """Full score it is believed to be worth, given the whole tree; None while not measured."""
+
+    deviation: NonNegativeFloat | None
+    """Standard deviation of that belief."""
+
+    confirm: ScoreView | None
+    """Its latest score on the rows kept for finalists; None when it was not checked."""
+
     progress: Progress | None
     """Where its present work stands; None when nothing runs for it."""
+
+
+class RunView(Contract):
+    """One run of an experiment."""
+
+    number: NonNegativeInt
+    """Within its experiment, counted from 1."""
+
+    fidelity: float
+    """Share of a full run it trained to."""
+
+    seed: NonNegativeInt
+    """Of the training."""
+
+    outcome: Trained | Failed | None
+    """How it ended; None while it has not."""
+
+    score: ScoreView | None
+    """On dev."""
+
+    confirm: ScoreView | None
+    """On the rows kept for finalists."""
 
 
 class TreeView(Contract):
@@ -130,6 +174,12 @@ class ExperimentView(Contract):
 
     why: str
     """Why the planner asked for it."""
+
+    choice: Choice | None
+    """What the search weighed when it asked for it."""
+
+    runs: tuple[RunView, ...]
+    """Every run of it: short, longer, and with other seeds."""
 
     expects: str | None
     """What the proposer expected."""
@@ -156,7 +206,7 @@ class ExperimentView(Contract):
 class Comparison(Contract):
     """Two models on the same items."""
 
-    split: Literal["dev", "test"]
+    split: Split
     """On which rows."""
 
     base: ScoreView
@@ -205,6 +255,12 @@ class Report(Contract):
 
     failures: tuple[str, ...]
     """Experiments that failed, and why."""
+
+    finalists: tuple[NodeView, ...]
+    """Experiments that were checked, the most promising first."""
+
+    choices: tuple[str, ...]
+    """Why the search did what it did, a sentence for each act."""
 
     markdown: str
     """All of the above for a person."""

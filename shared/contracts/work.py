@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Proposal, ProposeRequest
+from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 
@@ -17,7 +17,7 @@ Request: TypeAlias = Annotated[
 """A piece of work as it is asked for."""
 
 Result: TypeAlias = Annotated[
-    Brief | Proposal | Trained | Score | Lesson | Failed, Field(discriminator="kind")
+    Brief | Proposals | Trained | Score | Lesson | Failed, Field(discriminator="kind")
 ]
 """How a piece of work ended."""
 

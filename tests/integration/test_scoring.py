@@ -13,7 +13,7 @@ from services.evaluator.scoring import score
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import Mapping, MetricName
 from shared.contracts.run import Progress
-from shared.contracts.score import ScoreRequest
+from shared.contracts.score import ScoreRequest, paired_difference, positions
 from shared.errors import DataFailed, ScoringFailed
 from tests.support.examples import JOB
 from tests.support.nano import write_rows
@@ -177,3 +177,63 @@ def test_asking_a_folder_that_is_not_there_is_refused(
 
     assert status == 2
     assert "wanted a checkpoint's folder, found none" in capsys.readouterr().err
+
+
+def likelihoods(
+    scorer: TransformersScorer, base: Path, prompts: list[str], said: list[str]
+) -> list[float]:
+    asked = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    found: dict[int, float] = {}
+    for batch in scorer.likelihoods(str(base), str(base), asked, said):
+        found |= batch
+    return [found[i] for i in range(len(prompts))]
+
+
+def test_what_a_model_says_by_itself_is_likelier_than_what_it_would_not(
+    scorer: TransformersScorer, nano_base: Path
+) -> None:
+    own = answers(scorer, nano_base, PROMPTS)
+    foreign = ["zq xw vk"] * len(PROMPTS)
+
+    likely = likelihoods(scorer, nano_base, PROMPTS, own)
+    unlikely = likelihoods(scorer, nano_base, PROMPTS, foreign)
+
+    assert all(0.0 <= b < a <= 1.0 for a, b in zip(likely, unlikely, strict=True))
+
+
+def test_likelihoods_of_uneven_answers_are_those_of_each_alone(
+    scorer: TransformersScorer, nano_base: Path
+) -> None:
+    said = ["a", "a much longer answer than the others", "", "white"]
+
+    together = likelihoods(scorer, nano_base, PROMPTS, said)
+    alone = [
+        likelihoods(scorer, nano_base, [p], [s])[0] for p, s in zip(PROMPTS, said, strict=True)
+    ]
+
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
+    scorer: TransformersScorer, request_: ScoreRequest
+) -> None:
+    part = score(
+        request_.model_copy(update={"item_share": 0.8, "likelihood": True}), scorer, say=ignore
+    )
+    whole = score(request_, scorer, say=ignore)
+
+    assert (part.n, whole.n, part.item_share) == (24, 30, 0.8)
+    assert part.data_sha256 == whole.data_sha256
+    assert [whole.items[i] for i in positions(30, 0.8)] == list(part.items)
+    assert paired_difference(part, whole) == (0.0, 0.0)
+    assert whole.likelihood is None
+    assert part.likelihood is not None
+    assert 0.0 < part.likelihood < 1.0
+
+
+def test_finalists_are_scored_without_showing_what_they_got_wrong(
+    scorer: TransformersScorer, request_: ScoreRequest
+) -> None:
+    checked = score(request_.model_copy(update={"split": "confirm"}), scorer, say=ignore)
+
+    assert (checked.split, checked.bad_cases) == ("confirm", ())

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
@@ -211,3 +213,83 @@ def test_data_that_changed_since_the_job_began_is_refused(
 
     assert isinstance(outcome, Failed)
     assert outcome.error == "DataFailed"
+
+
+@pytest.fixture
+def train_part(trainer: WarmTrainer, tmp_path: Path) -> Callable[..., Trained]:
+    def train(recipe: Recipe, **parts: object) -> Trained:
+        request = RunRequest.model_validate(
+            {"job_id": JOB, "experiment": 1, "recipe": recipe, "limit_s": 60.0, **parts}
+        )
+        folder = tmp_path / f"attempt-{len(list(tmp_path.glob('attempt-*'))) + 1}" / "checkpoint"
+        with trainer.start(request, folder, tmp_path) as training:
+            outcome = training.wait(60)
+        assert isinstance(outcome, Trained)
+        return outcome
+
+    return train
+
+
+def weights(trained: Trained) -> dict[str, torch.Tensor]:
+    (file,) = Path(trained.checkpoint).glob("*.safetensors")
+    tensors: dict[str, torch.Tensor] = load_file(file)
+    return tensors
+
+
+@pytest.mark.parametrize("adapter", [FullTuning(), Lora(r=4, lora_alpha=8, lora_dropout=0.1)])
+def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(
+    train_part: Callable[..., Trained], recipe: Recipe, adapter: FullTuning | Lora
+) -> None:
+    """Over an epoch's end, with dropout: order, schedule, optimizer and luck are all taken up."""
+    longer = recipe.model_copy(
+        update={
+            "adapter": adapter,
+            "method": recipe.method.model_copy(update={"num_train_epochs": 1.5}),
+        }
+    )
+
+    whole = train_part(longer)
+    first = train_part(longer, step_share=0.8)
+    rest = train_part(longer, resume_from=first.resume)
+
+    assert (first.stopped, rest.stopped, whole.resume) == ("rung", "done", None)
+    assert first.steps < rest.steps == whole.steps
+    assert rest.tokens == whole.tokens
+    assert rest.train_curve[-1].loss == pytest.approx(whole.train_curve[-1].loss, abs=1e-5)
+    ours, theirs = weights(rest), weights(whole)
+    assert ours.keys() == theirs.keys()
+    assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 1e-5
+
+
+def test_a_part_of_a_run_is_its_beginning_and_not_a_short_run(
+    train_part: Callable[..., Trained], recipe: Recipe
+) -> None:
+    part = train_part(recipe, step_share=0.3)
+    whole = train_part(recipe)
+
+    assert part.steps == 3
+    shared = {point.step: point.loss for point in whole.train_curve}
+    assert [shared[point.step] for point in part.train_curve] == pytest.approx(
+        [point.loss for point in part.train_curve]
+    )
+
+
+def test_what_cannot_be_resumed_is_trained_from_the_beginning(
+    train_part: Callable[..., Trained], recipe: Recipe, tmp_path: Path
+) -> None:
+    again = train_part(recipe, resume_from=str(tmp_path / "gone"))
+
+    assert (again.steps, again.stopped) == (10, "done")
+
+
+def test_a_share_of_the_samples_is_a_whole_schedule_over_fewer_steps(
+    train_part: Callable[..., Trained], recipe: Recipe
+) -> None:
+    epoch = recipe.model_copy(
+        update={"method": recipe.method.model_copy(update={"num_train_epochs": 1.0})}
+    )
+
+    part = train_part(epoch, data_share=1 / 3)
+
+    assert part.stopped == "done"
+    assert part.steps < train_part(epoch).steps / 2

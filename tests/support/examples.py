@@ -2,6 +2,7 @@
 
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext
+from shared.contracts.choice import Candidate, Choice
 from shared.contracts.events import (
     CancelRequested,
     Event,
@@ -13,7 +14,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.job import Budget, JobData, JobSpec, Limits, Mapping, MetricName
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Finding, Proposal, ProposeRequest
+from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import (
     Deduplicate,
     Filter,
@@ -110,6 +111,11 @@ def proposal(learning_rate: float = 1e-3) -> Proposal:
     )
 
 
+def proposals(*learning_rates: float) -> Proposals:
+    """Proposals of `recipe` with these learning rates."""
+    return Proposals(proposals=tuple(proposal(rate) for rate in learning_rates))
+
+
 def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
     """A score of ``n`` items, of which the first are right."""
     right = round(value * n)
@@ -156,7 +162,7 @@ DIAGNOSE_REQUEST = DiagnoseRequest(
 )
 PROPOSE_REQUEST = ProposeRequest(
     job_id=JOB,
-    experiment=ExperimentId(2),
+    experiments=(ExperimentId(2),),
     parent=ExperimentId(1),
     context=ProposalContext(
         goal=SPEC.goal,
@@ -181,16 +187,39 @@ PROPOSE_REQUEST = ProposeRequest(
         ),
     ),
 )
+CHOICE = Choice(
+    chosen=Candidate(
+        act="expand",
+        experiment=ExperimentId(1),
+        index=0.03,
+        value=0.52,
+        deviation=0.1,
+        cost=1.0,
+        pending=0,
+    ),
+    runner_up=Candidate(
+        act="draft",
+        experiment=ExperimentId(0),
+        index=0.02,
+        value=0.3,
+        deviation=0.2,
+        cost=1.0,
+        pending=0,
+    ),
+    bar=0.5,
+)
 EVENTS: tuple[Event, ...] = (
     JobSubmitted(job_id=JOB, spec=SPEC),
     WorkOrdered(work_id=WorkId("brief"), request=BRIEF_REQUEST, why="a look at the data"),
-    WorkOrdered(work_id=WorkId("propose-2"), request=PROPOSE_REQUEST, why="below #1"),
+    WorkOrdered(
+        work_id=WorkId("propose-2"), request=PROPOSE_REQUEST, why="below #1", choice=CHOICE
+    ),
     WorkOrdered(work_id=WorkId("run-1"), request=RUN_REQUEST, why="it should help"),
     WorkOrdered(work_id=WorkId("score-1"), request=SCORE_REQUEST, why="#1 has been trained"),
     WorkOrdered(work_id=WorkId("diagnose-1"), request=DIAGNOSE_REQUEST, why="#1 is over"),
     WorkLost(work_id=WorkId("run-1"), attempt=1, held_s=4.0),
     WorkEnded(work_id=WorkId("brief"), attempt=1, result=BRIEF),
-    WorkEnded(work_id=WorkId("propose-1"), attempt=1, result=proposal()),
+    WorkEnded(work_id=WorkId("propose-1"), attempt=1, result=proposals(1e-3)),
     WorkEnded(work_id=WorkId("run-1"), attempt=2, result=TRAINED),
     WorkEnded(work_id=WorkId("run-2"), attempt=1, result=FAILED),
     WorkEnded(work_id=WorkId("score-1"), attempt=1, result=score()),

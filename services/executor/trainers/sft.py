@@ -3,9 +3,9 @@
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset, disable_progress_bars
@@ -19,14 +19,18 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
 from services.executor.chat_tokens import Example, tokenise
+from services.executor.operators.sample import sample
 from services.executor.pipeline import Materialised, read_materialised
 from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import LossPoint, Progress, Trained
 from shared.errors import DataFailed, Diverged, TrainingFailed
+from shared.rows import Sample
 
 LOSS_POINTS = 50
 """Most points a training curve is handed back with; more would tell no more."""
@@ -41,11 +45,20 @@ Say = Callable[[Progress], None]
 
 
 def train_sft(
-    recipe: Recipe, data: Materialised, folder: Path, *, limit_s: float, say: Say
+    recipe: Recipe,
+    data: Materialised,
+    folder: Path,
+    *,
+    limit_s: float,
+    say: Say,
+    step_share: float = 1.0,
+    data_share: float = 1.0,
+    resume_from: Path | None = None,
 ) -> Trained:
     """Train a recipe and return the outcome; its checkpoint is ``folder``.
 
-    The checkpoint appears complete or not at all.
+    The checkpoint appears complete or not at all. A run that goes on from where another stopped
+    ends as that one would have: the same order of samples, schedule and optimizer.
 
     Args:
         recipe: what to do.
@@ -53,6 +66,10 @@ def train_sft(
         folder: does not exist yet.
         limit_s: seconds after which training stops and saves what it has.
         say: told where training stands, a few times a second at most.
+        step_share: of the schedule's steps; with less than 1 the checkpoint has a folder beside it
+            from which the run can go on.
+        data_share: of the samples, with a whole schedule of its own.
+        resume_from: such a folder. When it is gone, the run starts again and says so.
 
     Raises:
         DataFailed: the base model has no chat template, or a sample cannot be tokenised.
@@ -67,11 +84,23 @@ def train_sft(
     say(Progress(phase="loading the base model"))
     model, tokenizer = _load(recipe.base_model)
     say(Progress(phase="tokenising"))
-    train = _dataset(data.train, tokenizer, recipe.method.max_length)
-    held_out = data.held_out and _dataset(data.held_out, tokenizer, recipe.method.max_length)
-    watch = _Watch(say, deadline=started + limit_s, evaluates=held_out is not None)
+    samples = sample(read_materialised(data.train), share=data_share, seed=recipe.seed)
+    train = _dataset(list(samples), tokenizer, recipe.method.max_length)
+    held_out = data.held_out and _dataset(
+        list(read_materialised(data.held_out)), tokenizer, recipe.method.max_length
+    )
+    if resume_from is not None and not (resume_from / TRAINER_STATE_NAME).is_file():
+        say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
+        resume_from = None
+    watch = _Watch(
+        say,
+        deadline=started + limit_s,
+        evaluates=held_out is not None,
+        share=step_share,
+        before=_log_of(resume_from),
+    )
     try:
-        trainer = SFTTrainer(
+        trainer = _Trainer(
             model=model,
             args=_arguments(recipe, folder, len(train), evaluate=held_out is not None),
             train_dataset=train,
@@ -80,14 +109,14 @@ def train_sft(
             peft_config=_adapter(recipe),
             callbacks=[watch],
         )
-        trainer.train()
+        trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
     except torch.OutOfMemoryError as error:
         raise TrainingFailed(
             f"wanted memory for batches of {recipe.method.per_device_train_batch_size}, found too "
             f"little ({error}); lower per_device_train_batch_size or max_length"
         ) from None
     say(Progress(phase="saving", step=watch.steps, steps=watch.steps, loss=watch.loss))
-    _save(trainer, folder)
+    resume = _save(trainer, folder, to_go_on=watch.stopped == "rung")
     return Trained(
         checkpoint=str(folder),
         train_loss=watch.train_curve[-1].loss,
@@ -96,7 +125,8 @@ def train_sft(
         rows=data.rows,
         steps=watch.steps,
         tokens=watch.tokens_seen(trainer),
-        stopped="time" if watch.out_of_time else "done",
+        stopped=watch.stopped,
+        resume=resume,
         gpu_seconds=(time.monotonic() - started) * _devices(),
     )
 
@@ -110,22 +140,57 @@ def thinned(curve: Sequence[LossPoint], most: int) -> tuple[LossPoint, ...]:
     )
 
 
-class _Watch(TrainerCallback):
-    """Notes the curves, says where training stands, stops it when time is up or the loss lost."""
+class _Trainer(SFTTrainer):
+    """Draws the order of each epoch from the seed and the epoch's number alone.
 
-    def __init__(self, say: Say, *, deadline: float, evaluates: bool) -> None:
-        self.train_curve: list[LossPoint] = []
-        self.held_out_curve: list[LossPoint] = []
+    What has been trained before does not matter then, so a resumed run reads what it would have.
+    Samples of about one length stand together: that pads less, and batches still come at random.
+    """
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> LengthGroupedSampler:
+        trainer = self
+
+        class Order(LengthGroupedSampler):
+            def __iter__(self) -> Iterator[int]:
+                epoch = int((trainer.state.epoch or 0.0) + 1e-6)
+                seed = trainer.args.seed * 1_000_003 + epoch
+                self.generator = torch.Generator().manual_seed(seed)
+                order: Iterator[int] = super().__iter__()
+                return order
+
+        rows: Any = self.train_dataset if train_dataset is None else train_dataset
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return Order(batch, lengths=[len(ids) for ids in rows["input_ids"]])
+
+
+class _Watch(TrainerCallback):
+    """Notes the curves, says where training stands, stops it when it is time or the loss lost."""
+
+    def __init__(
+        self,
+        say: Say,
+        *,
+        deadline: float,
+        evaluates: bool,
+        share: float,
+        before: Sequence[dict[str, float]],
+    ) -> None:
+        self.train_curve = _curve(before, "loss")
+        self.held_out_curve = _curve(before, "eval_loss")
         self.steps = 0
         self.loss: float | None = None
-        self.out_of_time = False
+        self.stopped: Literal["done", "time", "rung"] = "done"
         self._say = say
         self._evaluates = evaluates
         self._deadline = deadline
-        self._began = math.nan
+        self._share = share
+        self._began, self._steps_before, self._tokens_before = math.nan, 0, 0
 
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any
+    ) -> None:
         self._began = time.monotonic()
+        self._steps_before, self._tokens_before = state.global_step, self._tokens(state)
 
     def on_step_end(
         self,
@@ -136,20 +201,26 @@ class _Watch(TrainerCallback):
     ) -> None:
         now = time.monotonic()
         self.steps = state.global_step
-        if now > self._deadline:
-            self.out_of_time = True
+        last = max(1, math.ceil(self._share * state.max_steps - 1e-9))
+        if state.global_step >= last and last < state.max_steps:
+            self.stopped = "rung"
+            control.should_save = True
+        elif now > self._deadline and state.global_step < state.max_steps:
+            self.stopped = "time"
+        if self.stopped != "done":
             control.should_training_stop = True
             control.should_log = True
             control.should_evaluate = self._evaluates
-        pace_s = (now - self._began) / state.global_step
+        pace_s = (now - self._began) / (state.global_step - self._steps_before)
         self._say(
             Progress(
                 phase="training",
                 step=state.global_step,
-                steps=state.max_steps,
+                steps=last,
                 loss=self.loss,
-                tokens_per_s=self._tokens(state) / max(now - self._began, 1e-6),
-                eta_s=max(0.0, pace_s * (state.max_steps - state.global_step)),
+                tokens_per_s=(self._tokens(state) - self._tokens_before)
+                / max(now - self._began, 1e-6),
+                eta_s=max(0.0, pace_s * (last - state.global_step)),
             )
         )
 
@@ -195,8 +266,21 @@ def _load(base_model: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _dataset(path: Path, tokenizer: Any, max_length: int) -> Dataset:
-    examples: list[Example] = tokenise(list(read_materialised(path)), tokenizer, max_length)
+def _log_of(resume_from: Path | None) -> list[dict[str, float]]:
+    """Return what the part of the run before had logged."""
+    if resume_from is None:
+        return []
+    state = TrainerState.load_from_json(str(resume_from / TRAINER_STATE_NAME))
+    log: list[dict[str, float]] = state.log_history
+    return log
+
+
+def _curve(log: Sequence[dict[str, float]], name: str) -> list[LossPoint]:
+    return [LossPoint(step=int(at["step"]), loss=at[name]) for at in log if name in at]
+
+
+def _dataset(samples: Sequence[Sample], tokenizer: Any, max_length: int) -> Dataset:
+    examples: list[Example] = tokenise(samples, tokenizer, max_length)
     if not any(any(example.completion_mask) for example in examples):
         raise DataFailed(
             f"wanted completions within max_length {max_length}, found that every prompt fills it; "
@@ -206,7 +290,6 @@ def _dataset(path: Path, tokenizer: Any, max_length: int) -> Dataset:
         {
             "input_ids": [example.input_ids for example in examples],
             "completion_mask": [example.completion_mask for example in examples],
-            "length": [len(example.input_ids) for example in examples],
         }
     )
 
@@ -227,7 +310,6 @@ def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) ->
         weight_decay=method.weight_decay,
         max_grad_norm=method.max_grad_norm,
         max_length=method.max_length,
-        train_sampling_strategy="group_by_length",  # pads less; batches still come in random order
         completion_only_loss=True,
         seed=recipe.seed,
         # A run that its time limit stops early has seen few of its steps, and wants points too.
@@ -261,12 +343,19 @@ def _adapter(recipe: Recipe) -> LoraConfig | None:
             )
 
 
-def _save(trainer: SFTTrainer, folder: Path) -> None:
+def _save(trainer: SFTTrainer, folder: Path, *, to_go_on: bool) -> str | None:
+    """Write the checkpoint, and beside it what the run can go on from; return where that is."""
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     trainer.save_model(str(partial))
-    shutil.rmtree(folder.with_name(f"{folder.name}.trainer"), ignore_errors=True)
+    scratch = folder.with_name(f"{folder.name}.trainer")
+    resume = folder.with_name("resume") if to_go_on else None
+    if resume is not None:
+        shutil.rmtree(resume, ignore_errors=True)
+        (scratch / f"checkpoint-{trainer.state.global_step}").rename(resume)
+    shutil.rmtree(scratch, ignore_errors=True)
     partial.rename(folder)
+    return None if resume is None else str(resume)
 
 
 def _bf16() -> bool:

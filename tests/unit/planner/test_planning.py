@@ -8,6 +8,7 @@ import pytest
 from services.planner.loop import PlanningLoop
 from services.planner.report import report
 from services.planner.state import JobState, fold
+from services.planner.tree import Stage
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.events import WorkEnded
 from shared.contracts.job import Budget, JobSpec
@@ -23,7 +24,7 @@ from tests.support.examples import (
     LESSON,
     SPEC,
     TRAINED,
-    proposal,
+    proposals,
     score,
 )
 
@@ -34,7 +35,7 @@ def good_news(request: Request) -> Result:
     """Every experiment trains; each scores a little better than the one before."""
     match request:
         case ProposeRequest():
-            return proposal(1e-3 * request.experiment)
+            return proposals(*(1e-3 * number for number in request.experiments))
         case RunRequest():
             return TRAINED.model_copy(update={"gpu_seconds": 10.0})
         case ScoreRequest():
@@ -181,13 +182,15 @@ def test_a_failed_run_is_data_for_the_search_and_stops_nothing() -> None:
 
     assert state.ended is not None
     assert state.ended.how == "finished"
-    assert state.tree.nodes[ExperimentId(2)].failed
+    assert state.search.tree.stage[2] == Stage.DIVERGED
     assert state.experiments[ExperimentId(2)].lesson == LESSON
 
 
 def test_a_recipe_that_exists_is_never_trained_again() -> None:
     def repeats_itself(request: Request) -> Result:
-        return proposal() if isinstance(request, ProposeRequest) else good_news(request)
+        if isinstance(request, ProposeRequest):
+            return proposals(*(1e-3 for _ in request.experiments))
+        return good_news(request)
 
     state = Bench(answer=repeats_itself).run_to_the_end()
 
@@ -334,7 +337,7 @@ def test_an_answer_that_comes_twice_counts_once() -> None:
     again = fold([*entries, answer])
 
     assert again.gpu_seconds == once.gpu_seconds
-    assert again.tree.nodes[ROOT].visits == once.tree.nodes[ROOT].visits
+    assert again.search.tree.visits[ROOT] == once.search.tree.visits[ROOT]
 
 
 def test_what_a_lost_worker_used_is_paid_for() -> None:

@@ -95,7 +95,7 @@ def request(
 ) -> ProposeRequest:
     usual: dict[str, Any] = {
         "job_id": JobId("j-1"),
-        "experiment": ExperimentId(len(findings) + 1 if number is None else number),
+        "experiments": (ExperimentId(len(findings) + 1 if number is None else number),),
         "parent": ExperimentId(parent),
         "context": CONTEXT,
         "brief": BRIEF,

@@ -1,16 +1,19 @@
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.researcher import proposing
 from services.researcher.costs import predicted_s
 from services.researcher.difference import facts, near_same
+from services.researcher.mutations import Mutation
 from services.researcher.novelty import REDRAWS, only_new
 from services.researcher.prior import learning_rate
 from services.researcher.rules import RuleResearcher
-from shared.contracts.base import JobId, digest
+from shared.contracts.base import ExperimentId, JobId, digest
 from shared.contracts.job import Limits
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
 from shared.contracts.recipe import Recipe
@@ -28,7 +31,7 @@ from tests.unit.researcher.researcher_examples import (
 
 
 def propose(asked: ProposeRequest) -> Proposal:
-    return RuleResearcher().propose(asked)
+    return RuleResearcher().propose(asked).proposals[0]
 
 
 def drafts(count: int) -> list[Recipe]:
@@ -233,3 +236,36 @@ def test_every_proposal_is_a_valid_recipe_unlike_all_before_it(asked: ProposeReq
     assert proposal.changed
     assert digest(made) not in {digest(f.recipe) for f in asked.findings}
     assert not any(near_same(facts(made), facts(f.recipe)) for f in asked.findings)
+
+
+def test_recipes_asked_for_at_once_differ_from_each_other_and_from_all_before() -> None:
+    parent = finding(1, recipe(), value=0.5)
+    asked = request([parent], parent=1)
+    several = asked.model_copy(update={"experiments": tuple(ExperimentId(n) for n in (2, 3, 4))})
+
+    made = [proposal.recipe for proposal in RuleResearcher().propose(several).proposals]
+
+    assert len(made) == 3
+    known = [facts(one) for one in (parent.recipe, *made)]
+    assert not any(near_same(a, b) for a, b in combinations(known, 2))
+
+
+def test_several_drafts_are_those_that_would_have_come_one_by_one() -> None:
+    several = request().model_copy(
+        update={"experiments": tuple(ExperimentId(n) for n in (1, 2, 3))}
+    )
+
+    made = [proposal.recipe for proposal in RuleResearcher().propose(several).proposals]
+
+    assert made == drafts(3)
+
+
+def test_when_little_is_left_to_try_fewer_recipes_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = [Mutation(recipe(learning_rate=rate), ("r",)) for rate in (1e-3, 1e-4)]
+    monkeypatch.setattr(proposing, "mutations", lambda *_: iter(drawn))
+    asked = request([finding(1, recipe(), value=0.5)], parent=1)
+    several = asked.model_copy(update={"experiments": tuple(ExperimentId(n) for n in (2, 3, 4))})
+
+    assert len(RuleResearcher().propose(several).proposals) == 2

@@ -51,7 +51,9 @@ def search(experiments: int, seed: int) -> list[Finding]:
     for number in range(1, experiments + 1):
         parent = _choose(findings) if number > 4 else int(ROOT)
         asked = request(findings, parent=parent, job_id=f"j-{seed}")
-        findings.append(told(number, parent, researcher.propose(asked).recipe, findings))
+        findings.append(
+            told(number, parent, researcher.propose(asked).proposals[0].recipe, findings)
+        )
     return findings
 
 

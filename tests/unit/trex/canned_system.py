@@ -81,6 +81,10 @@ def node(number: int, parent: int | None, **fields: object) -> NodeView:
         "visits": 1,
         "in_flight": 0,
         "score": None,
+        "fidelity": None,
+        "believed": None,
+        "deviation": None,
+        "confirm": None,
         "progress": None,
     }
     return NodeView.model_validate({**usual, **fields})
@@ -94,10 +98,11 @@ def job(state: JobState = "finished", **fields: object) -> JobView:
         "sentence": "the budget is used",
         "submitted_at": 1000.0,
         "budget": SPEC.budget,
-        "spent": Spent(experiments=3, gpu_seconds=61.0, wall_clock_s=3661.0),
+        "spent": Spent(experiments=3, runs=3.0, gpu_seconds=61.0, wall_clock_s=3661.0),
         "base": score(0.204),
         "best": score(0.912),
         "best_experiment": 1,
+        "warnings": (),
     }
     return JobView.model_validate({**usual, **fields})
 
@@ -122,6 +127,8 @@ def report(ended: JobView) -> Report:
     best = ExperimentView(
         node=NODES[1],
         why="nothing was tried yet",
+        choice=None,
+        runs=(),
         expects=None,
         proposer="rules",
         recipe=RECIPE,
@@ -141,6 +148,8 @@ def report(ended: JobView) -> Report:
         test=None,
         lessons=(),
         failures=(),
+        finalists=(),
+        choices=(),
         markdown="# Report\n\nIt worked.",
     )
 

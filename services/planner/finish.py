@@ -1,0 +1,248 @@
+"""When to stop searching, whom to check once more, and whom to hand back. Pure.
+
+The best of many noisy scores flatters itself. Part of the budget is therefore kept back from the
+start to look at the finalists again, on rows that the search did not choose by.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.planner.improvement import expected_improvement
+from services.planner.search import Choice, ExperimentSearch
+from services.planner.tree import Stage
+from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.job import Deliverable
+
+FINALISTS = {"recipe": 4, "checkpoint": 8}
+"""How many are checked: a recipe costs another run, a checkpoint only another scoring."""
+
+SEARCHED, CHECKED = 0, 1
+"""Numbers of the splits in `Observation.split`."""
+
+_MOST_RESERVE = 0.12
+_LEAST_EXPERIMENTS = 20
+_HALVING = 8  # checks from which only the better half of the finalists gets the later ones
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Where the budget stands, in full runs."""
+
+    budget: float
+    spent: float
+    """What was launched, runs in flight included."""
+    in_flight: int
+    """Training runs that are not over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a search comes to its end."""
+
+    deliver: Deliverable = "checkpoint"
+    can_check: bool = True
+    """Whether there are rows kept for checking."""
+    smallest_gain: float | None = None
+    """Difference worth having, in the metric's unit; None for a standard error; 0 searches on as
+    long as the budget lasts."""
+    target: float | None = None
+    """Score that is enough, in the metric's unit."""
+    uncheckable: frozenset[ExperimentId] = frozenset()
+    """Finalists whose check failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Measure a finalist once more on the rows kept for that."""
+
+    node: ExperimentId
+    anew: bool
+    """Whether to train it again with another seed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before a result comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Nothing more will be done."""
+
+    why: str
+
+
+Step = Choice | Check | Wait | Over
+
+
+def next_step(search: ExperimentSearch, spending: Spending, ending: Ending) -> Step:
+    """Return what to do now: search, then wait for what is under way, then check, then end.
+
+    The checks begin only when nothing is in flight, so that a late winner is not left out.
+    """
+    why = _why_stop(search, spending, ending)
+    if why is None:
+        choice = search.ask()
+        if choice is not None:
+            return (
+                choice
+                if _worth_it(search, choice, spending, ending)
+                else final_step(search, spending, ending, "no act promises a gain worth having")
+            )
+        if spending.in_flight:
+            return Wait()
+        why = "nothing new can be tried anywhere in the tree"
+    return final_step(search, spending, ending, why)
+
+
+def reserve(search: ExperimentSearch, budget: float, ending: Ending) -> float:
+    """Return the full runs kept back for checks: ``0.12 B``, less when B or the noise is small.
+
+    ``0.12 * min(1, (B - 10) / 40) * min(1, s / (0.1 * scale))`` of B full runs, where ``s`` is the
+    standard deviation of a score; none for B up to 10, nor when checking costs no run.
+    """
+    if not ending.can_check or ending.deliver == "checkpoint":
+        return 0.0
+    size = min(1.0, max(0.0, (budget - 10) / 40))
+    noise = min(1.0, math.sqrt(search.noise.total) / (0.1 * search.prior.scale))
+    return _MOST_RESERVE * budget * size * noise
+
+
+def finalists(search: ExperimentSearch, deliver: Deliverable) -> list[ExperimentId]:
+    """Return those worth checking, the most promising first."""
+    ranked = sorted(_full(search), key=lambda node: (-_value(search, node, deliver, 0), node))
+    return ranked[: FINALISTS[deliver]]
+
+
+def delivered(search: ExperimentSearch, deliver: Deliverable) -> ExperimentId | None:
+    """Return the experiment to hand back, checked or not; None before any full run is measured.
+
+    For a recipe the luck of a seed is noise: the highest posterior mean wins. For a checkpoint it
+    is worth something and stays.
+    """
+    nodes = _full(search)
+    return max(nodes, key=lambda n: (_value(search, n, deliver, CHECKED), -n), default=None)
+
+
+def believed(search: ExperimentSearch, node: ExperimentId, deliver: Deliverable) -> float:
+    """Return what a full experiment is believed to score, in the metric's unit."""
+    return _value(search, node, deliver, CHECKED)
+
+
+def _value(
+    search: ExperimentSearch, node: ExperimentId, deliver: Deliverable, last_split: int
+) -> float:
+    """Return the posterior mean of a recipe, or of its first checkpoint.
+
+    A checkpoint is the recipe's worth plus its seed's luck: before its own scores it is
+    ``N(parent + step, change + seed)``, and only the items blur its scores.
+    """
+    if deliver == "recipe":
+        return search.posterior.mean[node]
+    tree, prior, noise = search.tree, search.prior, search.noise
+    parent = tree.parent[node]
+    if parent == ROOT:
+        mean, variance = prior.draft, prior.spread + noise.seed
+    else:
+        mean = search.posterior.mean[parent] + prior.step
+        variance = prior.change + noise.seed
+    precision = 1.0 / variance
+    weighted = mean * precision
+    own = [o for o in tree.observations(node) if tree.observed_rung[o] == tree.rungs - 1]
+    seed = tree.observed_seed[own[-1]]
+    for o in own:
+        if tree.observed_seed[o] == seed and tree.observed_split[o] <= last_split:
+            weight = 1.0 / max(noise.kept * tree.observed_variance[o], 1e-12)
+            precision += weight
+            weighted += weight * tree.observed_value[o]
+    return weighted / precision
+
+
+def _why_stop(search: ExperimentSearch, spending: Spending, ending: Ending) -> str | None:
+    kept = reserve(search, spending.budget, ending)
+    if spending.spent >= spending.budget - kept - 1e-9 or _checks(search):
+        return f"all {spending.budget:g} experiments of the budget are done"
+    if ending.target is not None and _certain(search) >= ending.target:
+        return f"the target of {ending.target:g} is reached with some certainty"
+    if ending.smallest_gain != 0 and search.plateau(_gain(search, ending) / 2):
+        return "the best has not become better for long"
+    return None
+
+
+def _worth_it(search: ExperimentSearch, choice: Choice, spending: Spending, ending: Ending) -> bool:
+    """Whether the best act may still gain something: ``EI * sqrt(runs left) >= gain / 4``."""
+    if search.rules.mode != "posterior" or ending.smallest_gain == 0:
+        return True
+    if spending.spent < max(_LEAST_EXPERIMENTS, 0.3 * spending.budget):
+        return True
+    terms = choice.terms
+    improvement = expected_improvement(terms.value, terms.deviation, choice.bar)
+    left = math.sqrt(max(0.0, spending.budget - spending.spent))
+    return improvement * left >= 0.25 * _gain(search, ending)
+
+
+def _gain(search: ExperimentSearch, ending: Ending) -> float:
+    if ending.smallest_gain is not None:
+        return ending.smallest_gain
+    return math.sqrt(search.noise.evaluation)
+
+
+def _certain(search: ExperimentSearch) -> float:
+    """Return what the best recipe scores at least, with 19 of 20 chances or more."""
+    posterior = search.posterior
+    return max(
+        (posterior.mean[n] - 1.96 * math.sqrt(posterior.variance[n]) for n in _full(search)),
+        default=-math.inf,
+    )
+
+
+def final_step(
+    search: ExperimentSearch, spending: Spending, ending: Ending, why: str
+) -> Check | Wait | Over:
+    """Return what to do once the search has stopped: wait for what is under way, check, end."""
+    if spending.in_flight:
+        return Wait()
+    if not ending.can_check:
+        return Over(why)
+    node = (
+        _next_recipe(search, spending)
+        if ending.deliver == "recipe"
+        else _next_checkpoint(search, ending)
+    )
+    return Over(why) if node is None else Check(node, anew=ending.deliver == "recipe")
+
+
+def _next_recipe(search: ExperimentSearch, spending: Spending) -> ExperimentId | None:
+    """Return the least checked finalist while the budget lasts, the most promising of equals."""
+    planned = reserve(search, spending.budget, Ending("recipe"))
+    if spending.spent >= spending.budget - 1e-9 or planned == 0:
+        return None
+    checks = _checks(search)
+    nodes = finalists(search, "recipe")
+    if planned >= _HALVING and checks >= planned / 2:
+        nodes = nodes[: len(nodes) // 2]
+    return min(nodes, key=lambda node: _checked(search, node), default=None)
+
+
+def _next_checkpoint(search: ExperimentSearch, ending: Ending) -> ExperimentId | None:
+    nodes = [n for n in finalists(search, "checkpoint") if n not in ending.uncheckable]
+    return next((node for node in nodes if not _checked(search, node)), None)
+
+
+def _full(search: ExperimentSearch) -> list[ExperimentId]:
+    tree = search.tree
+    full = np.asarray(tree.rung) == tree.rungs - 1
+    full &= np.asarray(tree.stage) == Stage.TOLD
+    full[ROOT] = False
+    return [ExperimentId(int(node)) for node in np.flatnonzero(full)]
+
+
+def _checks(search: ExperimentSearch) -> int:
+    return sum(search.tree.observed_split)
+
+
+def _checked(search: ExperimentSearch, node: ExperimentId) -> int:
+    tree = search.tree
+    return sum(tree.observed_split[o] == CHECKED for o in tree.observations(node))

@@ -1,0 +1,182 @@
+"""How promising each possible act is: expected improvement for its cost. Pure.
+
+One index for every act, so that a fresh start, a child of any experiment and a longer run of a
+short one compete on one scale. The same formulas stand here twice: over all nodes at once, and for
+one node between two refreshes.
+
+Source of expected improvement: Jones, Schonlau and Welch, "Efficient Global Optimization of
+Expensive Black-Box Functions", 1998, equation 15. Of dividing it by a power of the cost: Lee et
+al., "Cost-aware Bayesian Optimization", 2020, arXiv 2003.10870.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from services.planner.posterior import Posterior
+from services.planner.prior import Prior
+from services.planner.tree import MAX_STALE, ExperimentTree, Stage
+
+COST_POWER = 0.75
+"""Weight of an act's cost; with 1 cheap acts win too often, with 0 cost counts for nothing."""
+
+WIDENING = 3.0
+"""Children a node may have for each square root of the experiments at or below it."""
+
+_SIBLINGS = 3  # measured children after which their mean counts as much as the tree's
+_TRUST = 2  # children after which a proposer's opinion of a node counts half
+_SUCCESSES, _FAILURES = 9, 1  # runs of a first guess at how often a run works
+
+Floats = NDArray[np.float64]
+ActKind = Literal["draft", "expand", "promote"]
+
+_SQRT2, _SQRT2PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
+NEVER = -1.0
+"""Index of what cannot be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What all indexes of one moment share."""
+
+    bar: float
+    """Expected score of the best experiment so far, in the metric's unit."""
+
+    cheapest: float
+    """Share of a full run that a new experiment is first given, in (0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """An act with everything its index was made of."""
+
+    kind: ActKind
+    node: int
+    """The parent of a child to be asked for; the root for a draft; the experiment to promote."""
+    index: float
+    value: float
+    """Expected full score of what the act would give, in the metric's unit."""
+    deviation: float
+    """Standard deviation of that score."""
+    cost: float
+    """In mean full runs."""
+    pending: int
+    """Acts of the same kind at the same node that are not over yet."""
+
+
+def expected_improvement(value: float, deviation: float, bar: float) -> float:
+    """Return by how much ``N(value, deviation^2)`` is expected to pass the bar, never below 0."""
+    if deviation <= 0.0:
+        return max(0.0, value - bar)
+    u = (value - bar) / deviation
+    density = math.exp(-0.5 * u * u) / _SQRT2PI
+    return max(0.0, deviation * (u * 0.5 * math.erfc(-u / _SQRT2) + density))
+
+
+def draft_terms(tree: ExperimentTree, prior: Prior, stakes: Stakes) -> Terms:
+    """Return the terms of a fresh start: ``EI / (1 + pending) / cheapest^(0.5 * COST_POWER)``."""
+    deviation = math.sqrt(prior.spread)
+    index = NEVER
+    if tree.may_grow(0):
+        improvement = expected_improvement(prior.draft, deviation, stakes.bar)
+        index = improvement / (1 + tree.pending[0]) / stakes.cheapest ** (0.5 * COST_POWER)
+    return Terms("draft", 0, index, prior.draft, deviation, stakes.cheapest, tree.pending[0])
+
+
+def expand_terms(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
+) -> Terms:
+    """Return the terms of one more child of a node.
+
+    ``index = pi * p * EI / ((1 + k) * (c * sqrt(cheapest))^COST_POWER)``. The child is expected at
+    the node's mean plus a step plus ``b``, what this node's children were better than that so far;
+    ``k`` children are over or under way; ``pi`` is the proposer's opinion, fading with ``k``;
+    ``p`` the share of runs below the node that worked, with 9 of 10 as a first guess.
+    """
+    k = tree.done[node] + tree.pending[node]
+    mean = belief.mean[node]
+    measured, diverged = belief.measured_children[node], tree.diverged[node]
+    siblings = belief.sum_children[node] - measured * (mean + prior.step)
+    siblings -= 2.0 * math.sqrt(prior.change) * diverged
+    value = mean + prior.step + siblings / (measured + diverged + _SIBLINGS)
+    deviation = math.sqrt(belief.variance[node] + prior.change)
+    cost = tree.cost[node]
+    index = NEVER
+    if (
+        tree.stage[node] == Stage.TOLD
+        and tree.stale[node] < MAX_STALE
+        and belief.own_precision[node] > 0.0
+        and k < max(3, math.ceil(WIDENING * math.sqrt(1 + tree.visits[node])))
+    ):
+        opinion = 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
+        over = tree.visits[node]
+        works = (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
+        index = opinion * works * expected_improvement(value, deviation, stakes.bar)
+        index /= (1 + k) * (cost * math.sqrt(stakes.cheapest)) ** COST_POWER
+    return Terms(
+        "expand", node, index, value, deviation, cost * stakes.cheapest, tree.pending[node]
+    )
+
+
+def promote_terms(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> Terms:
+    """Return the terms of training a node longer: ``EI / c^COST_POWER``; once at a time."""
+    deviation = math.sqrt(belief.variance[node])
+    index = NEVER
+    if (
+        tree.stage[node] == Stage.TOLD
+        and 0 <= tree.rung[node] < tree.rungs - 1
+        and not tree.running[node]
+    ):
+        index = expected_improvement(belief.mean[node], deviation, stakes.bar)
+        index /= tree.cost[node] ** COST_POWER
+    return Terms(
+        "promote", node, index, belief.mean[node], deviation, tree.cost[node], tree.running[node]
+    )
+
+
+def node_index(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
+) -> float:
+    """Return the highest index of the acts at one node."""
+    index = expand_terms(tree, belief, prior, stakes, node).index
+    if tree.rungs > 1:
+        index = max(index, promote_terms(tree, belief, stakes, node).index)
+    return index
+
+
+def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes) -> Floats:
+    """Return `node_index` of every node; the root's is `NEVER`."""
+    stage, rung = np.asarray(tree.stage), np.asarray(tree.rung)
+    told = (stage == Stage.TOLD) & (np.asarray(belief.own_precision) > 0.0)
+    done, pending = np.asarray(tree.done), np.asarray(tree.pending)
+    visits = np.asarray(tree.visits)
+    k = done + pending
+    mean, variance = np.asarray(belief.mean), np.asarray(belief.variance)
+    measured, diverged = np.asarray(belief.measured_children), np.asarray(tree.diverged)
+    siblings = np.asarray(belief.sum_children) - measured * (mean + prior.step)
+    siblings = siblings - 2.0 * math.sqrt(prior.change) * diverged
+    value = mean + prior.step + siblings / (measured + diverged + _SIBLINGS)
+    cost = np.asarray(tree.cost)
+    opinion = 1.0 + (np.asarray(tree.prior) - 1.0) * _TRUST / (_TRUST + k)
+    works = (_SUCCESSES + visits - np.asarray(tree.failures)) / (_SUCCESSES + _FAILURES + visits)
+    index = opinion * works * _improvements(value, np.sqrt(variance + prior.change), stakes.bar)
+    index /= (1 + k) * (cost * math.sqrt(stakes.cheapest)) ** COST_POWER
+    room = k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + visits)))
+    index[~(told & room & (np.asarray(tree.stale) < MAX_STALE))] = NEVER
+    if tree.rungs > 1:
+        short = (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
+        longer = _improvements(mean, np.sqrt(variance), stakes.bar) / cost**COST_POWER
+        index = np.maximum(index, np.where((stage == Stage.TOLD) & short, longer, NEVER))
+    index[0] = NEVER
+    return np.asarray(index, np.float64)
+
+
+def _improvements(value: Floats, deviation: Floats, bar: float) -> Floats:
+    u = (value - bar) / deviation
+    density = np.exp(-0.5 * u * u) / _SQRT2PI
+    improvement: Floats = np.maximum(0.0, deviation * (u * ndtr(u) + density))
+    return improvement

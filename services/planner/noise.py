@@ -1,0 +1,90 @@
+"""How far a measured score may be from what the recipe is worth: items and seeds. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.planner.tree import ExperimentTree
+
+PRIOR_RUNS = 3
+"""Runs that the first guess of the seeds' variance counts as."""
+
+SHARED = 0.5
+"""First guess of how alike two models' results on the same items are, as a correlation."""
+
+_PRIOR_PAIRS = 3
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Variances of a full run's score, in squares of the metric's unit."""
+
+    evaluation: float
+    """Of the sampled items, as far as it differs between models: mean over all measurements."""
+
+    seed: float
+    """Of the training seed."""
+
+    kept: float
+    """The share of an item variance that does not cancel between models scored on the same items.
+
+    Two models find the same items hard. That part moves both scores alike and says nothing about
+    which is better.
+    """
+
+    @property
+    def total(self) -> float:
+        """Of one full run's score, in squares of the metric's unit."""
+        return self.evaluation + self.seed
+
+
+def measure_noise(
+    tree: ExperimentTree, *, correlations: tuple[int, float], seed_deviation: float | None
+) -> Noise:
+    """Return the noise that all measurements so far speak for.
+
+    ``seed = (nu0 * s0^2 + SSE) / (nu0 + df)``: squared deviations of scores of one recipe from
+    their mean, pooled over every recipe that was run with several seeds, with ``nu0 = 3`` runs of
+    a first guess ``s0``: what is given, otherwise the standard error of a score.
+
+    Args:
+        tree: what was measured.
+        correlations: how many pairs of scores on the same items were compared, and the sum of
+            their correlations; 3 pairs of `SHARED` are added.
+        seed_deviation: first guess of the seeds' standard deviation, in the metric's unit.
+
+    Source: pooled variance with a scaled inverse chi-squared prior, Gelman et al., "Bayesian Data
+    Analysis", 3rd edition, section 2.6. The correlation of paired items: Miller, "Adding Error
+    Bars to Evals", 2024, arXiv 2411.00640, section 4.2.
+    """
+    pairs, total = correlations
+    rho = (_PRIOR_PAIRS * SHARED + total) / (_PRIOR_PAIRS + pairs)
+    kept = 1.0 - min(0.95, max(0.0, rho))
+    top = np.asarray(tree.observed_rung) == tree.rungs - 1
+    evaluation = kept * _mean(np.asarray(tree.observed_variance)[top])
+    guess = evaluation if seed_deviation is None else seed_deviation**2
+    squares, freedom = _between_seeds(tree, top)
+    seed = (PRIOR_RUNS * guess + squares) / (PRIOR_RUNS + freedom)
+    return Noise(evaluation=evaluation, seed=seed, kept=kept)
+
+
+def _between_seeds(tree: ExperimentTree, top: NDArray[np.bool_]) -> tuple[float, int]:
+    """Return the sum of squares within nodes run with several seeds, and its freedom."""
+    chosen = np.flatnonzero(top & (np.asarray(tree.observed_anew) == 1))
+    node = np.asarray(tree.observed_node)[chosen]
+    split = np.asarray(tree.observed_split)[chosen]
+    value = np.asarray(tree.observed_value)[chosen]
+    # Only scores on the same rows differ by their seeds alone.
+    group, at = np.unique(node.astype(np.int64) * 2 + split, return_inverse=True)
+    count = np.bincount(at, minlength=len(group))
+    if not len(group) or count.max() < 2:
+        return 0.0, 0
+    mean = np.bincount(at, value, minlength=len(group)) / count
+    return float(((value - mean[at]) ** 2).sum()), int((count - 1).sum())
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,262 @@
+"""The pieces of work that the planner asks other services for, made from a job's state. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.planner.experiment import Experiment, Run, piece
+from services.planner.improvement import Terms
+from services.planner.search import Choice
+from services.planner.state import JobState
+from shared.contracts import choice as contract
+from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.brief import BriefRequest, ProposalContext
+from shared.contracts.job import Fidelity
+from shared.contracts.lesson import DiagnoseRequest
+from shared.contracts.proposal import Finding, ProposeRequest
+from shared.contracts.recipe import Recipe
+from shared.contracts.run import RunRequest, Trained
+from shared.contracts.score import ScoreRequest, Split
+from shared.contracts.work import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Ask a service for a piece of work."""
+
+    work_id: WorkId
+    request: Request
+    why: str
+    choice: contract.Choice | None = None
+
+
+def brief(state: JobState) -> Order:
+    """Ask the researcher to study the job."""
+    spec = state.spec
+    request = BriefRequest(
+        job_id=state.job_id,
+        goal=spec.goal,
+        base_model=spec.base_model,
+        train=spec.data.train,
+        mapping=spec.data.mapping,
+        metric=spec.metric,
+    )
+    return Order(WorkId("brief"), request, "every search begins with a look at its data")
+
+
+def propose(state: JobState, choice: Choice, count: int) -> Order:
+    """Ask the researcher for recipes below the node that was chosen."""
+    spec = state.spec
+    assert state.brief is not None
+    assert state.base_score is not None
+    first = len(state.experiments)
+    request = ProposeRequest(
+        job_id=state.job_id,
+        experiments=tuple(ExperimentId(n) for n in range(first, first + count)),
+        parent=ExperimentId(choice.terms.node),
+        context=ProposalContext(
+            goal=spec.goal,
+            base_model=spec.base_model,
+            train=spec.data.train,
+            mapping=spec.data.mapping,
+            metric=spec.metric,
+            limits=spec.limits,
+            seed=spec.seed,
+        ),
+        brief=state.brief,
+        base_value=state.base_score.value,
+        findings=tuple(_findings(state)),
+    )
+    return Order(WorkId(f"propose-{first}"), request, said(choice), recorded(choice))
+
+
+def first_run(state: JobState, experiment: Experiment, rung: int, limit_s: float) -> Order:
+    """Ask an executor to train a new experiment, at the first rung."""
+    assert experiment.proposal is not None
+    return _run(state, experiment, rung, limit_s, experiment.recipe, experiment.proposal.expects)
+
+
+def longer_run(state: JobState, experiment: Experiment, choice: Choice, limit_s: float) -> Order:
+    """Ask an executor to go on with an experiment, or to run it again on more data."""
+    rung = experiment.line[-1].rung + 1
+    order = _run(state, experiment, rung, limit_s, experiment.recipe, said(choice))
+    return Order(order.work_id, order.request, order.why, recorded(choice))
+
+
+def another_seed(state: JobState, experiment: Experiment, limit_s: float) -> Order:
+    """Ask an executor to run a finalist again with a seed that no run of it had."""
+    seed = max(run.seed for run in experiment.runs) + 1
+    recipe = experiment.recipe.model_copy(update={"seed": seed})
+    full = len(state.search.rules.rungs) - 1
+    why = f"#{experiment.id} is a finalist: is it the recipe or the seed?"
+    return _run(state, experiment, full, limit_s, recipe, why)
+
+
+def score(state: JobState, experiment: Experiment, run: Run | None, why: str) -> Order:
+    """Ask the evaluator for the dev score of a run, or of the base model."""
+    number, share = 1, 1.0
+    if run is not None:
+        number, share = run.number, state.search.rules.rungs[run.rung]
+    return _score(
+        state,
+        experiment,
+        run,
+        split="dev",
+        work_id=piece("score", experiment.id, number),
+        why=why,
+        share=share,
+    )
+
+
+def check(state: JobState, experiment: Experiment, run: Run, why: str) -> Order:
+    """Ask the evaluator to score a finalist on the rows kept for that."""
+    work_id = piece("check", experiment.id, run.number)
+    return _score(state, experiment, run, split="confirm", work_id=work_id, why=why)
+
+
+def test(state: JobState, experiment: Experiment) -> Order:
+    """Ask the evaluator to open the test rows for the best experiment or the base model."""
+    return _score(
+        state,
+        experiment,
+        None if experiment.id == ROOT else experiment.measured,
+        split="test",
+        work_id=piece("test", experiment.id),
+        why="the search is over; the report needs rows it did not choose by",
+    )
+
+
+def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
+    """Ask the researcher what an experiment taught."""
+    assert experiment.proposal is not None
+    assert experiment.parent is not None
+    assert run.outcome is not None
+    request = DiagnoseRequest(
+        job_id=state.job_id,
+        experiment=experiment.id,
+        recipe=experiment.recipe,
+        changed=experiment.proposal.changed,
+        outcome=run.outcome,
+        score=run.score,
+        parent=experiment.parent,
+        parent_score=state.experiments[experiment.parent].score,
+    )
+    why = f"#{experiment.id} is over and may teach something"
+    return Order(piece("diagnose", experiment.id, run.number), request, why)
+
+
+def said(choice: Choice) -> str:
+    """Say in a sentence why an act was chosen."""
+    terms = choice.terms
+    if terms.kind == "draft":
+        where = "a fresh start from the base model"
+    elif terms.kind == "expand":
+        where = f"below #{terms.node}"
+    else:
+        where = f"train #{terms.node} in full"
+    if choice.why:
+        return f"{where}, {choice.why}"
+    expected = f"expected {terms.value:.3f} ± {1.96 * terms.deviation:.3f}"
+    against = f"the best so far is {choice.bar:.3f}"
+    other = choice.runner_up
+    return f"{where}: {expected}, {against}{f'; next best was {_named(other)}' if other else ''}"
+
+
+def recorded(choice: Choice) -> contract.Choice:
+    """Return a choice as the ledger keeps it."""
+    other = choice.runner_up
+    return contract.Choice(
+        chosen=_candidate(choice.terms),
+        runner_up=None if other is None else _candidate(other),
+        bar=choice.bar,
+    )
+
+
+def _candidate(terms: Terms) -> contract.Candidate:
+    return contract.Candidate(
+        act=terms.kind,
+        experiment=ExperimentId(terms.node),
+        index=terms.index,
+        value=terms.value,
+        deviation=terms.deviation,
+        cost=terms.cost,
+        pending=terms.pending,
+    )
+
+
+def _named(terms: Terms) -> str:
+    match terms.kind:
+        case "draft":
+            return "a fresh start"
+        case "expand":
+            return f"a child of #{terms.node}"
+        case "promote":
+            return f"a longer run of #{terms.node}"
+
+
+def _findings(state: JobState) -> Iterator[Finding]:
+    for experiment in state.experiments.values():
+        if experiment.proposal is None or experiment.parent is None:
+            continue
+        score = experiment.score
+        yield Finding(
+            experiment=experiment.id,
+            parent=experiment.parent,
+            recipe=experiment.recipe,
+            outcome=experiment.outcome,
+            value=None if score is None else score.value,
+            stderr=None if score is None else score.stderr,
+            lesson=experiment.lesson,
+        )
+
+
+def _run(
+    state: JobState, experiment: Experiment, rung: int, limit_s: float, recipe: Recipe, why: str
+) -> Order:
+    share = state.search.rules.rungs[rung]
+    by_steps = state.spec.search.fidelity is Fidelity.STEPS
+    before = experiment.outcome if recipe.seed == experiment.recipe.seed else None
+    request = RunRequest(
+        job_id=state.job_id,
+        experiment=experiment.id,
+        recipe=recipe,
+        limit_s=limit_s,
+        step_share=share if by_steps else 1.0,
+        data_share=1.0 if by_steps else share,
+        resume_from=before.resume if by_steps and isinstance(before, Trained) else None,
+    )
+    return Order(piece("run", experiment.id, len(experiment.runs) + 1), request, why)
+
+
+def _score(
+    state: JobState,
+    experiment: Experiment,
+    run: Run | None,
+    *,
+    split: Split,
+    work_id: WorkId,
+    why: str,
+    share: float = 1.0,
+) -> Order:
+    spec = state.spec
+    trained = run.outcome if run is not None else None
+    data = {"dev": spec.data.dev, "confirm": spec.data.confirm, "test": spec.data.test}[split]
+    assert data is not None
+    request = ScoreRequest(
+        job_id=state.job_id,
+        experiment=experiment.id,
+        checkpoint=trained.checkpoint if isinstance(trained, Trained) else spec.base_model,
+        base_model=spec.base_model,
+        data=data,
+        data_sha256=_rows_scored_before(state, split),
+        split=split,
+        mapping=spec.data.mapping,
+        metric=spec.metric,
+        max_new_tokens=spec.limits.max_new_tokens,
+        item_share=share,
+        likelihood=share < 1.0,
+    )
+    return Order(work_id, request, why)
+
+
+def _rows_scored_before(state: JobState, split: str) -> str | None:
+    return state.base_score.data_sha256 if state.base_score and split == "dev" else None

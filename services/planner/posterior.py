@@ -1,0 +1,226 @@
+"""What every experiment is believed to be worth, given all that was measured anywhere in the tree.
+
+The model: a draft is ``N(draft, spread)``, a child ``N(parent + step, change)``, a measurement
+``N(worth, noise)``. On a tree, messages from the leaves to the root and back give the posterior of
+every node exactly and in linear time. A lucky score with four poor children is pulled down, a poor
+score with a good child is pulled up.
+
+Messages hold precision and precision times mean, so that no information is precision zero.
+
+Source: belief propagation on a tree, Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988,
+section 7.2; for wavelet-like Gaussian trees, Chou, Willsky and Benveniste, 1994.
+"""
+
+from array import array
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.planner.fidelity import RungMap
+from services.planner.prior import Prior, foreseen
+from services.planner.tree import ExperimentTree
+from shared.contracts.base import ROOT
+
+Floats = NDArray[np.float64]
+
+_FULL = RungMap(0.0, 1.0, 0.0, trusted=True)
+
+
+class Posterior:
+    """A belief about each node of a tree. `refresh` is exact; `update` keeps one branch current."""
+
+    def __init__(self) -> None:
+        self.own_precision = array("d", [0.0])
+        self.own_weighted = array("d", [0.0])
+        """Precision times mean of the node's own measurements."""
+        self.up_precision = array("d", [0.0])
+        self.up_weighted = array("d", [0.0])
+        """The same of everything measured at or below the node."""
+        self.mean = array("d", [0.0])
+        """Expected full score; of nodes not measured, what their parent makes likely."""
+        self.variance = array("d", [0.0])
+        self.sum_children = array("d", [0.0])
+        """Sum of the means of measured children, aliases included."""
+        self.measured_children = array("i", [0])
+
+    def append(self, mean: float, variance: float) -> None:
+        """Make room for a new node, of which only its parent is known."""
+        for zeros in (
+            self.own_precision,
+            self.own_weighted,
+            self.up_precision,
+            self.up_weighted,
+            self.sum_children,
+        ):
+            zeros.append(0.0)
+        self.mean.append(mean)
+        self.variance.append(variance)
+        self.measured_children.append(0)
+
+    def refresh(self, tree: ExperimentTree, prior: Prior) -> None:
+        """Compute every belief from all measurements, in two passes over the levels of the tree."""
+        value, variance = foreseen(tree, prior.noise, [*prior.maps, _FULL])
+        known = np.isfinite(value)
+        known[ROOT] = False  # the base model is no draft
+        own = np.zeros(len(tree))
+        own[known] = 1.0 / variance[known]
+        own_weighted = np.zeros(len(tree))
+        own_weighted[known] = own[known] * value[known]
+        levels = _levels(tree)
+        up, up_weighted = _upward(tree, prior, levels, own, own_weighted)
+        total, weighted = _downward(tree, prior, levels, up, up_weighted)
+        mean = weighted / total
+        np.asarray(self.own_precision)[:] = own
+        np.asarray(self.own_weighted)[:] = own_weighted
+        np.asarray(self.up_precision)[:] = up
+        np.asarray(self.up_weighted)[:] = up_weighted
+        np.asarray(self.mean)[:] = mean
+        np.asarray(self.variance)[:] = 1.0 / total
+        self._count_children(tree, mean, known)
+
+    def update(self, tree: ExperimentTree, prior: Prior, node: int) -> list[int]:
+        """Take in what was newly measured at a node; return its lineage, the root left out.
+
+        Exact for the lineage, given the prior; cousins keep what they were believed to be until the
+        next `refresh`. What they miss shrinks with every edge between.
+        """
+        path = list(tree.lineage(node))[:-1]
+        self._send_up(tree, prior, path)
+        self._send_down(tree, prior, path)
+        return path
+
+    def is_measured(self, node: int) -> bool:
+        """Whether a node has measurements of its own."""
+        return self.own_precision[node] > 0.0
+
+    def _send_up(self, tree: ExperimentTree, prior: Prior, path: list[int]) -> None:
+        """Put the node's own measurements in, then replace each message to the parent above."""
+        up, up_weighted = self.up_precision, self.up_weighted
+        step, change = prior.step, prior.change
+        node = path[0]
+        precision, weighted = _own(tree, prior, node)
+        if precision > 0.0 and not self.is_measured(node):
+            for parent in (tree.parent[node], *tree.aliases.get(node, ())):
+                self.measured_children[parent] += 1
+                self.sum_children[parent] += self.mean[node]
+        before, before_weighted = up[node], up_weighted[node]
+        up[node] += precision - self.own_precision[node]
+        up_weighted[node] += weighted - self.own_weighted[node]
+        self.own_precision[node], self.own_weighted[node] = precision, weighted
+        for child, parent in pairwise(path):
+            old = before / (1.0 + before * change)
+            new = up[child] / (1.0 + up[child] * change)
+            old_weighted = before_weighted / (1.0 + before * change) - old * step
+            new_weighted = up_weighted[child] / (1.0 + up[child] * change) - new * step
+            before, before_weighted = up[parent], up_weighted[parent]
+            up[parent] += new - old
+            up_weighted[parent] += new_weighted - old_weighted
+
+    def _send_down(self, tree: ExperimentTree, prior: Prior, path: list[int]) -> None:
+        """From the draft down the path: what all the rest of the tree says about each node."""
+        up, up_weighted = self.up_precision, self.up_weighted
+        step, change = prior.step, prior.change
+        down, down_weighted = 1.0 / prior.spread, prior.draft / prior.spread
+        total = weighted = 0.0
+        for place in range(len(path) - 1, -1, -1):
+            node = path[place]
+            if place < len(path) - 1:
+                shrink = 1.0 / (1.0 + up[node] * change)
+                rest = total - up[node] * shrink
+                rest_weighted = weighted - (up_weighted[node] - up[node] * step) * shrink
+                shrink = 1.0 / (1.0 + rest * change)
+                down = rest * shrink
+                down_weighted = rest_weighted * shrink + down * step
+            total, weighted = up[node] + down, up_weighted[node] + down_weighted
+            self._set_mean(tree, node, weighted / total)
+            self.variance[node] = 1.0 / total
+
+    def _set_mean(self, tree: ExperimentTree, node: int, mean: float) -> None:
+        if self.own_precision[node] > 0.0:
+            moved = mean - self.mean[node]
+            self.sum_children[tree.parent[node]] += moved
+            for parent in tree.aliases.get(node, ()):
+                self.sum_children[parent] += moved
+        self.mean[node] = mean
+
+    def _count_children(self, tree: ExperimentTree, mean: Floats, known: NDArray[np.bool_]) -> None:
+        nodes = np.flatnonzero(known)
+        parents = np.asarray(tree.parent)[nodes]
+        again = [(of, parent) for of, others in tree.aliases.items() for parent in others]
+        if again:
+            of, others = np.array([pair for pair in again if known[pair[0]]], int).reshape(-1, 2).T
+            nodes, parents = np.concatenate([nodes, of]), np.concatenate([parents, others])
+        sums = np.bincount(parents, mean[nodes], minlength=len(tree))
+        np.asarray(self.sum_children)[:] = sums
+        np.asarray(self.measured_children)[:] = np.bincount(parents, minlength=len(tree))
+
+
+def _own(tree: ExperimentTree, prior: Prior, node: int) -> tuple[float, float]:
+    """Return precision, and precision times mean, of a node's own measurements; see `foreseen`."""
+    precision = weighted = 0.0
+    top = tree.rung[node]
+    for o in tree.observations(node):
+        if tree.observed_rung[o] != top or not tree.observed_anew[o]:
+            continue
+        value = tree.observed_value[o]
+        if top == tree.rungs - 1:
+            variance = prior.noise.kept * tree.observed_variance[o] + prior.noise.seed
+        else:
+            value = prior.maps[top].intercept + prior.maps[top].slope * value
+            variance = prior.maps[top].residual
+        weight = 1.0 / max(variance, 1e-12)
+        precision += weight
+        weighted += weight * value
+    return precision, weighted
+
+
+def _levels(tree: ExperimentTree) -> list[NDArray[np.intp]]:
+    """Return the nodes of each depth below the root, drafts first."""
+    depth = np.asarray(tree.depth)
+    order = np.argsort(depth, kind="stable")
+    bounds = np.searchsorted(depth[order], np.arange(1, depth.max() + 2))
+    return [order[a:b] for a, b in pairwise(bounds)]
+
+
+def _upward(
+    tree: ExperimentTree,
+    prior: Prior,
+    levels: list[NDArray[np.intp]],
+    own: Floats,
+    own_weighted: Floats,
+) -> tuple[Floats, Floats]:
+    """Return what is measured at or below each node; a message loses ``change`` on its way up."""
+    up, weighted = own.copy(), own_weighted.copy()
+    parent = np.asarray(tree.parent)
+    for level in reversed(levels[1:]):
+        shrink = 1.0 / (1.0 + up[level] * prior.change)
+        message = up[level] * shrink
+        np.add.at(up, parent[level], message)
+        np.add.at(weighted, parent[level], weighted[level] * shrink - message * prior.step)
+    return up, weighted
+
+
+def _downward(
+    tree: ExperimentTree,
+    prior: Prior,
+    levels: list[NDArray[np.intp]],
+    up: Floats,
+    up_weighted: Floats,
+) -> tuple[Floats, Floats]:
+    """Return precision, and precision times mean, of the posterior; the root's mean is 0."""
+    total, weighted = up.copy(), up_weighted.copy()
+    total[ROOT], weighted[ROOT] = 1.0, 0.0
+    parent = np.asarray(tree.parent)
+    if levels:
+        total[levels[0]] += 1.0 / prior.spread
+        weighted[levels[0]] += prior.draft / prior.spread
+    for level in levels[1:]:
+        above = parent[level]
+        shrink = 1.0 / (1.0 + up[level] * prior.change)
+        rest = total[above] - up[level] * shrink
+        rest_weighted = weighted[above] - (up_weighted[level] - up[level] * prior.step) * shrink
+        shrink = 1.0 / (1.0 + rest * prior.change)
+        total[level] += rest * shrink
+        weighted[level] += rest_weighted * shrink + rest * shrink * prior.step
+    return total, weighted

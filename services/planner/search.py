@@ -1,0 +1,313 @@
+"""The search: told what was measured, it says what to do next and why.
+
+One tree, one posterior, six rules. `ask` changes nothing, so it may be called at any time and any
+number of times; what it answers follows from what was told, in whatever order, so a search can be
+replayed from its ledger. Pure.
+"""
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from services.planner import policies
+from services.planner.fidelity import CALIBRATED
+from services.planner.improvement import (
+    Stakes,
+    Terms,
+    all_indexes,
+    draft_terms,
+    expand_terms,
+    node_index,
+    promote_terms,
+)
+from services.planner.noise import Noise, measure_noise
+from services.planner.posterior import Posterior
+from services.planner.prior import Prior, learn_prior
+from services.planner.ranking import Ranking
+from services.planner.tree import ExperimentTree, Failure, Observation, Stage
+from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.job import Backup, SearchMode
+
+ALWAYS_REFRESHED = 400
+"""Experiments up to which every result renews every belief; later every fortieth part does."""
+
+_MOVED = 0.05  # of the scale: a bar that moved further changes every index
+
+DEFAULT_EXPLORATION = {SearchMode.UCT: 0.25, SearchMode.RANK_PUCT: 2.0}
+"""Weights of the bonus for being rarely tried, in units of the observed spread of rewards."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRules:
+    """How a search chooses."""
+
+    mode: SearchMode = SearchMode.POSTERIOR
+    exploration: float | None = None
+    """Of `uct` and `rank_puct`; None for `DEFAULT_EXPLORATION`."""
+    backup: Backup = "max"
+    """Of `uct`."""
+    width: int = 2
+    """Of `uct`: children after the first visit."""
+    rungs: tuple[float, ...] = (1.0,)
+    """Shares of a full run, rising, the last 1."""
+    budget: float = 20.0
+    """Full runs that may be paid for."""
+    seed_deviation: float | None = None
+    """First guess of what seeds do to a score; None for the standard error of a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An act with the next best one it was preferred to."""
+
+    terms: Terms
+    runner_up: Terms | None
+    bar: float
+    """Expected score of the best experiment so far."""
+    why: str
+
+
+class ExperimentSearch:
+    """A tree, what is believed about it, and the rule that grows it."""
+
+    def __init__(self, rules: SearchRules) -> None:
+        self.rules = rules
+        self.tree = ExperimentTree(rungs=len(rules.rungs))
+        self.posterior = Posterior()
+        self._ranking = Ranking()
+        self._pairs, self._correlations = 0, 0.0
+        self._tells, self._refresh_at = 0, 0
+        self._bars = array("d")
+        self.noise: Noise
+        self.prior: Prior
+        self._stakes: Stakes
+        self._refresh()
+
+    def ask(self) -> Choice | None:
+        """Return what to do next; None when every place to grow waits for a result."""
+        rules = self.rules
+        match rules.mode:
+            case SearchMode.POSTERIOR:
+                return self._best_act()
+            case SearchMode.RANK_PUCT:
+                node = policies.rank_puct(self.tree, exploration=self._exploration)
+            case SearchMode.UCT:
+                node = policies.uct(
+                    self.tree,
+                    exploration=self._exploration,
+                    backup=rules.backup,
+                    width=rules.width,
+                )
+            case SearchMode.GREEDY:
+                node = policies.greedy(self.tree)
+            case SearchMode.SEQUENTIAL:
+                node = policies.sequential(self.tree)
+            case SearchMode.RANDOM:
+                node = policies.random(self.tree)
+            case _:
+                assert_never(rules.mode)
+        return None if node is None else self._chosen(self._grow_terms(node), None, rules.mode)
+
+    def expand(self, parent: ExperimentId) -> ExperimentId:
+        """Add an experiment under way below a node and return its number."""
+        node = self.tree.expand(parent)
+        if parent == ROOT:
+            self.posterior.append(self.prior.draft, self.prior.spread)
+        else:
+            mean, variance = self.posterior.mean[parent], self.posterior.variance[parent]
+            self.posterior.append(mean + self.prior.step, variance + self.prior.change)
+        self._ranking.append()
+        self._rank([parent])
+        return node
+
+    def begin(self, node: ExperimentId) -> None:
+        """Note that a measured experiment is trained longer, or again with another seed."""
+        self.tree.begin(node)
+        self._rank([node])
+
+    def tell(self, node: ExperimentId, observation: Observation) -> None:
+        """Take in a measurement. What is told twice counts once.
+
+        Raises:
+            ValueError: the value or its variance is not finite, or the rung does not exist.
+        """
+        if not (math.isfinite(observation.value) and math.isfinite(observation.variance)):
+            raise ValueError(f"experiment {node}: wanted a finite score, got {observation}")
+        if not 0 <= observation.rung < len(self.rules.rungs):
+            raise ValueError(f"experiment {node}: no rung {observation.rung} in {self.rules.rungs}")
+        if self.tree.tell(node, observation):
+            self._learn([node])
+
+    def fail(self, node: ExperimentId, how: Failure) -> None:
+        """Note that a run earned nothing."""
+        measured = self.posterior.is_measured(node)
+        self.tree.fail(node, how)
+        if measured:
+            self._refresh()  # it may have lost its place among the measured
+        self._rank(list(self.tree.lineage(node)))
+
+    def lose(self, node: ExperimentId) -> None:
+        """Take a run back whose machine went away; it counts nowhere."""
+        self.tree.lose(node)
+        self._rank([node, self.tree.parent[node]])
+
+    def drop(self, node: ExperimentId) -> None:
+        """Take back an experiment for which nothing new could be proposed."""
+        self.tree.drop(node)
+        self._rank([self.tree.parent[node]])
+
+    def alias(self, node: ExperimentId, of: ExperimentId) -> None:
+        """Note that an experiment asked for is the same as an older one."""
+        self.tree.alias(node, of)
+        self._refresh()
+
+    def trust(self, node: ExperimentId, promise: float) -> None:
+        """Say how promising the proposer finds a node, 1 for as any other; taken within 0.5-2."""
+        self.tree.prior[node] = min(2.0, max(0.5, promise))
+        self._rank([node])
+
+    def expect_cost(self, node: ExperimentId, full_runs: float) -> None:
+        """Say what a full run of a node's children should cost, in mean full runs."""
+        self.tree.cost[node] = full_runs
+        self._rank([node])
+
+    def compare(self, correlation: float) -> None:
+        """Take in how alike two experiments' results on the same items are, in [-1, 1]."""
+        self._pairs += 1
+        self._correlations += correlation
+
+    @property
+    def bar(self) -> float:
+        """Expected score of the best experiment so far, in the metric's unit."""
+        return self._stakes.bar
+
+    def drafts_wanted(self) -> int:
+        """Return how many fresh starts come first: ``1.2 * sqrt(budget / sqrt(cheapest))``, 3-8."""
+        cheapest = math.sqrt(self._stakes.cheapest)
+        return max(3, min(8, round(1.2 * math.sqrt(self.rules.budget / cheapest))))
+
+    def plateau(self, rise: float) -> bool:
+        """Whether the bar rose by less than that over the last half of the results, 15 at least.
+
+        Half, because records come at a rate of one in ``n``: ten results without one mean nothing.
+        """
+        span = max(15, len(self._bars) // 2)
+        return len(self._bars) > span and self._bars[-1] - self._bars[-1 - span] < rise
+
+    def _best_act(self) -> Choice | None:
+        tree, stakes = self.tree, self._stakes
+        calibrating = self._to_calibrate()
+        if calibrating is not None:
+            terms = promote_terms(tree, self.posterior, stakes, calibrating)
+            return self._chosen(terms, None, "so that short runs can be compared with full ones")
+        draft = draft_terms(tree, self.prior, stakes)
+        if policies.drafts(tree) < self.drafts_wanted() and tree.may_grow(ROOT):
+            return self._chosen(draft, None, "among the first fresh starts")
+        ranked = [self._terms_of(node) for node in self._ranking.top(2)]
+        possible = [terms for terms in (*ranked, draft) if terms.index >= 0]
+        if not possible:
+            return None
+        best, *others = sorted(possible, key=lambda terms: -terms.index)
+        return self._chosen(best, others[0] if others else None, "")
+
+    def _to_calibrate(self) -> int | None:
+        """Return one of the first drafts that has a short run only, if any."""
+        tree = self.tree
+        if tree.rungs == 1:
+            return None
+        first: list[int] = []
+        for node in range(1, len(tree)):
+            if tree.parent[node] == ROOT and tree.stage[node] == Stage.TOLD:
+                first.append(node)
+                if len(first) == CALIBRATED:
+                    break
+            if len(first) + 8 < node:
+                break
+        for node in first:
+            if tree.rung[node] < tree.rungs - 1 and not tree.running[node]:
+                return node
+        return None
+
+    def _terms_of(self, node: int) -> Terms:
+        terms = expand_terms(self.tree, self.posterior, self.prior, self._stakes, node)
+        if self.tree.rungs > 1:
+            longer = promote_terms(self.tree, self.posterior, self._stakes, node)
+            if longer.index > terms.index:
+                return longer
+        return terms
+
+    def _grow_terms(self, node: int) -> Terms:
+        if node == ROOT:
+            return draft_terms(self.tree, self.prior, self._stakes)
+        return expand_terms(self.tree, self.posterior, self.prior, self._stakes, node)
+
+    def _chosen(self, terms: Terms, runner_up: Terms | None, why: str) -> Choice:
+        return Choice(terms, runner_up, self.bar, why)
+
+    @property
+    def _exploration(self) -> float:
+        given = self.rules.exploration
+        return DEFAULT_EXPLORATION[self.rules.mode] if given is None else given
+
+    def _learn(self, nodes: Sequence[int]) -> None:
+        self._tells += 1
+        if self._tells >= self._refresh_at:
+            self._refresh()
+            self._bars.append(self.bar)
+            return
+        for node in nodes:
+            path = self.posterior.update(self.tree, self.prior, node)
+            best = max(
+                (self.posterior.mean[n] for n in path if self.tree.is_full(n)),
+                default=-math.inf,
+            )
+            if best > self.bar + _MOVED * self.prior.scale:
+                self._refresh()
+                break
+            self._rank(path)
+        self._bars.append(self.bar)
+
+    def _rank(self, nodes: Sequence[int]) -> None:
+        for node in nodes:
+            if node != ROOT:
+                index = node_index(self.tree, self.posterior, self.prior, self._stakes, node)
+                self._ranking.set(node, index)
+
+    def _refresh(self) -> None:
+        """Renew every belief and every index."""
+        tree = self.tree
+        self.noise = measure_noise(
+            tree,
+            correlations=(self._pairs, self._correlations),
+            seed_deviation=self.rules.seed_deviation,
+        )
+        self.prior = learn_prior(tree, self.noise)
+        self.posterior.refresh(tree, self.prior)
+        self._stakes = Stakes(self._bar(), self._cheapest())
+        self._ranking.replace_all(all_indexes(tree, self.posterior, self.prior, self._stakes))
+        wait = 1 if len(tree) < ALWAYS_REFRESHED else len(tree) // 40
+        self._refresh_at = self._tells + wait
+
+    def _bar(self) -> float:
+        mean, rung = np.asarray(self.posterior.mean), np.asarray(self.tree.rung)
+        for least in range(len(self.rules.rungs) - 1, -1, -1):
+            chosen = rung >= least
+            chosen[ROOT] = False
+            if chosen.any():
+                return float(mean[chosen].max())
+        return self.prior.draft
+
+    def _cheapest(self) -> float:
+        """Return the share of the first rung that can be trusted."""
+        return self.rules.rungs[self.first_rung()]
+
+    def first_rung(self) -> int:
+        """Return the number of the rung that a new experiment is trained at first."""
+        for rung, one in enumerate(self.prior.maps):
+            if one.trusted:
+                return rung
+        return len(self.rules.rungs) - 1

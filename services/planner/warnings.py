@@ -1,0 +1,75 @@
+"""What a person should look at while a search runs. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from services.planner.experiment import Experiment
+from services.planner.state import JobState
+from shared.contracts.base import ROOT
+from shared.contracts.job import Fidelity
+
+_ENOUGH = 5  # full scores before a pattern in them means something
+_SOME = 6  # experiments before a share of them does
+
+
+def warnings(state: JobState) -> tuple[str, ...]:
+    """Return a sentence for each thing that makes the search worth less than it looks."""
+    asked = [e for e in state.experiments.values() if e.id != ROOT]
+    return (
+        *_about_scores(state, asked),
+        *_about_failures(asked),
+        *_about_proposals(asked),
+        *_about_short_runs(state),
+        *_about_checks(state),
+    )
+
+
+def _about_scores(state: JobState, asked: list[Experiment]) -> Iterator[str]:
+    values = [e.score.value for e in asked if e.score is not None]
+    base = state.base_score
+    if len(values) < _ENOUGH or base is None:
+        return
+    if len(set(values)) == 1:
+        yield (
+            f"all {len(values)} scores are {values[0]:.3f}: the metric tells no model from "
+            "another; look at the bad cases and the mapping"
+        )
+    elif max(values) < base.value:
+        yield (
+            f"all {len(values)} experiments score below the base model's {base.value:.3f}: check "
+            "that higher is better, and that the training rows show what the metric asks for"
+        )
+
+
+def _about_failures(asked: list[Experiment]) -> Iterator[str]:
+    over = [e for e in asked if e.failure is not None or e.score is not None]
+    errors = Counter(e.failure.error for e in over if e.failure is not None)
+    if len(over) >= _SOME and 2 * errors.total() >= len(over):
+        error, count = errors.most_common(1)[0]
+        yield f"{errors.total()} of {len(over)} runs failed, {count} of them with {error}"
+
+
+def _about_proposals(asked: list[Experiment]) -> Iterator[str]:
+    dropped = sum(e.dropped is not None for e in asked)
+    if len(asked) >= _SOME and 3 * dropped >= len(asked):
+        yield (
+            f"{dropped} of {len(asked)} proposals repeated an earlier one: the researcher has "
+            "little left to try"
+        )
+
+
+def _about_short_runs(state: JobState) -> Iterator[str]:
+    search = state.search
+    for share, one in zip(search.rules.rungs, search.prior.maps, strict=False):
+        if not one.trusted:
+            yield (
+                f"runs of {share:.2g} of the full length rank recipes badly here: new experiments "
+                "are trained in full"
+            )
+
+
+def _about_checks(state: JobState) -> Iterator[str]:
+    if state.spec.data.confirm is None:
+        yield "the job names no data.confirm: the best is the best of many looks at the same rows"
+    if state.spec.search.fidelity is Fidelity.STEPS and state.spec.budget.experiments < 3:
+        yield "a budget below 3 runs is too small for short runs to be compared with full ones"

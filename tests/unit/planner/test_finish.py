@@ -1,0 +1,158 @@
+"""When a search stops, whom it checks and whom it hands back."""
+
+import math
+
+import pytest
+
+from services.planner.finish import (
+    Check,
+    Ending,
+    Over,
+    Spending,
+    Wait,
+    believed,
+    delivered,
+    finalists,
+    next_step,
+    reserve,
+)
+from services.planner.search import Choice, ExperimentSearch, SearchRules
+from services.planner.tree import Observation
+from shared.contracts.base import ROOT
+
+NOISE = 0.05
+
+
+def searched(*values: float, budget: float = 50.0) -> ExperimentSearch:
+    """A search whose every experiment is a draft with that score."""
+    search = ExperimentSearch(SearchRules(budget=budget, seed_deviation=NOISE))
+    for value in values:
+        search.tell(search.expand(ROOT), Observation(0, value, 0.02**2))
+    return search
+
+
+def spent(runs: float, *, of: float = 50.0, in_flight: int = 0) -> Spending:
+    return Spending(of, runs, in_flight)
+
+
+SPREAD = (0.1, 0.2, 0.3, 0.4, 0.5, 0.9)
+
+
+def test_within_the_budget_the_search_goes_on() -> None:
+    assert isinstance(next_step(searched(*SPREAD), spent(6), Ending()), Choice)
+
+
+def test_checks_begin_only_when_nothing_is_in_flight() -> None:
+    search = searched(*SPREAD)
+
+    assert next_step(search, spent(50, in_flight=1), Ending()) == Wait()
+    assert isinstance(next_step(search, spent(50), Ending()), Check)
+
+
+def test_a_small_budget_keeps_nothing_back() -> None:
+    search = searched(*SPREAD)
+
+    assert reserve(search, 10, Ending("recipe")) == 0
+    assert 0 < reserve(search, 30, Ending("recipe")) < reserve(search, 100, Ending("recipe")) <= 12
+
+
+def test_checking_checkpoints_costs_no_run() -> None:
+    assert reserve(searched(*SPREAD), 100, Ending("checkpoint")) == 0
+
+
+def test_without_rows_to_check_on_the_search_ends_when_the_budget_does() -> None:
+    over = next_step(searched(*SPREAD), spent(50), Ending(can_check=False))
+
+    assert over == Over("all 50 experiments of the budget are done")
+
+
+def test_every_finalist_is_checked_once_as_a_checkpoint() -> None:
+    search = searched(*(0.1 * n for n in range(10)))
+    checked = []
+    while isinstance(step := next_step(search, spent(50), Ending()), Check):
+        assert not step.anew
+        checked.append(step.node)
+        search.tell(step.node, Observation(0, 0.5, 0.02**2, split=1))
+
+    assert sorted(checked) == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert isinstance(step, Over)
+
+
+def test_finalists_of_a_recipe_are_trained_again_until_the_reserve_is_spent() -> None:
+    search, runs, checked = searched(*SPREAD, budget=100), 94.0, []
+    ending = Ending("recipe")
+    while isinstance(step := next_step(search, spent(runs, of=100), ending), Check):
+        assert step.anew
+        checked.append(step.node)
+        runs += 1
+        search.begin(step.node)
+        search.tell(step.node, Observation(0, 0.5, 0.02**2, seed=len(checked), split=1))
+
+    assert runs == 100
+    assert len(set(checked[:4])) == 4
+
+
+def test_a_finalist_whose_check_failed_is_not_asked_for_again() -> None:
+    search = searched(*SPREAD)
+    first = next_step(search, spent(50), Ending())
+    assert isinstance(first, Check)
+
+    second = next_step(search, spent(50), Ending(uncheckable=frozenset({first.node})))
+
+    assert isinstance(second, Check)
+    assert second.node != first.node
+
+
+def test_a_winner_whose_check_disappoints_loses() -> None:
+    search = searched(0.2, 0.3, 0.80, 0.81)
+    assert delivered(search, "checkpoint") == 4
+
+    search.tell(finalists(search, "checkpoint")[0], Observation(0, 0.6, 0.02**2, split=1))
+
+    assert delivered(search, "checkpoint") == 3
+
+
+def test_luck_is_worth_something_to_a_checkpoint_and_nothing_to_a_recipe() -> None:
+    """A high score among low ones: a recipe is pulled back further than the weights are."""
+    search = searched(0.30, 0.31, 0.29, 0.30, 0.60)
+
+    assert believed(search, delivered(search, "recipe") or ROOT, "recipe") < 0.58
+    assert believed(search, delivered(search, "checkpoint") or ROOT, "checkpoint") > 0.59
+
+
+def test_before_any_full_run_there_is_nothing_to_hand_back() -> None:
+    assert delivered(searched(), "checkpoint") is None
+
+
+def test_a_target_that_is_reached_with_certainty_ends_the_search() -> None:
+    search = searched(0.1, 0.2, 0.9, 0.9)
+
+    assert isinstance(next_step(search, spent(4), Ending(target=0.95)), Choice)
+    assert isinstance(next_step(search, spent(4), Ending(target=0.5)), Check)
+
+
+def test_a_long_plateau_ends_the_search_unless_every_gain_is_worth_having() -> None:
+    search = searched(0.5, *[0.1 + 0.001 * (n % 7) for n in range(60)], budget=500)
+
+    stopped = next_step(search, spent(61, of=500), Ending(can_check=False))
+    assert isinstance(stopped, Over)
+    assert "better" in stopped.why or "gain" in stopped.why
+    going = next_step(search, spent(61, of=500), Ending(can_check=False, smallest_gain=0))
+    assert isinstance(going, Choice)
+
+
+def test_a_search_in_which_all_scores_are_equal_still_ends_with_a_winner() -> None:
+    search = searched(*[0.0] * 12)
+
+    assert math.isfinite(search.bar)
+    assert delivered(search, "checkpoint") == 1
+    assert isinstance(next_step(search, spent(12), Ending(smallest_gain=0)), Choice)
+
+
+@pytest.mark.parametrize("budget", [0.3, 1.0])
+def test_a_budget_smaller_than_one_run_is_over_once_a_run_was_launched(budget: float) -> None:
+    search = searched(0.4)
+
+    over = next_step(search, spent(1.0, of=budget), Ending(can_check=False))
+
+    assert isinstance(over, Over)
