@@ -117,31 +117,34 @@ def finalists(search: ExperimentSearch, deliver: Deliverable) -> list[Experiment
 
 
 def delivered(search: ExperimentSearch, deliver: Deliverable) -> ExperimentId | None:
-    """Return the experiment to hand back, checked or not; None before any full run is measured.
+    """Return the experiment to hand back, checked or not; None before anything is measured.
 
     For a recipe the luck of a seed is noise: the highest posterior mean wins. For a checkpoint it
-    is worth something and stays.
+    is worth something and stays. Only the longest runs count: short ones as long as there are no
+    full ones, so that a search that is stopped early hands back what it has.
     """
-    nodes = _full(search)
+    rungs = range(search.tree.rungs - 1, -1, -1)
+    nodes = next((longest for rung in rungs if (longest := _measured(search, rung))), [])
     return max(nodes, key=lambda n: (_value(search, n, deliver, CHECKED), -n), default=None)
 
 
 def believed(search: ExperimentSearch, node: ExperimentId, deliver: Deliverable) -> float:
-    """Return what a full experiment is believed to score, in the metric's unit."""
+    """Return what a full run of an experiment is believed to score, in the metric's unit."""
     return _value(search, node, deliver, CHECKED)
 
 
 def _value(
     search: ExperimentSearch, node: ExperimentId, deliver: Deliverable, last_split: int
 ) -> float:
-    """Return the posterior mean of a recipe, or of its first checkpoint.
+    """Return the posterior mean of a recipe, or of its first full checkpoint.
 
     A checkpoint is the recipe's worth plus its seed's luck: before its own scores it is
-    ``N(parent + step, change + seed)``, and only the items blur its scores.
+    ``N(parent + step, change + seed)``, and only the items blur its scores. Of a short run, whose
+    weights are not those that will be, only the recipe's is known.
     """
-    if deliver == "recipe":
-        return search.posterior.mean[node]
     tree, prior, noise = search.tree, search.prior, search.noise
+    if deliver == "recipe" or not tree.is_full(node):
+        return search.posterior.mean[node]
     parent = tree.parent[node]
     if parent == ROOT:
         mean, variance = prior.draft, prior.spread + noise.seed
@@ -232,11 +235,15 @@ def _next_checkpoint(search: ExperimentSearch, ending: Ending) -> ExperimentId |
 
 
 def _full(search: ExperimentSearch) -> list[ExperimentId]:
+    return _measured(search, search.tree.rungs - 1)
+
+
+def _measured(search: ExperimentSearch, rung: int) -> list[ExperimentId]:
+    """Return the experiments whose longest measured run is of a rung."""
     tree = search.tree
-    full = np.asarray(tree.rung) == tree.rungs - 1
-    full &= np.asarray(tree.stage) == Stage.TOLD
-    full[ROOT] = False
-    return [ExperimentId(int(node)) for node in np.flatnonzero(full)]
+    chosen = (np.asarray(tree.rung) == rung) & (np.asarray(tree.stage) == Stage.TOLD)
+    chosen[ROOT] = False
+    return [ExperimentId(int(node)) for node in np.flatnonzero(chosen)]
 
 
 def _checks(search: ExperimentSearch) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.fidelity import RungMap
+from services.planner.messages import levels_of, sweep
 from services.planner.prior import Prior, foreseen
 from services.planner.tree import ExperimentTree
 from shared.contracts.base import ROOT
@@ -67,16 +68,14 @@ class Posterior:
         own[known] = 1.0 / variance[known]
         own_weighted = np.zeros(len(tree))
         own_weighted[known] = own[known] * value[known]
-        levels = _levels(tree)
-        up, up_weighted = _upward(tree, prior, levels, own, own_weighted)
-        total, weighted = _downward(tree, prior, levels, up, up_weighted)
-        mean = weighted / total
+        found = sweep(tree, levels_of(tree), own, own_weighted, prior.inheritance)
+        mean = found.weighted / found.total
         np.asarray(self.own_precision)[:] = own
         np.asarray(self.own_weighted)[:] = own_weighted
-        np.asarray(self.up_precision)[:] = up
-        np.asarray(self.up_weighted)[:] = up_weighted
+        np.asarray(self.up_precision)[:] = found.up
+        np.asarray(self.up_weighted)[:] = found.up_weighted
         np.asarray(self.mean)[:] = mean
-        np.asarray(self.variance)[:] = 1.0 / total
+        np.asarray(self.variance)[:] = 1.0 / found.total
         self._count_children(tree, mean, known)
 
     def update(self, tree: ExperimentTree, prior: Prior, node: int) -> list[int]:
@@ -173,54 +172,3 @@ def _own(tree: ExperimentTree, prior: Prior, node: int) -> tuple[float, float]:
         precision += weight
         weighted += weight * value
     return precision, weighted
-
-
-def _levels(tree: ExperimentTree) -> list[NDArray[np.intp]]:
-    """Return the nodes of each depth below the root, drafts first."""
-    depth = np.asarray(tree.depth)
-    order = np.argsort(depth, kind="stable")
-    bounds = np.searchsorted(depth[order], np.arange(1, depth.max() + 2))
-    return [order[a:b] for a, b in pairwise(bounds)]
-
-
-def _upward(
-    tree: ExperimentTree,
-    prior: Prior,
-    levels: list[NDArray[np.intp]],
-    own: Floats,
-    own_weighted: Floats,
-) -> tuple[Floats, Floats]:
-    """Return what is measured at or below each node; a message loses ``change`` on its way up."""
-    up, weighted = own.copy(), own_weighted.copy()
-    parent = np.asarray(tree.parent)
-    for level in reversed(levels[1:]):
-        shrink = 1.0 / (1.0 + up[level] * prior.change)
-        message = up[level] * shrink
-        np.add.at(up, parent[level], message)
-        np.add.at(weighted, parent[level], weighted[level] * shrink - message * prior.step)
-    return up, weighted
-
-
-def _downward(
-    tree: ExperimentTree,
-    prior: Prior,
-    levels: list[NDArray[np.intp]],
-    up: Floats,
-    up_weighted: Floats,
-) -> tuple[Floats, Floats]:
-    """Return precision, and precision times mean, of the posterior; the root's mean is 0."""
-    total, weighted = up.copy(), up_weighted.copy()
-    total[ROOT], weighted[ROOT] = 1.0, 0.0
-    parent = np.asarray(tree.parent)
-    if levels:
-        total[levels[0]] += 1.0 / prior.spread
-        weighted[levels[0]] += prior.draft / prior.spread
-    for level in levels[1:]:
-        above = parent[level]
-        shrink = 1.0 / (1.0 + up[level] * prior.change)
-        rest = total[above] - up[level] * shrink
-        rest_weighted = weighted[above] - (up_weighted[level] - up[level] * prior.step) * shrink
-        shrink = 1.0 / (1.0 + rest * prior.change)
-        total[level] += rest * shrink
-        weighted[level] += rest_weighted * shrink + rest * shrink * prior.step
-    return total, weighted

@@ -11,6 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.fidelity import RungMap, learn_maps
+from services.planner.messages import (
+    Inheritance,
+    Sweeps,
+    levels_of,
+    rest_of_parent,
+    sweep,
+)
 from services.planner.noise import Noise
 from services.planner.tree import ExperimentTree, Stage
 from shared.contracts.base import ROOT
@@ -20,6 +27,7 @@ STEP, STEP_VARIANCE, DRAFT_DEVIATION = -0.08, 0.06, 0.5
 
 _STEPS, _DRAFTS, _DRAFT_SPREADS = 6, 2, 3  # measurements that the first guesses count as
 _LEAST_STEP = 0.1  # smallest deviation of a step, in draft deviations: else improvement looks over
+_ROUNDS = 2  # of fitting what is inherited to what it implies
 _FARTHEST = 4.0  # deviations beyond which a step says no more than one at that distance
 
 Floats = NDArray[np.float64]
@@ -27,59 +35,97 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """How a draft and a child of an experiment are distributed, in the metric's unit.
+    """What is believed before a measurement, in the metric's unit."""
 
-    A draft is ``N(draft, spread)``, a child ``N(parent + step, change)``.
-    """
-
-    draft: float
-    spread: float
-    """Variance."""
-    step: float
-    change: float
-    """Variance."""
+    inheritance: Inheritance
     scale: float
     """What scores differ by: about the way from a usual fresh start to the best recipe."""
     noise: Noise
     maps: tuple[RungMap, ...]
     """Of each rung below the full one, the cheapest first."""
 
+    @property
+    def draft(self) -> float:
+        """Of a fresh start, the mean."""
+        return self.inheritance.draft
+
+    @property
+    def spread(self) -> float:
+        """Of a fresh start, the variance."""
+        return self.inheritance.spread
+
+    @property
+    def step(self) -> float:
+        """Mean of what a child is better than its parent."""
+        return self.inheritance.step
+
+    @property
+    def change(self) -> float:
+        """Variance of what a child is better than its parent."""
+        return self.inheritance.change
+
 
 def learn_prior(tree: ExperimentTree, noise: Noise) -> Prior:
-    """Return the prior that all measurements so far speak for.
+    """Return the prior that all measurements so far speak for, beginning with first guesses.
 
-    ``step = (6 * s0 + sum of steps) / (6 + k)``, ``change = (6 * c0 + sum of ((steps - step)^2 -
-    noise)) / (6 + k)``, where a step is a child's score minus its parent's and its noise is the sum
-    of both variances; drafts likewise with 2 and 3 in place of 6.
+    What is better or worse than its parent shows in the branch's own measurements against all that
+    is known of the parent otherwise. Against the parent's own score alone it would not: what is
+    grown further was often only lucky, and its children look like losses.
 
     Source: empirical Bayes for hierarchical normal models, Efron and Morris, "Data Analysis Using
     Stein's Estimator and Its Generalizations", 1975.
     """
     full = [RungMap(0.0, 1.0, 0.0, trusted=True)]
-    value, variance = foreseen(tree, noise, [*_unmapped(tree, noise), *full])
+    value, _ = foreseen(tree, noise, [*_unmapped(tree, noise), *full])
     parent = np.asarray(tree.parent)
     drafts = np.isfinite(value) & (parent == ROOT)
     scale = _scale(value[drafts], noise)
     maps = learn_maps(tree, noise=noise.total, scale=scale, spread=(DRAFT_DEVIATION * scale) ** 2)
     value, variance = foreseen(tree, noise, [*maps, *full])
+    known = np.isfinite(value)
+    known[ROOT] = False
+    own = np.zeros(len(tree))
+    own[known] = 1.0 / variance[known]
+    weighted = np.zeros(len(tree))
+    weighted[known] = own[known] * value[known]
+    guess = Inheritance(
+        draft=float(np.median(value[drafts])) if drafts.any() else 0.0,
+        spread=(DRAFT_DEVIATION * scale) ** 2,
+        step=STEP * scale,
+        change=STEP_VARIANCE * scale**2,
+    )
+    levels = levels_of(tree)
+    learned = guess
+    for _ in range(_ROUNDS):
+        found = sweep(tree, levels, own, weighted, learned)
+        learned = _refit(tree, found, learned, guess)
+    return Prior(learned, scale, noise, tuple(maps))
+
+
+def _refit(tree: ExperimentTree, found: Sweeps, by: Inheritance, guess: Inheritance) -> Inheritance:
+    """Return what fits the measurements better, shrunk to the first guess."""
+    parent, known = np.asarray(tree.parent), found.up > 0
+    drafts = np.flatnonzero(known & (parent == ROOT))
     draft, spread = _fit(
-        value[drafts],
-        variance[drafts],
-        mean=(_DRAFTS, float(np.median(value[drafts])) if drafts.any() else 0.0),
-        deviation=(_DRAFT_SPREADS, DRAFT_DEVIATION * scale),
+        found.up_weighted[drafts] / found.up[drafts],
+        1.0 / found.up[drafts],
+        mean=(_DRAFTS, guess.draft),
+        variance=(_DRAFT_SPREADS, guess.spread),
+        believed=by.spread,
     )
-    spread = max(spread, (_LEAST_STEP * scale) ** 2)
-    children = np.isfinite(value) & (parent > ROOT)
-    children[children] = np.isfinite(value[parent[children]])
-    above = parent[children]
+    children = np.flatnonzero(known & (parent > ROOT))
+    rest, rest_weighted = rest_of_parent(tree, children, found, by)
+    steps = found.up_weighted[children] / found.up[children] - rest_weighted / rest
     step, change = _fit(
-        value[children] - value[above],
-        variance[children] + variance[above],
-        mean=(_STEPS, STEP * scale),
-        deviation=(_STEPS, sqrt(STEP_VARIANCE) * scale),
+        steps,
+        1.0 / found.up[children] + 1.0 / rest,
+        mean=(_STEPS, guess.step),
+        variance=(_STEPS, guess.change),
+        believed=by.change,
     )
-    change = max(change, _LEAST_STEP**2 * spread)
-    return Prior(draft, spread, step, change, scale, noise, tuple(maps))
+    least = _LEAST_STEP**2
+    spread = max(spread, least * guess.spread)
+    return Inheritance(draft, spread, step, max(change, least * spread))
 
 
 def foreseen(tree: ExperimentTree, noise: Noise, maps: list[RungMap]) -> tuple[Floats, Floats]:
@@ -136,14 +182,26 @@ def _scale(drafts: Floats, noise: Noise) -> float:
 
 
 def _fit(
-    values: Floats, noises: Floats, *, mean: tuple[int, float], deviation: tuple[int, float]
+    values: Floats,
+    noises: Floats,
+    *,
+    mean: tuple[int, float],
+    variance: tuple[int, float],
+    believed: float,
 ) -> tuple[float, float]:
-    """Return mean and variance of what lies under noisy values, each shrunk to a first guess."""
-    count = len(values)
-    weight, guess = mean
-    reach = _FARTHEST * np.sqrt(deviation[1] ** 2 + noises)
+    """Return mean and variance of what lies under noisy values, each shrunk to a first guess.
+
+    A value counts as ``believed / (believed + noise)`` of a measurement without noise, its square
+    for the variance.
+
+    Source: DerSimonian and Laird, "Meta-Analysis in Clinical Trials", 1986, equation 9, with
+    weights as for known variances.
+    """
+    reach = _FARTHEST * np.sqrt(believed + noises)
+    pseudo, guess = mean
     values = np.clip(values, guess - reach, guess + reach)
-    fitted = (weight * guess + float(values.sum())) / (weight + count)
-    weight, guess = deviation
-    squares = float(((values - fitted) ** 2 - noises).sum())
-    return fitted, max(0.0, (weight * guess**2 + squares) / (weight + count))
+    weights = believed / (believed + noises)
+    fitted = (pseudo * guess + float(weights @ values)) / (pseudo + float(weights.sum()))
+    pseudo, guess = variance
+    squares = float(weights**2 @ ((values - fitted) ** 2 - noises))
+    return fitted, max(0.0, (pseudo * guess + squares) / (pseudo + float((weights**2).sum())))

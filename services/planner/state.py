@@ -30,7 +30,7 @@ from shared.contracts.score import Score, ScoreRequest, shared_correlation
 from shared.contracts.work import Request, Result
 from shared.store import Entry
 
-RUNGS = (1 / 3, 1.0)
+RUNGS = (1 / 9, 1 / 3, 1.0)
 """Shares of a full run when there is a cheaper first look."""
 
 _COSTS_AGAIN = 1.1  # new costs are learned whenever the number of full runs has grown by a tenth

@@ -118,7 +118,8 @@ class ExperimentTree:
         self.observed_before = array("i")
         """The observation of the same node before."""
         self.observed_anew = array("b")
-        """1 for the first measurement of a training run; more of the same run only check it."""
+        """1 for the measurement that counts for a training run: the one on the lowest split. Others
+        of the same run only check it."""
         self.lowest, self.highest = float("inf"), -float("inf")
 
     def __len__(self) -> int:
@@ -161,10 +162,15 @@ class ExperimentTree:
         """
         if self._known(node, observation):
             return False
-        first_of_run = not any(
-            self.observed_seed[o] == observation.seed and self.observed_rung[o] == observation.rung
+        same_run = [
+            o
             for o in self.observations(node)
-        )
+            if self.observed_seed[o] == observation.seed
+            and self.observed_rung[o] == observation.rung
+        ]
+        anew = all(self.observed_split[o] > observation.split for o in same_run)
+        for o in same_run if anew else ():
+            self.observed_anew[o] = 0
         self.observed_node.append(node)
         self.observed_rung.append(observation.rung)
         self.observed_split.append(observation.split)
@@ -172,9 +178,9 @@ class ExperimentTree:
         self.observed_value.append(observation.value)
         self.observed_variance.append(observation.variance)
         self.observed_before.append(self.latest[node])
-        self.observed_anew.append(first_of_run)
+        self.observed_anew.append(anew)
         self.latest[node] = len(self.observed_node) - 1
-        if first_of_run:
+        if not same_run:
             self._land(node)
         if self.stage[node] != Stage.TOLD:
             self._over(node, Stage.TOLD)

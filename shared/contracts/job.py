@@ -160,9 +160,9 @@ class Fidelity(StrEnum):
     OFF = "off"
     """None: every experiment is trained in full."""
     STEPS = "steps"
-    """The first third of the full run; whoever looks promising goes on from there."""
+    """The first ninth of the full run, then a third; whoever looks promising goes on from there."""
     DATA = "data"
-    """A run of its own on a third of the samples."""
+    """Runs of their own on a ninth, then a third of the samples."""
 
 
 class Search(Contract):

@@ -19,6 +19,7 @@ from services.planner.finish import (
 from services.planner.search import Choice, ExperimentSearch, SearchRules
 from services.planner.tree import Observation
 from shared.contracts.base import ROOT
+from shared.contracts.job import Deliverable
 
 NOISE = 0.05
 
@@ -120,8 +121,24 @@ def test_luck_is_worth_something_to_a_checkpoint_and_nothing_to_a_recipe() -> No
     assert believed(search, delivered(search, "checkpoint") or ROOT, "checkpoint") > 0.59
 
 
-def test_before_any_full_run_there_is_nothing_to_hand_back() -> None:
+def test_before_anything_is_measured_there_is_nothing_to_hand_back() -> None:
     assert delivered(searched(), "checkpoint") is None
+
+
+@pytest.mark.parametrize("deliver", ["checkpoint", "recipe"])
+def test_short_runs_are_handed_back_only_while_there_are_no_full_ones(
+    deliver: Deliverable,
+) -> None:
+    search = ExperimentSearch(SearchRules(rungs=(1 / 3, 1.0), seed_deviation=NOISE))
+    first, second = search.expand(ROOT), search.expand(ROOT)
+    search.tell(first, Observation(0, 0.3, 0.02**2))
+    search.tell(second, Observation(0, 0.6, 0.02**2))
+    early = delivered(search, deliver)
+
+    search.begin(first)
+    search.tell(first, Observation(1, 0.4, 0.02**2))
+
+    assert (early, delivered(search, deliver)) == (second, first)
 
 
 def test_a_target_that_is_reached_with_certainty_ends_the_search() -> None:
@@ -132,12 +149,12 @@ def test_a_target_that_is_reached_with_certainty_ends_the_search() -> None:
 
 
 def test_a_long_plateau_ends_the_search_unless_every_gain_is_worth_having() -> None:
-    search = searched(0.5, *[0.1 + 0.001 * (n % 7) for n in range(60)], budget=500)
+    search = searched(0.5, *[0.1 + 0.001 * (n % 7) for n in range(150)], budget=500)
 
-    stopped = next_step(search, spent(61, of=500), Ending(can_check=False))
+    stopped = next_step(search, spent(151, of=500), Ending(can_check=False))
     assert isinstance(stopped, Over)
     assert "better" in stopped.why or "gain" in stopped.why
-    going = next_step(search, spent(61, of=500), Ending(can_check=False, smallest_gain=0))
+    going = next_step(search, spent(151, of=500), Ending(can_check=False, smallest_gain=0))
     assert isinstance(going, Choice)
 
 

@@ -1,0 +1,100 @@
+"""Searches that have been through something, drawn by hypothesis."""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from services.planner.search import ExperimentSearch, SearchRules
+from services.planner.tree import Failure, Observation, Stage
+from shared.contracts.base import ExperimentId
+
+RUNGS = (1 / 3, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One result, or a failure."""
+
+    node: ExperimentId
+    result: Observation | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Who was grown below whom, which were found to be the same, and what was told, in an order."""
+
+    parents: tuple[int, ...]
+    """Of nodes 1, 2, ..."""
+    aliases: tuple[tuple[ExperimentId, ExperimentId], ...]
+    told: tuple[Told, ...]
+
+
+def replayed(history: History, *, seed_deviation: float | None = 0.05) -> ExperimentSearch:
+    """Return a search that has been through a history."""
+    search = ExperimentSearch(SearchRules(rungs=RUNGS, seed_deviation=seed_deviation))
+    for parent in history.parents:
+        search.expand(ExperimentId(parent))
+    for node, of in history.aliases:
+        search.alias(node, of)
+    for one in history.told:
+        tell(search, one)
+    return search
+
+
+def tell(search: ExperimentSearch, one: Told) -> None:
+    """Hand one result over."""
+    if isinstance(one.result, Observation):
+        search.tell(one.node, one.result)
+    else:
+        search.fail(one.node, one.result)
+
+
+SCORES = st.integers(0, 100).map(lambda n: n / 100)
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 14) -> History:
+    """Draw trees with failures, several measurements a node, short runs, aliases, unmeasured."""
+    count = draw(st.integers(1, most))
+    parents: list[int] = []
+    alone: list[bool] = [True]  # an alias has no children
+    aliases: list[tuple[ExperimentId, ExperimentId]] = []
+    told: list[Told] = []
+    for node in range(1, count + 1):
+        parents.append(draw(st.sampled_from([n for n in range(node) if alone[n]])))
+        fate = draw(
+            st.sampled_from(["told", "told", "told", "broken", "diverged", "alias", "none"])
+        )
+        originals = [n for n in range(1, node) if alone[n]]
+        alone.append(fate != "alias" or not originals)
+        if fate == "alias" and originals:
+            of = draw(st.sampled_from(originals))
+            aliases.append((ExperimentId(node), ExperimentId(of)))
+        elif fate in ("broken", "diverged"):
+            told.append(Told(ExperimentId(node), "broken" if fate == "broken" else "diverged"))
+        elif fate != "none":
+            told.extend(Told(ExperimentId(node), one) for one in draw(_observations()))
+    return History(tuple(parents), tuple(aliases), tuple(told))
+
+
+@st.composite
+def _observations(draw: st.DrawFn) -> list[Observation]:
+    kinds = draw(
+        st.lists(
+            st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 1)),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        )
+    )
+    # Only full runs are checked on other rows.
+    return [
+        Observation(rung, draw(SCORES), draw(st.sampled_from([0.0004, 0.0025])), seed, split)
+        for rung, seed, split in kinds
+        if rung == 1 or split == 0
+    ]
+
+
+def is_measured(search: ExperimentSearch, node: int) -> bool:
+    """Whether a node of a history counts as measured."""
+    return bool(search.tree.stage[node] == Stage.TOLD and search.posterior.is_measured(node))
