@@ -77,7 +77,8 @@ def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
     acts: list[Act] = list(_follow_up(state, now=now, executors=executors))
     if acts:
         return acts
-    if _under_way(state) >= max(executors, 1) + AHEAD:
+    # With nothing in flight, what is under way waits for a budget that will not come.
+    if state.in_flight and _under_way(state) >= max(executors, 1) + AHEAD:
         return []
     step = _next_step(state, now=now)
     match step:
@@ -134,7 +135,8 @@ def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[order
             continue
         if not experiment.runs:
             limit_s = _run_limit_s(state, now=now, executors=executors)
-            if limit_s >= LEAST_RUN_S:
+            # The first rung may have become dearer since the recipe was asked for.
+            if limit_s >= LEAST_RUN_S and state.runs < state.spec.budget.experiments - 1e-9:
                 rung = state.search.first_rung()
                 yield orders.first_run(state, experiment, rung, limit_s)
                 return  # the next run's limit depends on what this one reserves
@@ -178,15 +180,20 @@ def _in_flight(state: JobState) -> int:
 
 
 def _next_step(state: JobState, *, now: float) -> Choice | Check | Wait | Over:
-    failed = _failures_in_a_row(state)
-    if failed >= MAX_FAILURES:
-        return Wait() if _in_flight(state) else Over(_why_given_up(state))
-    waiting = [e for e in state.experiments.values() if e.proposal is not None and not e.runs]
-    if waiting or _run_limit_s(state, now=now, executors=1) < LEAST_RUN_S:
-        # What is proposed and never run has no seconds left to run in.
-        why = "what is left of the budget does not pay for another run"
-        return Wait() if _in_flight(state) else Over(why)
-    return next_step(state.search, spending(state), ending(state))
+    why = _why_no_more_runs(state, now=now)
+    if why is None:
+        return next_step(state.search, spending(state), ending(state))
+    step = final_step(state.search, spending(state), ending(state), why)
+    # What is trained may be looked at again, but not trained again.
+    return Over(why) if isinstance(step, Check) and step.anew else step
+
+
+def _why_no_more_runs(state: JobState, *, now: float) -> str | None:
+    if _failures_in_a_row(state) >= MAX_FAILURES:
+        return _why_given_up(state)
+    if _run_limit_s(state, now=now, executors=1) < LEAST_RUN_S:
+        return "what is left of the budget does not pay for another run"
+    return None
 
 
 def spending(state: JobState) -> Spending:
@@ -209,7 +216,8 @@ def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -
         return [orders.longer_run(state, state.experiments[node], choice, limit_s)]
     free = executors - _under_way(state)
     now_spent = spending(state)
-    left = (now_spent.budget - now_spent.spent) / state.search.rules.rungs[0]
+    first = state.search.rules.rungs[state.search.first_rung()]
+    left = (now_spent.budget - now_spent.spent) / first
     count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
     if state.spec.search.mode == "sequential":
         count = 1
@@ -264,11 +272,8 @@ def _finish(state: JobState, how: str, reason: str) -> list[Act]:
         missing = [e for e in (state.experiments[ROOT], best) if e.id not in state.test_scores]
         if missing:
             return [orders.test(state, e) for e in missing]
-    all_failed = state.asked > 0 and all(
-        e.failure is not None or e.dropped is not None
-        for e in state.experiments.values()
-        if e.id != ROOT
-    )
+    asked = [e for e in state.experiments.values() if e.id != ROOT]
+    all_failed = bool(asked) and all(e.failure is not None or e.dropped is not None for e in asked)
     return [
         End(
             JobEnded(
@@ -306,7 +311,8 @@ def _run_limit_s(state: JobState, *, now: float, executors: int) -> float:
             if work_id in state.in_flight and isinstance(request, RunRequest)
         )
         left = budget.gpu_seconds - state.gpu_seconds - reserved
-        limits.append(left / max(executors, 1))
+        # A share that is too short to be worth starting helps nobody.
+        limits.append(max(left / max(executors, 1), min(left, LEAST_RUN_S)))
     left_s = _wall_clock_left_s(state, now=now)
     if left_s is not None:
         limits.append(left_s)

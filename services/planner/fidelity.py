@@ -6,36 +6,42 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.planner.tree import ExperimentTree
+from services.planner.tree import ExperimentTree, Stage
+from shared.contracts.base import ROOT
 
 CALIBRATED = 3
 """Fresh starts that go to full fidelity whatever they score, so that the map is known early."""
 
+GO_ON = 3
+"""At least one in so many runs that reached a rung goes on to the next, whatever it promises: a
+rung that misleads is found out only by those that go on."""
+
 FEWEST_PAIRS = 8
 """Pairs after which a rung that ranks badly is given up."""
 
-LEAST_RANK = 0.3
-"""Rank correlation below which a rung is given up."""
+LEAST_CORRELATION = 0.3
+"""Correlation with the full score below which a rung is given up."""
 
-_SLOPE_PAIRS = 3
-_SLOPES = (0.5, 1.5)
-_RESIDUAL_PAIRS = 3
+_PRIOR_RUNS = 3  # runs, or pairs of runs, that each first guess counts as
+_SLOPES = (0.0, 1.5)
 _FIRST_DOUBT = 0.15  # of a full score foreseen from a short run, in units of the scale
 _NOISIER = {1: 1.3, 2: 1.8}  # a third, a ninth of a run: deviations in units of a full run's
+_LEAST_SHARE = 0.01  # of a full score's variance that a rung is taken to explain, to stay finite
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class RungMap:
-    """Foresees a full score: ``intercept + slope * score``, give or take ``residual`` (variance).
+    """Reads a short run as a measurement: ``intercept + slope * score``, with a variance.
 
-    A rung that misleads has a large residual, so that what it says weighs little.
+    A rung that misleads has a large variance, so that what it says weighs little.
     """
 
     intercept: float
     slope: float
     residual: float
+    """Variance of the measurement, in squares of the metric's unit."""
     trusted: bool
     """False once enough pairs have shown that the rung ranks recipes badly."""
 
@@ -52,52 +58,75 @@ def learn_maps(tree: ExperimentTree, *, noise: float, scale: float, spread: floa
     full = _by_node(tree, tree.rungs - 1)
     maps = []
     for rung in range(tree.rungs - 1):
-        short = _by_node(tree, rung)
-        both = np.isfinite(short) & np.isfinite(full)
         doubt = noise * _NOISIER.get(tree.rungs - 1 - rung, 2.5) ** 2 + (_FIRST_DOUBT * scale) ** 2
-        maps.append(_fit(short[both], full[both], scale=scale, doubt=doubt, spread=spread))
+        maps.append(_fit(_by_node(tree, rung), full, doubt=doubt, spread=spread, noise=noise))
     return maps
 
 
-def _fit(short: Floats, full: Floats, *, scale: float, doubt: float, spread: float) -> RungMap:
-    """Ridge regression towards ``full = short``, and how far off it is.
+def _fit(short: Floats, full: Floats, *, doubt: float, spread: float, noise: float) -> RungMap:
+    """Return how to read short scores, given by node with NaN where there is none.
 
-    ``slope = (w * scale^2 + Sxy) / (w * scale^2 + Sxx)`` with ``w = 3`` pairs of the prior; the
-    residual variance is ``(3 * doubt + sum of squares) / (3 + pairs)``.
+    Full scores are regressed on short ones, ``full = a + b * short`` give or take ``r^2``, because
+    who goes on is chosen by the short score, which does not bend this regression. Ridge towards
+    short scores that are full ones with ``doubt`` added, with the weight of 3 pairs. With the
+    variance ``S^2`` of all short scores, the chosen and the others, the squared correlation is
+    ``R = b^2 S^2 / (b^2 S^2 + r^2)``. The posterior shrinks towards what else is known by itself;
+    the measurement it is given must therefore not be shrunk already: it is ``a + b * mean``
+    and ``b / R`` for each unit that a score is off the mean, with a variance of ``r^2 / R``.
+
+    Source: linear calibration, Osborne, "Statistical Calibration: A Review", 1991, section 2; the
+    correlation of all from the chosen, Thorndike, "Personnel Selection", 1949, case 2.
     """
-    pairs = len(short)
-    if not pairs:
-        return RungMap(0.0, 1.0, doubt, trusted=True)
-    x, y = short - short.mean(), full - full.mean()
-    weight = _SLOPE_PAIRS * scale**2
-    slope = (weight + float(x @ y)) / (weight + float(x @ x)) if weight else 1.0
-    slope = min(_SLOPES[1], max(_SLOPES[0], slope))
-    off = full - slope * short
-    intercept = float(off.sum()) / (pairs + 1)
-    squares = float(((off - intercept) ** 2).sum())
-    residual = (_RESIDUAL_PAIRS * doubt + squares) / (_RESIDUAL_PAIRS + pairs)
-    misleads = pairs >= FEWEST_PAIRS and (
-        rank_correlation(short, full) < LEAST_RANK or residual > spread
+    measured = short[np.isfinite(short)]
+    both = np.isfinite(short) & np.isfinite(full)
+    x, y = short[both], full[both]
+    pairs = len(x)
+    reliable = spread / (spread + doubt)
+    x_mean = float(measured.mean()) if len(measured) else 0.0
+    squares = float(((measured - x_mean) ** 2).sum())
+    x_variance = (_PRIOR_RUNS * (spread + doubt) + squares) / (_PRIOR_RUNS + len(measured))
+    slope, shift, residual = reliable, 0.0, reliable * doubt
+    if pairs:
+        dx, dy = x - x.mean(), y - y.mean()
+        weight = _PRIOR_RUNS * (spread + doubt)
+        slope = (weight * reliable + float((dx * dy).sum())) / (weight + float((dx * dx).sum()))
+        slope = min(_SLOPES[1], max(_SLOPES[0], slope))
+        off = y - x_mean - slope * (x - x_mean)
+        shift = float(off.sum()) / (pairs + 1)
+        squares = float(((off - shift) ** 2).sum())
+        seen = max(0.0, squares / pairs - noise) * pairs  # of what a recipe is worth, without luck
+        residual = (_PRIOR_RUNS * residual + seen) / (_PRIOR_RUNS + pairs)
+    explained = slope**2 * x_variance
+    share = max(_LEAST_SHARE, explained / (explained + residual)) if explained else _LEAST_SHARE
+    return RungMap(
+        intercept=x_mean + shift - slope / share * x_mean,
+        slope=slope / share,
+        residual=residual / share,
+        trusted=pairs < FEWEST_PAIRS or math.sqrt(share) >= LEAST_CORRELATION,
     )
-    return RungMap(intercept, slope, residual, trusted=not misleads)
 
 
-def rank_correlation(a: Floats, b: Floats) -> float:
-    """Return Spearman's correlation, in [-1, 1]; 0 when one of them never changes.
+def due(tree: ExperimentTree, mean: Floats) -> list[int]:
+    """Return the nodes that are to go on to their next rung whatever they promise, best first.
 
-    Source: Spearman, "The Proof and Measurement of Association between Two Things", 1904; ties get
-    their mean rank.
+    The first `CALIBRATED` drafts, and of every rung as many as `GO_ON` wants.
+
+    Args:
+        tree: what was measured and is under way.
+        mean: expected full score of each node.
     """
-    x, y = _centred_ranks(a), _centred_ranks(b)
-    spread = float(x @ x) * float(y @ y)
-    return float(x @ y) / math.sqrt(spread) if spread else 0.0
-
-
-def _centred_ranks(values: Floats) -> Floats:
-    """Return twice the ranks, less their mean."""
-    ordered = np.sort(values)
-    ranks = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
-    return np.asarray(ranks - len(values), np.float64)
+    rung, running = np.asarray(tree.rung), np.asarray(tree.running) > 0
+    alive = np.asarray(tree.stage) == Stage.TOLD
+    alive[ROOT] = False
+    first = np.flatnonzero(alive & (np.asarray(tree.parent) == ROOT))[:CALIBRATED]
+    found = [int(node) for node in first if rung[node] < tree.rungs - 1 and not running[node]]
+    for at in range(tree.rungs - 1):
+        reached = int((alive & (rung >= at)).sum())
+        went_on = int((alive & ((rung > at) | ((rung == at) & running))).sum())
+        ready = np.flatnonzero(alive & (rung == at) & ~running)
+        best = ready[np.argsort(-mean[ready], kind="stable")]
+        found += [int(node) for node in best[: max(0, reached // GO_ON - went_on)]]
+    return found
 
 
 def _by_node(tree: ExperimentTree, rung: int) -> Floats:

@@ -85,15 +85,14 @@ def next_step(search: ExperimentSearch, spending: Spending, ending: Ending) -> S
     why = _why_stop(search, spending, ending)
     if why is None:
         choice = search.ask()
-        if choice is not None:
-            return (
-                choice
-                if _worth_it(search, choice, spending, ending)
-                else final_step(search, spending, ending, "no act promises a gain worth having")
-            )
-        if spending.in_flight:
-            return Wait()
-        why = "nothing new can be tried anywhere in the tree"
+        if choice is None:
+            why = "nothing new can be tried anywhere in the tree"
+        elif not _worth_it(search, choice, spending, ending):
+            why = "no act promises a gain worth having"
+        elif _checks(search):
+            why = "the search was over before its finalists were checked"
+        else:
+            return choice
     return final_step(search, spending, ending, why)
 
 
@@ -165,7 +164,7 @@ def _value(
 
 def _why_stop(search: ExperimentSearch, spending: Spending, ending: Ending) -> str | None:
     kept = reserve(search, spending.budget, ending)
-    if spending.spent >= spending.budget - kept - 1e-9 or _checks(search):
+    if spending.spent >= spending.budget - kept - 1e-9:
         return f"all {spending.budget:g} experiments of the budget are done"
     if ending.target is not None and _certain(search) >= ending.target:
         return f"the target of {ending.target:g} is reached with some certainty"

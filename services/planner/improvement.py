@@ -92,87 +92,127 @@ def expand_terms(
 ) -> Terms:
     """Return the terms of one more child of a node.
 
-    ``index = pi * p * EI / ((1 + k) * (c * sqrt(cheapest))^COST_POWER)``. The child is expected at
-    the node's mean plus a step plus ``b``, what this node's children were better than that so far;
-    ``k`` children are over or under way; ``pi`` is the proposer's opinion, fading with ``k``;
-    ``p`` the share of runs below the node that worked, with 9 of 10 as a first guess.
+    ``index = pi * p * EI / ((1 + k) * (c * sqrt(cheapest))^COST_POWER)``, where ``k`` children are
+    over or under way; ``pi`` is the proposer's opinion, fading with ``k``; ``p`` the share of runs
+    below the node that worked, with 9 of 10 as a first guess.
     """
-    k = tree.done[node] + tree.pending[node]
-    mean = belief.mean[node]
-    measured, diverged = belief.measured_children[node], tree.diverged[node]
-    siblings = belief.sum_children[node] - measured * (mean + prior.step)
-    siblings -= 2.0 * math.sqrt(prior.change) * diverged
-    value = mean + prior.step + siblings / (measured + diverged + _SIBLINGS)
-    deviation = math.sqrt(belief.variance[node] + prior.change)
-    cost = tree.cost[node]
-    index = NEVER
-    if (
-        tree.stage[node] == Stage.TOLD
-        and tree.stale[node] < MAX_STALE
-        and belief.own_precision[node] > 0.0
-        and k < max(3, math.ceil(WIDENING * math.sqrt(1 + tree.visits[node])))
-    ):
-        opinion = 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
-        over = tree.visits[node]
-        works = (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
-        index = opinion * works * expected_improvement(value, deviation, stakes.bar)
-        index /= (1 + k) * (cost * math.sqrt(stakes.cheapest)) ** COST_POWER
-    return Terms(
-        "expand", node, index, value, deviation, cost * stakes.cheapest, tree.pending[node]
-    )
+    value, deviation = _next_child(tree, belief, prior, node)
+    index = _expand_index(tree, belief, stakes, node, value, deviation)
+    cost = tree.cost[node] * stakes.cheapest
+    return Terms("expand", node, index, value, deviation, cost, tree.pending[node])
 
 
 def promote_terms(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> Terms:
     """Return the terms of training a node longer: ``EI / c^COST_POWER``; once at a time."""
-    deviation = math.sqrt(belief.variance[node])
-    index = NEVER
-    if (
-        tree.stage[node] == Stage.TOLD
-        and 0 <= tree.rung[node] < tree.rungs - 1
-        and not tree.running[node]
-    ):
-        index = expected_improvement(belief.mean[node], deviation, stakes.bar)
-        index /= tree.cost[node] ** COST_POWER
-    return Terms(
-        "promote", node, index, belief.mean[node], deviation, tree.cost[node], tree.running[node]
-    )
+    index = _promote_index(tree, belief, stakes, node)
+    value, deviation = belief.mean[node], math.sqrt(belief.variance[node])
+    return Terms("promote", node, index, value, deviation, tree.cost[node], tree.running[node])
 
 
 def node_index(
     tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
 ) -> float:
     """Return the highest index of the acts at one node."""
-    index = expand_terms(tree, belief, prior, stakes, node).index
-    if tree.rungs > 1:
-        index = max(index, promote_terms(tree, belief, stakes, node).index)
-    return index
+    value, deviation = _next_child(tree, belief, prior, node)
+    index = _expand_index(tree, belief, stakes, node, value, deviation)
+    return max(index, _promote_index(tree, belief, stakes, node)) if tree.rungs > 1 else index
+
+
+def _next_child(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, node: int
+) -> tuple[float, float]:
+    """Return mean and deviation of what a child should score.
+
+    The child is expected at the node's mean plus a step plus ``b``, what this node's children were
+    better than that so far; one that diverged counts as two deviations worse.
+    """
+    mean = belief.mean[node]
+    measured, diverged = belief.measured_children[node], tree.diverged[node]
+    better = belief.sum_children[node] - measured * (mean + prior.step)
+    better -= 2.0 * math.sqrt(prior.change) * diverged
+    value = mean + prior.step + better / (measured + diverged + _SIBLINGS)
+    return value, math.sqrt(belief.variance[node] + prior.change)
+
+
+def _expand_index(
+    tree: ExperimentTree,
+    belief: Posterior,
+    stakes: Stakes,
+    node: int,
+    value: float,
+    deviation: float,
+) -> float:
+    k = tree.done[node] + tree.pending[node]
+    over = tree.visits[node]
+    if (
+        tree.stage[node] != Stage.TOLD
+        or tree.stale[node] >= MAX_STALE
+        or belief.own_precision[node] <= 0.0
+        or k >= max(3, math.ceil(WIDENING * math.sqrt(1 + over)))
+    ):
+        return NEVER
+    opinion = 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
+    works = (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
+    index = opinion * works * expected_improvement(value, deviation, stakes.bar)
+    cost = tree.cost[node] * math.sqrt(stakes.cheapest)
+    return index / ((1 + k) * math.pow(cost, COST_POWER))
+
+
+def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> float:
+    if (
+        tree.stage[node] != Stage.TOLD
+        or not 0 <= tree.rung[node] < tree.rungs - 1
+        or tree.running[node]
+    ):
+        return NEVER
+    deviation = math.sqrt(belief.variance[node])
+    improvement = expected_improvement(belief.mean[node], deviation, stakes.bar)
+    return improvement / math.pow(tree.cost[node], COST_POWER)
 
 
 def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes) -> Floats:
     """Return `node_index` of every node; the root's is `NEVER`."""
-    stage, rung = np.asarray(tree.stage), np.asarray(tree.rung)
-    told = (stage == Stage.TOLD) & (np.asarray(belief.own_precision) > 0.0)
-    done, pending = np.asarray(tree.done), np.asarray(tree.pending)
-    visits = np.asarray(tree.visits)
-    k = done + pending
-    mean, variance = np.asarray(belief.mean), np.asarray(belief.variance)
-    measured, diverged = np.asarray(belief.measured_children), np.asarray(tree.diverged)
-    siblings = np.asarray(belief.sum_children) - measured * (mean + prior.step)
-    siblings = siblings - 2.0 * math.sqrt(prior.change) * diverged
-    value = mean + prior.step + siblings / (measured + diverged + _SIBLINGS)
-    cost = np.asarray(tree.cost)
-    opinion = 1.0 + (np.asarray(tree.prior) - 1.0) * _TRUST / (_TRUST + k)
-    works = (_SUCCESSES + visits - np.asarray(tree.failures)) / (_SUCCESSES + _FAILURES + visits)
-    index = opinion * works * _improvements(value, np.sqrt(variance + prior.change), stakes.bar)
-    index /= (1 + k) * (cost * math.sqrt(stakes.cheapest)) ** COST_POWER
-    room = k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + visits)))
-    index[~(told & room & (np.asarray(tree.stale) < MAX_STALE))] = NEVER
+    index = np.full(len(tree), NEVER)
+    told = np.asarray(tree.stage) == Stage.TOLD
+    told[0] = False
+    k = np.asarray(tree.done) + np.asarray(tree.pending)
+    room = k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + np.asarray(tree.visits))))
+    room &= told & (np.asarray(belief.own_precision) > 0.0)
+    grow = np.flatnonzero(room & (np.asarray(tree.stale) < MAX_STALE))
+    index[grow] = _expand_indexes(tree, belief, prior, stakes, grow, k[grow])
     if tree.rungs > 1:
-        short = (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
-        longer = _improvements(mean, np.sqrt(variance), stakes.bar) / cost**COST_POWER
-        index = np.maximum(index, np.where((stage == Stage.TOLD) & short, longer, NEVER))
-    index[0] = NEVER
-    return np.asarray(index, np.float64)
+        rung = np.asarray(tree.rung)
+        short = told & (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
+        at = np.flatnonzero(short)
+        longer = _improvements(
+            np.asarray(belief.mean)[at], np.sqrt(np.asarray(belief.variance)[at]), stakes.bar
+        )
+        longer /= np.asarray(tree.cost)[at] ** COST_POWER
+        index[at] = np.maximum(index[at], longer)
+    return index
+
+
+def _expand_indexes(
+    tree: ExperimentTree,
+    belief: Posterior,
+    prior: Prior,
+    stakes: Stakes,
+    at: NDArray[np.intp],
+    k: NDArray[np.int32],
+) -> Floats:
+    """Return `_expand_index` of the nodes at ``at``, which have ``k`` children each."""
+    over, failures = np.asarray(tree.visits)[at], np.asarray(tree.failures)[at]
+    mean, variance = np.asarray(belief.mean)[at], np.asarray(belief.variance)[at]
+    measured, diverged = np.asarray(belief.measured_children)[at], np.asarray(tree.diverged)[at]
+    better = np.asarray(belief.sum_children)[at] - measured * (mean + prior.step)
+    better -= 2.0 * math.sqrt(prior.change) * diverged
+    value = mean + prior.step + better / (measured + diverged + _SIBLINGS)
+    opinion = 1.0 + (np.asarray(tree.prior)[at] - 1.0) * _TRUST / (_TRUST + k)
+    works = (_SUCCESSES + over - failures) / (_SUCCESSES + _FAILURES + over)
+    index = opinion * works * _improvements(value, np.sqrt(variance + prior.change), stakes.bar)
+    cost = np.asarray(tree.cost)[at] * math.sqrt(stakes.cheapest)
+    found: Floats = index / ((1 + k) * cost**COST_POWER)
+    return found
 
 
 def _improvements(value: Floats, deviation: Floats, bar: float) -> Floats:

@@ -15,7 +15,7 @@ from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
-from shared.contracts.score import ScoreRequest, Split
+from shared.contracts.score import Score, ScoreRequest, Split
 from shared.contracts.work import Request
 
 
@@ -77,7 +77,9 @@ def first_run(state: JobState, experiment: Experiment, rung: int, limit_s: float
 
 def longer_run(state: JobState, experiment: Experiment, choice: Choice, limit_s: float) -> Order:
     """Ask an executor to go on with an experiment, or to run it again on more data."""
-    rung = experiment.line[-1].rung + 1
+    # The longest measured run, not the last one: that may have been lost.
+    assert experiment.measured is not None
+    rung = experiment.measured.rung + 1
     order = _run(state, experiment, rung, limit_s, experiment.recipe, said(choice))
     return Order(order.work_id, order.request, order.why, recorded(choice))
 
@@ -138,10 +140,17 @@ def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
         outcome=run.outcome,
         score=run.score,
         parent=experiment.parent,
-        parent_score=state.experiments[experiment.parent].score,
+        parent_score=_after_as_long(state.experiments[experiment.parent], run),
     )
     why = f"#{experiment.id} is over and may teach something"
     return Order(piece("diagnose", experiment.id, run.number), request, why)
+
+
+def _after_as_long(parent: Experiment, run: Run) -> Score | None:
+    """Return the parent's score at a run's rung; beside a longer run every short one looks bad."""
+    if parent.id == ROOT:
+        return parent.base_score
+    return next((one.score for one in parent.line if one.rung == run.rung), None)
 
 
 def said(choice: Choice) -> str:
@@ -214,7 +223,8 @@ def _run(
 ) -> Order:
     share = state.search.rules.rungs[rung]
     by_steps = state.spec.search.fidelity is Fidelity.STEPS
-    before = experiment.outcome if recipe.seed == experiment.recipe.seed else None
+    done = experiment.measured if recipe.seed == experiment.recipe.seed else None
+    before = None if done is None else done.outcome
     request = RunRequest(
         job_id=state.job_id,
         experiment=experiment.id,

@@ -4,6 +4,7 @@ Each returns the node to grow below, or None when every place to grow waits for 
 """
 
 import math
+from itertools import islice
 
 import numpy as np
 
@@ -80,8 +81,8 @@ def rank_puct(tree: ExperimentTree, *, exploration: float) -> int | None:
     Source: predictor UCT, Silver et al., "Mastering the Game of Go without Human Knowledge", 2017;
     on ranks over all nodes as in Aygün et al., 2025, arXiv 2509.06503.
     """
-    if drafts(tree) < DRAFTS:
-        return _draft(tree)
+    if tree.may_grow(ROOT) and not has_drafts(tree, DRAFTS):
+        return int(ROOT)
     told = np.flatnonzero((np.asarray(tree.stage) == Stage.TOLD) & (np.asarray(tree.rung) >= 0))
     told = told[told != ROOT]
     if not len(told):
@@ -99,8 +100,8 @@ def rank_puct(tree: ExperimentTree, *, exploration: float) -> int | None:
 
 def greedy(tree: ExperimentTree) -> int | None:
     """`DRAFTS` fresh starts, then always below the best: greedy best-first search."""
-    if drafts(tree) < DRAFTS:
-        return _draft(tree)
+    if tree.may_grow(ROOT) and not has_drafts(tree, DRAFTS):
+        return int(ROOT)
     grown = [node for node in range(len(tree)) if tree.rung[node] >= 0 and tree.may_grow(node)]
     return max(grown, key=lambda node: (tree.value[node], -node), default=None)
 
@@ -118,10 +119,11 @@ def random(tree: ExperimentTree) -> int | None:
     return _draft(tree)
 
 
-def drafts(tree: ExperimentTree) -> int:
-    """Return how many fresh starts are under way or did not fail."""
+def has_drafts(tree: ExperimentTree, count: int) -> bool:
+    """Whether so many fresh starts are under way or did not fail; looks at no more than needed."""
     gone = (Stage.BROKEN, Stage.DIVERGED, Stage.DROPPED, Stage.ALIAS)
-    return sum(tree.stage[child] not in gone for child in tree.children(ROOT))
+    alive = (child for child in tree.children(ROOT) if tree.stage[child] not in gone)
+    return sum(1 for _ in islice(alive, count)) == count
 
 
 def _draft(tree: ExperimentTree) -> int | None:

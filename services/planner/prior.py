@@ -201,7 +201,7 @@ def _fit(
     pseudo, guess = mean
     values = np.clip(values, guess - reach, guess + reach)
     weights = believed / (believed + noises)
-    fitted = (pseudo * guess + float(weights @ values)) / (pseudo + float(weights.sum()))
+    fitted = (pseudo * guess + float((weights * values).sum())) / (pseudo + float(weights.sum()))
     pseudo, guess = variance
-    squares = float(weights**2 @ ((values - fitted) ** 2 - noises))
+    squares = float((weights**2 * ((values - fitted) ** 2 - noises)).sum())
     return fitted, max(0.0, (pseudo * guess + squares) / (pseudo + float((weights**2).sum())))

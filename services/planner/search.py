@@ -14,7 +14,7 @@ from typing import assert_never
 import numpy as np
 
 from services.planner import policies
-from services.planner.fidelity import CALIBRATED
+from services.planner.fidelity import due
 from services.planner.improvement import (
     Stakes,
     Terms,
@@ -28,7 +28,7 @@ from services.planner.noise import Noise, measure_noise
 from services.planner.posterior import Posterior
 from services.planner.prior import Prior, learn_prior
 from services.planner.ranking import Ranking
-from services.planner.tree import ExperimentTree, Failure, Observation, Stage
+from services.planner.tree import ExperimentTree, Failure, Observation
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.job import Backup, SearchMode
 
@@ -82,10 +82,12 @@ class ExperimentSearch:
         self._pairs, self._correlations = 0, 0.0
         self._tells, self._refresh_at = 0, 0
         self._bars = array("d")
+        self._due: list[tuple[int, int]] = []
+        """Nodes with the rung they are to go on from, as of the last refresh."""
         self.noise: Noise
         self.prior: Prior
         self._stakes: Stakes
-        self._refresh()
+        self.refresh()
 
     def ask(self) -> Choice | None:
         """Return what to do next; None when every place to grow waits for a result."""
@@ -147,7 +149,7 @@ class ExperimentSearch:
         measured = self.posterior.is_measured(node)
         self.tree.fail(node, how)
         if measured:
-            self._refresh()  # it may have lost its place among the measured
+            self.refresh()  # it may have lost its place among the measured
         self._rank(list(self.tree.lineage(node)))
 
     def lose(self, node: ExperimentId) -> None:
@@ -163,7 +165,7 @@ class ExperimentSearch:
     def alias(self, node: ExperimentId, of: ExperimentId) -> None:
         """Note that an experiment asked for is the same as an older one."""
         self.tree.alias(node, of)
-        self._refresh()
+        self.refresh()
 
     def trust(self, node: ExperimentId, promise: float) -> None:
         """Say how promising the proposer finds a node, 1 for as any other; taken within 0.5-2."""
@@ -205,7 +207,7 @@ class ExperimentSearch:
             terms = promote_terms(tree, self.posterior, stakes, calibrating)
             return self._chosen(terms, None, "so that short runs can be compared with full ones")
         draft = draft_terms(tree, self.prior, stakes)
-        if policies.drafts(tree) < self.drafts_wanted() and tree.may_grow(ROOT):
+        if tree.may_grow(ROOT) and not policies.has_drafts(tree, self.drafts_wanted()):
             return self._chosen(draft, None, "among the first fresh starts")
         ranked = [self._terms_of(node) for node in self._ranking.top(2)]
         possible = [terms for terms in (*ranked, draft) if terms.index >= 0]
@@ -215,22 +217,10 @@ class ExperimentSearch:
         return self._chosen(best, others[0] if others else None, "")
 
     def _to_calibrate(self) -> int | None:
-        """Return one of the first drafts that has a short run only, if any."""
+        """Return a node that goes on whatever it promises, if any is due; see `fidelity.due`."""
         tree = self.tree
-        if tree.rungs == 1:
-            return None
-        first: list[int] = []
-        for node in range(1, len(tree)):
-            if tree.parent[node] == ROOT and tree.stage[node] == Stage.TOLD:
-                first.append(node)
-                if len(first) == CALIBRATED:
-                    break
-            if len(first) + 8 < node:
-                break
-        for node in first:
-            if tree.rung[node] < tree.rungs - 1 and not tree.running[node]:
-                return node
-        return None
+        waiting = (n for n, rung in self._due if tree.rung[n] == rung and not tree.running[n])
+        return next(waiting, None)
 
     def _terms_of(self, node: int) -> Terms:
         terms = expand_terms(self.tree, self.posterior, self.prior, self._stakes, node)
@@ -256,7 +246,7 @@ class ExperimentSearch:
     def _learn(self, nodes: Sequence[int]) -> None:
         self._tells += 1
         if self._tells >= self._refresh_at:
-            self._refresh()
+            self.refresh()
             self._bars.append(self.bar)
             return
         for node in nodes:
@@ -266,7 +256,7 @@ class ExperimentSearch:
                 default=-math.inf,
             )
             if best > self.bar + _MOVED * self.prior.scale:
-                self._refresh()
+                self.refresh()
                 break
             self._rank(path)
         self._bars.append(self.bar)
@@ -277,7 +267,7 @@ class ExperimentSearch:
                 index = node_index(self.tree, self.posterior, self.prior, self._stakes, node)
                 self._ranking.set(node, index)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Renew every belief and every index."""
         tree = self.tree
         self.noise = measure_noise(
@@ -289,6 +279,10 @@ class ExperimentSearch:
         self.posterior.refresh(tree, self.prior)
         self._stakes = Stakes(self._bar(), self._cheapest())
         self._ranking.replace_all(all_indexes(tree, self.posterior, self.prior, self._stakes))
+        self._due = []
+        if tree.rungs > 1:
+            nodes = due(tree, np.asarray(self.posterior.mean))
+            self._due = [(node, tree.rung[node]) for node in nodes]
         wait = 1 if len(tree) < ALWAYS_REFRESHED else len(tree) // 40
         self._refresh_at = self._tells + wait
 

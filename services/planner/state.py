@@ -3,6 +3,7 @@
 Pure: the same entries give the same state, on any machine, at any time. Nothing here decides.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -131,8 +132,8 @@ class JobState:
         share = min(request.step_share, request.data_share)
         rung = min(range(len(rungs)), key=lambda r: abs(rungs[r] - share))
         paid = share
-        if request.resume_from is not None:
-            paid -= rungs[experiment.line[-1].rung]
+        if request.resume_from is not None and experiment.measured is not None:
+            paid -= rungs[experiment.measured.rung]
         seed = request.recipe.seed
         experiment.runs.append(Run(len(experiment.runs) + 1, rung, seed, paid))
         self.runs += paid
@@ -198,6 +199,8 @@ class JobState:
 
     def _scored(self, request: ScoreRequest, number: int, result: Score | Failed) -> None:
         experiment = self.experiments[request.experiment]
+        if isinstance(result, Score):
+            result = _finite(result)
         if request.split == "test":
             self.test_scores[experiment.id] = result
         elif experiment.id == ROOT and isinstance(result, Failed):
@@ -262,6 +265,17 @@ class JobState:
         relative = in_mean_runs(costs, (e.recipe for e in proposed), self.brief)
         for experiment, cost in zip(proposed, relative, strict=True):
             self.search.expect_cost(experiment.id, cost)
+
+
+def _finite(score: Score) -> Score | Failed:
+    """Return a score, or a failure in place of one with which nobody can reckon."""
+    measured = (score.value, score.stderr or 0.0, score.likelihood or 0.0)
+    if all(math.isfinite(one) for one in measured):
+        return score
+    return Failed(
+        error="ScoringFailed",
+        detail=f"wanted a finite score, found {score.value} ± {score.stderr}; look at the metric",
+    )
 
 
 def full_seconds(experiment: Experiment, full: int) -> list[float]:

@@ -71,5 +71,5 @@ def _about_short_runs(state: JobState) -> Iterator[str]:
 def _about_checks(state: JobState) -> Iterator[str]:
     if state.spec.data.confirm is None:
         yield "the job names no data.confirm: the best is the best of many looks at the same rows"
-    if state.spec.search.fidelity is Fidelity.STEPS and state.spec.budget.experiments < 3:
+    if state.spec.search.fidelity is not Fidelity.OFF and state.spec.budget.experiments < 3:
         yield "a budget below 3 runs is too small for short runs to be compared with full ones"

@@ -176,7 +176,8 @@ def _paired(a: Score, b: Score) -> tuple[list[float], list[float]]:
         if a.n != b.n:
             raise ValueError(f"scores of {a.n} and {b.n} items cannot be paired")
         return list(a.items), list(b.items)
-    small, large = (a, b) if a.n < b.n else (b, a)
+    # Not by their items: a small data set is answered in full at any share.
+    small, large = (a, b) if a.item_share < b.item_share else (b, a)
     if large.item_share < 1.0:
         raise ValueError("of two scores on different shares one must be on all items")
     kept = [large.items[i] for i in positions(large.n, small.item_share)]

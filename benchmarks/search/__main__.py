@@ -1,0 +1,122 @@
+"""Runs the comparison of PREREGISTRATION.md and prints what came out.
+
+python -m benchmarks.search --out FOLDER [--jobs 2] [--only tables]
+
+Rows that are in the folder already are not made again, so a run that was stopped goes on with the
+next part, and of a finished one the report is printed in seconds.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.search import controls, plots, report
+from benchmarks.search.comparison import Deliver, by_method, compare
+from benchmarks.search.contestants import CONTESTANTS, OURS, PEERS
+from benchmarks.search.replay import replay, replays
+from benchmarks.search.rows import Row, read_rows
+from benchmarks.search.simulate import CELLS, Cell, Game, games_of, simulate
+from benchmarks.search.variants import CONTROLS
+
+FOUR_WORKERS = [cell for cell in CELLS if cell.workers == 4]
+
+HARDER = ("misleading", "quality0", "quality50")
+"""Variants that are not controls; the best of each kind of method play them."""
+
+KINDS = (
+    OURS,
+    "PITS",
+    "random drafts",
+    "greedy",
+    "UCT max c=.1",
+    "rank-PUCT + check",
+    "TPE",
+    "ASHA",
+    "ASHA + evolve",
+)
+
+SEEDS = 30
+"""Games of each kind on a table of real runs."""
+
+
+def landscapes() -> list[Game]:
+    """Return the games of the main comparison."""
+    return games_of(range(6000, 6040))
+
+
+def variants() -> list[Game]:
+    """Return the games on harder landscapes."""
+    return games_of(range(6000, 6020), KINDS, FOUR_WORKERS, HARDER)
+
+
+def negative_controls() -> list[Game]:
+    """Return the games in which nobody can be better, or much goes wrong."""
+    return games_of(range(6000, 6040), tuple(CONTESTANTS), [Cell(4, 0.1, 20)], CONTROLS)
+
+
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    "landscapes": lambda out, jobs: simulate(landscapes(), out, jobs=jobs),
+    "variants": lambda out, jobs: simulate(variants(), out, jobs=jobs),
+    "controls": lambda out, jobs: simulate(negative_controls(), out, jobs=jobs),
+    "tables": lambda out, jobs: replay(replays(SEEDS), out, jobs=jobs),
+}
+"""What is run, in this order, and how."""
+
+
+def main() -> None:
+    """Run what is missing, then print the report and draw."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--out", type=Path, required=True, help="folder of rows and drawings")
+    options.add_argument("--jobs", type=int, default=2, help="processes")
+    options.add_argument("--only", choices=PARTS, action="append", help="part; may be repeated")
+    chosen = options.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for part in chosen.only or PARTS:
+        rows = chosen.out / f"{part}.csv.gz"
+        if rows.exists():
+            sys.stderr.write(f"{part}: {rows} is there and not made again\n")
+            continue
+        sys.stderr.write(f"{part}\n")
+        unfinished = rows.with_suffix(".unfinished")
+        PARTS[part](unfinished, chosen.jobs)
+        unfinished.rename(rows)
+    sections = [
+        said(part, chosen.out) for part in PARTS if (chosen.out / f"{part}.csv.gz").exists()
+    ]
+    text = "\n\n".join(sections)
+    (chosen.out / "REPORT.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def said(part: str, folder: Path) -> str:
+    """Return a part of the report, and write the drawings that go with it."""
+    rows = read_rows([folder / f"{part}.csv.gz"])
+    match part:
+        case "landscapes":
+            return f"# Made-up landscapes\n\n{_compared(rows, folder, 'recipe', part)}"
+        case "variants":
+            return f"# Harder landscapes\n\n{report.report(rows, ours=OURS, peers=PEERS)}"
+        case "controls":
+            return f"# Negative controls\n\n{controls.table_of(controls.controls(rows))}"
+        case _:
+            recipes = _compared(rows, folder, "recipe", part)
+            checkpoints = _compared(rows, folder, "checkpoint", f"{part}-checkpoint")
+            return (
+                f"# Tables of real runs\n\n## The recipe\n\n{recipes}\n\n## The checkpoint\n\n"
+                f"{checkpoints}"
+            )
+
+
+def _compared(rows: list[Row], folder: Path, deliver: Deliver, name: str) -> str:
+    games = by_method(rows)
+    compared = compare(games, ours=OURS, peers=PEERS, deliver=deliver)
+    drawings = {"regret": plots.curves(games, OURS, PEERS)}
+    drawings["differences"] = plots.forest(compared, OURS, deliver)
+    for what, drawing in drawings.items():
+        (folder / f"{name}-{what}.svg").write_text(drawing, encoding="utf-8")
+    return report.report(rows, ours=OURS, peers=PEERS, deliver=deliver)
+
+
+if __name__ == "__main__":
+    main()
