@@ -63,7 +63,7 @@ def grown(size: int, rng: Random) -> ExperimentSearch:
 def act(search: ExperimentSearch, rng: Random) -> float:
     """Carry out what the search wants next and return the seconds it took to decide and learn."""
     value = rng.gauss(0.5, 0.05)
-    began = time.process_time()
+    began = time.perf_counter()
     choice = search.ask()
     assert choice is not None
     node = ExperimentId(choice.terms.node)
@@ -72,14 +72,14 @@ def act(search: ExperimentSearch, rng: Random) -> float:
         search.tell(node, Observation(1, value, 0.02**2))
     else:
         search.tell(search.expand(node), Observation(0, value, 0.02**2))
-    return time.process_time() - began
+    return time.perf_counter() - began
 
 
 def refresh(search: ExperimentSearch) -> float:
     """Renew every belief and return the seconds it took."""
-    began = time.process_time()
+    began = time.perf_counter()
     search.refresh()
-    return time.process_time() - began
+    return time.perf_counter() - began
 
 
 def ledger() -> Iterator[Event]:
@@ -135,9 +135,9 @@ def main() -> None:
         )
     Console().print(table)
     entries = [Entry(str(place), 0.0, event) for place, event in enumerate(ledger())]
-    began = time.process_time()
+    began = time.perf_counter()
     state = fold(entries)
-    seconds = time.process_time() - began
+    seconds = time.perf_counter() - began
     print(f"folding {len(entries):,} events of {state.asked:,} experiments: {seconds:.2f} s")
 
 

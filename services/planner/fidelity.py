@@ -123,9 +123,11 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
     for at in range(tree.rungs - 1):
         reached = int((alive & (rung >= at)).sum())
         went_on = int((alive & ((rung > at) | ((rung == at) & running))).sum())
-        ready = np.flatnonzero(alive & (rung == at) & ~running)
-        best = ready[np.argsort(-mean[ready], kind="stable")]
-        found += [int(node) for node in best[: max(0, reached // GO_ON - went_on)]]
+        lacking = reached // GO_ON - went_on
+        if lacking > 0:
+            ready = np.flatnonzero(alive & (rung == at) & ~running)
+            best = ready[np.argsort(-mean[ready], kind="stable")]
+            found += [int(node) for node in best[:lacking]]
     return found
 
 

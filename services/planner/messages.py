@@ -52,6 +52,8 @@ def levels_of(tree: ExperimentTree) -> Levels | None:
     if len(tree) <= FEW:
         return None
     depth = np.asarray(tree.depth)
+    if depth.max() < 2**15:
+        depth = depth.astype(np.int16)  # numpy sorts these by radix, three times as fast
     order = np.argsort(depth, kind="stable")
     bounds = np.searchsorted(depth[order], np.arange(1, depth.max() + 2))
     return [order[a:b] for a, b in pairwise(bounds)]

@@ -17,15 +17,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from services.planner.fidelity import RungMap
 from services.planner.messages import levels_of, sweep
-from services.planner.prior import Prior, foreseen
+from services.planner.prior import Prior, evidence
 from services.planner.tree import ExperimentTree
-from shared.contracts.base import ROOT
 
 Floats = NDArray[np.float64]
-
-_FULL = RungMap(0.0, 1.0, 0.0, trusted=True)
 
 
 class Posterior:
@@ -61,13 +57,8 @@ class Posterior:
 
     def refresh(self, tree: ExperimentTree, prior: Prior) -> None:
         """Compute every belief from all measurements, in two passes over the levels of the tree."""
-        value, variance = foreseen(tree, prior.noise, [*prior.maps, _FULL])
-        known = np.isfinite(value)
-        known[ROOT] = False  # the base model is no draft
-        own = np.zeros(len(tree))
-        own[known] = 1.0 / variance[known]
-        own_weighted = np.zeros(len(tree))
-        own_weighted[known] = own[known] * value[known]
+        own, own_weighted = evidence(tree, prior.noise, prior.maps)
+        known = own > 0.0
         found = sweep(tree, levels_of(tree), own, own_weighted, prior.inheritance)
         mean = found.weighted / found.total
         np.asarray(self.own_precision)[:] = own
@@ -156,7 +147,7 @@ class Posterior:
 
 
 def _own(tree: ExperimentTree, prior: Prior, node: int) -> tuple[float, float]:
-    """Return precision, and precision times mean, of a node's own measurements; see `foreseen`."""
+    """Return precision, and precision times mean, of a node's own measurements; see `evidence`."""
     precision = weighted = 0.0
     top = tree.rung[node]
     for o in tree.observations(node):

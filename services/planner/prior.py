@@ -4,6 +4,7 @@ Learned from all measurements at once (empirical Bayes), each shrunk towards a f
 few measurements change little. They depend on what was measured, not on the order it came in. Pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -75,22 +76,16 @@ def learn_prior(tree: ExperimentTree, noise: Noise) -> Prior:
     Source: empirical Bayes for hierarchical normal models, Efron and Morris, "Data Analysis Using
     Stein's Estimator and Its Generalizations", 1975.
     """
-    full = [RungMap(0.0, 1.0, 0.0, trusted=True)]
-    value, _ = foreseen(tree, noise, [*_unmapped(tree, noise), *full])
-    parent = np.asarray(tree.parent)
-    drafts = np.isfinite(value) & (parent == ROOT)
-    scale = _scale(value[drafts], noise)
-    maps = learn_maps(tree, noise=noise.total, scale=scale, spread=(DRAFT_DEVIATION * scale) ** 2)
-    value, variance = foreseen(tree, noise, [*maps, *full])
-    known = np.isfinite(value)
-    known[ROOT] = False
-    own = np.zeros(len(tree))
-    own[known] = 1.0 / variance[known]
-    weighted = np.zeros(len(tree))
-    weighted[known] = own[known] * value[known]
+    drafts = (np.asarray(tree.parent) == ROOT) & (np.asarray(tree.stage) == Stage.TOLD)
+    drafts &= np.asarray(tree.rung) >= 0
+    scale = _scale(np.asarray(tree.value)[drafts], noise)
+    spread = (DRAFT_DEVIATION * scale) ** 2
+    maps = learn_maps(tree, noise=noise.total, scale=scale, spread=spread)
+    own, weighted = evidence(tree, noise, maps)
+    drafts &= own > 0
     guess = Inheritance(
-        draft=float(np.median(value[drafts])) if drafts.any() else 0.0,
-        spread=(DRAFT_DEVIATION * scale) ** 2,
+        draft=float(np.median(weighted[drafts] / own[drafts])) if drafts.any() else 0.0,
+        spread=spread,
         step=STEP * scale,
         change=STEP_VARIANCE * scale**2,
     )
@@ -128,42 +123,34 @@ def _refit(tree: ExperimentTree, found: Sweeps, by: Inheritance, guess: Inherita
     return Inheritance(draft, spread, step, max(change, least * spread))
 
 
-def foreseen(tree: ExperimentTree, noise: Noise, maps: list[RungMap]) -> tuple[Floats, Floats]:
-    """Return for each node the full score it is measured to have, and the variance; NaN without.
+def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> tuple[Floats, Floats]:
+    """Return precision, and precision times mean, of each node's own measurements; 0 without any.
 
     Only the highest rung counts: what a short run said is in the longer one already. Measurements
     of several seeds are combined by their precision.
 
+    Args:
+        tree: what was measured.
+        noise: of full runs.
+        maps: how to read each rung below the full one.
+
     Source: inverse-variance weighting; Cochran, "Problems Arising in the Analysis of a Series of
     Similar Experiments", 1937.
     """
-    top = np.asarray(tree.rung)
-    rung = np.asarray(tree.observed_rung)
-    node = np.asarray(tree.observed_node)
-    chosen = (rung == top[node]) & (np.asarray(tree.observed_anew) == 1)
-    node, rung = node[chosen], rung[chosen]
-    intercept, slope, residual = (
-        np.array([getattr(one, name) for one in maps])[rung]
-        for name in ("intercept", "slope", "residual")
-    )
-    value = intercept + slope * np.asarray(tree.observed_value)[chosen]
-    measured = noise.kept * np.asarray(tree.observed_variance)[chosen] + noise.seed
-    variance = np.where(rung == tree.rungs - 1, measured, residual)
+    rung, node = np.asarray(tree.observed_rung), np.asarray(tree.observed_node)
+    counts = (rung == np.asarray(tree.rung)[node]) & (np.asarray(tree.observed_anew) == 1)
+    counts &= (np.asarray(tree.stage)[node] == Stage.TOLD) & (node != ROOT)
+    rung, node = rung[counts], node[counts]
+    value = np.asarray(tree.observed_value)[counts]
+    variance = noise.kept * np.asarray(tree.observed_variance)[counts] + noise.seed
+    for number, one in enumerate(maps):
+        at = rung == number
+        value[at] = one.intercept + one.slope * value[at]
+        variance[at] = one.residual
     precision = 1.0 / np.maximum(variance, 1e-12)
-    count = len(tree)
-    total = np.bincount(node, precision, minlength=count)
-    weighted = np.bincount(node, precision * value, minlength=count)
-    stage = np.asarray(tree.stage)
-    known = (total > 0) & (stage == Stage.TOLD)
-    nothing = np.full(count, np.nan)
-    return (
-        np.divide(weighted, total, out=nothing.copy(), where=known),
-        np.divide(1.0, total, out=nothing, where=known),
-    )
-
-
-def _unmapped(tree: ExperimentTree, noise: Noise) -> list[RungMap]:
-    return [RungMap(0.0, 1.0, noise.total, trusted=True)] * (tree.rungs - 1)
+    total: Floats = np.bincount(node, precision, minlength=len(tree)).astype(np.float64)
+    weighted: Floats = np.bincount(node, precision * value, minlength=len(tree)).astype(np.float64)
+    return total, weighted
 
 
 def _scale(drafts: Floats, noise: Noise) -> float:

@@ -82,8 +82,8 @@ class ExperimentSearch:
         self._pairs, self._correlations = 0, 0.0
         self._tells, self._refresh_at = 0, 0
         self._bars = array("d")
-        self._due: list[tuple[int, int]] = []
-        """Nodes with the rung they are to go on from, as of the last refresh."""
+        self._due: dict[int, int] = {}
+        """Nodes with the rung they are to go on from, as of the last refresh, less those begun."""
         self.noise: Noise
         self.prior: Prior
         self._stakes: Stakes
@@ -129,6 +129,7 @@ class ExperimentSearch:
     def begin(self, node: ExperimentId) -> None:
         """Note that a measured experiment is trained longer, or again with another seed."""
         self.tree.begin(node)
+        self._due.pop(node, None)
         self._rank([node])
 
     def tell(self, node: ExperimentId, observation: Observation) -> None:
@@ -219,7 +220,11 @@ class ExperimentSearch:
     def _to_calibrate(self) -> int | None:
         """Return a node that goes on whatever it promises, if any is due; see `fidelity.due`."""
         tree = self.tree
-        waiting = (n for n, rung in self._due if tree.rung[n] == rung and not tree.running[n])
+        waiting = (
+            node
+            for node, rung in self._due.items()
+            if tree.rung[node] == rung and not tree.running[node]
+        )
         return next(waiting, None)
 
     def _terms_of(self, node: int) -> Terms:
@@ -279,10 +284,8 @@ class ExperimentSearch:
         self.posterior.refresh(tree, self.prior)
         self._stakes = Stakes(self._bar(), self._cheapest())
         self._ranking.replace_all(all_indexes(tree, self.posterior, self.prior, self._stakes))
-        self._due = []
-        if tree.rungs > 1:
-            nodes = due(tree, np.asarray(self.posterior.mean))
-            self._due = [(node, tree.rung[node]) for node in nodes]
+        nodes = due(tree, np.asarray(self.posterior.mean)) if tree.rungs > 1 else []
+        self._due = {node: tree.rung[node] for node in nodes}
         wait = 1 if len(tree) < ALWAYS_REFRESHED else len(tree) // 40
         self._refresh_at = self._tells + wait
 
