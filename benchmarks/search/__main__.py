@@ -36,18 +36,18 @@ KINDS = (
     "ASHA + evolve",
 )
 
-SEEDS = 30
+SEEDS = 20
 """Games of each kind on a table of real runs."""
 
 
 def landscapes() -> list[Game]:
     """Return the games of the main comparison."""
-    return games_of(range(6000, 6040))
+    return games_of(range(6000, 6020))
 
 
 def variants() -> list[Game]:
     """Return the games on harder landscapes."""
-    return games_of(range(6000, 6020), KINDS, FOUR_WORKERS, HARDER)
+    return games_of(range(6000, 6010), KINDS, FOUR_WORKERS, HARDER)
 
 
 def negative_controls() -> list[Game]:
