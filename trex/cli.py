@@ -35,6 +35,17 @@ app = typer.Typer(
 )
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        help="In place of the job's search.mode: posterior, rank_puct, uct, greedy, sequential, "
+        "random."
+    ),
+]
+Depth = Annotated[
+    str | None,
+    typer.Option("--fidelity", help="In place of the job's search.fidelity: off, steps, data."),
+]
 JobFile = Annotated[Path, typer.Argument(help="A job file, as `trex init` writes it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
@@ -109,19 +120,21 @@ def init(
     )
     _console(stderr=True).print(sample_table(draft.sight.first))
     if draft.split is not None:
-        train, held, final = draft.split.rows
-        say(f"split: {train} rows to train, {held} dev, {final} test in {draft.split.train.parent}")
+        rows = ", ".join(f"{count} {split}" for split, count in draft.split.rows.items())
+        say(f"rows: {rows}, in {draft.split.files['train'].parent}")
     say(f"metric: {draft.sight.metric}; goal, budget and the rest are yours to edit in {out}")
     say(f"next: trex run {out}")
     typer.echo(str(out))
 
 
 @app.command()
-def submit(job_file: JobFile, as_json: Json = False) -> None:
+def submit(
+    job_file: JobFile, mode: Mode = None, fidelity: Depth = None, as_json: Json = False
+) -> None:
     """Hand a job to the running system and print its id."""
     from trex.jobfile import read_job
 
-    spec = read_job(job_file)
+    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity})
     with _client() as client:
         job = client.submit(spec)
     typer.echo(job.model_dump_json() if as_json else job.job_id)
@@ -186,18 +199,21 @@ def cancel(job: JobArgument = None) -> None:
 @app.command()
 def run(
     job_file: JobFile,
+    mode: Mode = None,
+    fidelity: Depth = None,
     keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up afterwards.")] = False,
 ) -> None:
     """Carry a job out from start to end, with a system of its own when none is up."""
-    _run(job_file, keep_up=keep_up, prompt=None)
+    _run(job_file, mode, fidelity, keep_up=keep_up, prompt=None)
 
 
 @app.command()
-def demo() -> None:
+def demo(mode: Mode = None, fidelity: Depth = None) -> None:
     """Teach a tiny model to read dates, on this machine, from nothing."""
     from trex.demo import prepare
 
-    _run(prepare(_settings().home, say=say), keep_up=False, prompt=EXAMPLE_PROMPT)
+    job_file = prepare(_settings().home, say=say)
+    _run(job_file, mode, fidelity, keep_up=False, prompt=EXAMPLE_PROMPT)
 
 
 @app.command()
@@ -238,13 +254,15 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _run(job_file: Path, *, keep_up: bool, prompt: str | None) -> None:
+def _run(
+    job_file: Path, mode: str | None, fidelity: str | None, *, keep_up: bool, prompt: str | None
+) -> None:
     from trex.jobfile import read_job
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
 
-    spec = read_job(job_file)
+    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity})
     with system_for_a_job(_settings(), say=say, keep_up=keep_up) as system:
         job_id = system.client.submit(spec).job_id
         say(f"{job_id} is submitted")

@@ -27,8 +27,10 @@ _WRITINGS = [
 ]
 
 
-def write_dates(folder: Path, *, seed: int, train: int, dev: int, test: int) -> None:
-    """Write `train.jsonl`, `dev.jsonl` and `test.jsonl`, replacing what is there.
+def write_dates(
+    folder: Path, *, seed: int, train: int, dev: int, test: int, confirm: int | None = None
+) -> None:
+    """Write `train.jsonl`, `dev.jsonl`, `test.jsonl` and `confirm.jsonl`, replacing what is there.
 
     A row is `{"text": "3. März 2021", "iso": "2021-03-03", "language": "de"}`. No calendar date,
     and so no text, stands in two rows.
@@ -39,11 +41,14 @@ def write_dates(folder: Path, *, seed: int, train: int, dev: int, test: int) -> 
         train: rows to train on, at least 1, as `dev` and `test`.
         dev: rows that choose between recipes.
         test: rows that judge the winner.
+        confirm: rows that finalists are checked on; None for no such file.
 
     Raises:
         Rejected: a count below 1, or more rows than there are days from `FIRST_DAY` to `LAST_DAY`.
     """
     sizes = {"train": train, "dev": dev, "test": test}
+    if confirm is not None:
+        sizes["confirm"] = confirm
     days = (LAST_DAY - FIRST_DAY).days + 1
     if min(sizes.values()) < 1 or sum(sizes.values()) > days:
         raise Rejected(

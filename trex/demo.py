@@ -15,7 +15,7 @@ from trex.dates import write_dates, write_pretraining_text
 from trex.local import SPIN_COUNT
 
 SEED = 0
-TRAIN_ROWS, DEV_ROWS, TEST_ROWS = 2000, 300, 300
+ROWS = {"train": 2000, "dev": 300, "confirm": 300, "test": 300}
 TEXT_LINES = 30_000
 EXPERIMENTS = 9
 RUN_S = 15
@@ -32,7 +32,7 @@ def prepare(home: Path, *, say: Callable[[str], None]) -> Path:
     """
     folder = home.resolve() / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    write_dates(folder, seed=SEED, train=TRAIN_ROWS, dev=DEV_ROWS, test=TEST_ROWS)
+    write_dates(folder, seed=SEED, **ROWS)
     base = _base_model(folder, say)
     job = folder / "job.yaml"
     job.write_text(yaml.safe_dump(_job(base.name), sort_keys=False, allow_unicode=True))
@@ -67,9 +67,7 @@ def _job(base: str) -> dict[str, object]:
         "goal": "Write dates in nine languages as ISO 8601",
         "base_model": f"./{base}",
         "data": {
-            "train": "train.jsonl",
-            "dev": "dev.jsonl",
-            "test": "test.jsonl",
+            **{split: f"{split}.jsonl" for split in ROWS},
             "mapping": {"prompt": "{text}", "completion": "{iso}"},
         },
         "metric": "exact_match",

@@ -26,11 +26,13 @@ def check_data(data: JobData, metric: MetricName) -> None:
     _refuse_shared(data)
     _peek("train", data.train, data.mapping)
     if metric is MetricName.FTBENCH:
-        return  # dev and test are sealed: the evaluator alone can look at them
-    dev = _peek("dev", data.dev, data.mapping)
-    if data.test is not None:
-        _peek("test", data.test, data.mapping)
-    problem = unsuited(metric, dev)
+        return  # the other splits are sealed: the evaluator alone can look at them
+    references = {
+        split: _peek(split, path, data.mapping)
+        for split, path in data.files().items()
+        if split != "train"
+    }
+    problem = unsuited(metric, references["dev"])
     if problem:
         raise Rejected(f"metric: {problem}")
 
@@ -66,11 +68,8 @@ def _distinct(references: Sequence[str]) -> int:
 
 
 def _refuse_shared(data: JobData) -> None:
-    splits = [("train", data.train), ("dev", data.dev), ("test", data.test)]
     seen: dict[Path, str] = {}
-    for name, path in splits:
-        if path is None:
-            continue
+    for name, path in data.files().items():
         other = seen.setdefault(Path(path).resolve(), name)
         if other != name:
             raise Rejected(

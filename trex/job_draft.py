@@ -11,6 +11,13 @@ from shared.errors import DataFailed, Rejected
 from trex.inspect_data import Sight, look_at
 from trex.split import Split, write_split
 
+_FILES = {
+    "train": "rows to learn from",
+    "dev": "rows that scores are measured on while searching",
+    "confirm": "rows that finalists alone are scored on",
+    "test": "rows opened once, for the report",
+}
+
 BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """Small enough to be trained without a GPU."""
 
@@ -46,15 +53,15 @@ def draft_job(
         raise Rejected("wanted --dev beside --test, found none; give both, or neither for a split")
     sight = look_at(data, prompt=prompt, completion=completion)
     split = None
-    train, folder = data, out.resolve().parent
+    folder = out.resolve().parent
+    files = {"train": data, "dev": dev, "test": test}
     if dev is None:
         try:
             split = write_split(data, sight.mapping, folder / f"{data.stem}-split")
         except DataFailed as error:
             raise Rejected(str(error)) from None
-        train, dev, test = split.train, split.dev, split.test
+        files = dict(split.files)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"train": train, "dev": dev, "test": test}
     paths = {name: _beside(file, folder) for name, file in files.items() if file is not None}
     if Path(base_model).is_dir():
         base_model = _beside(Path(base_model), folder)
@@ -69,7 +76,9 @@ def _beside(path: Path, folder: Path) -> str:
 
 def _text(name: str, goal: str, base_model: str, paths: dict[str, str], sight: Sight) -> str:
     search = Search()
-    files = "".join(f"  {name}: {_quoted(path)}\n" for name, path in paths.items())
+    files = "".join(
+        f"  {split}: {_quoted(path)}   # {_FILES[split]}\n" for split, path in paths.items()
+    )
     return f"""\
 # A job for open-trex. Start it with: trex run {name}
 
@@ -97,8 +106,9 @@ limits:   # of one experiment
   # run_s: {sight.limits.run_s:.0f}   # seconds of training
 
 # search:
-#   exploration: {search.exploration}   # higher tries more different things
-#   width: {search.width}   # children of an experiment after its first visit
+#   fidelity: steps   # first a ninth of a run, then a third; only the promising are trained in full
+#   deliver: {search.deliver}   # or recipe: one that is good whatever its seed
+#   mode: {search.mode}   # or rank_puct, uct, greedy, sequential, random
 # seed: 0   # another seed proposes other recipes
 """
 

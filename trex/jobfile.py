@@ -3,6 +3,7 @@
 Whatever is wrong is said here, in one sentence, before anything is started.
 """
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,26 @@ from trex.base_model import resolve_base_model
 from trex.job_data import check_data
 
 
-def read_job(path: Path) -> JobSpec:
+def read_job(path: Path, *, search: Mapping[str, str | None] | None = None) -> JobSpec:
     """Return the job in a file, its paths made absolute, its data and its base model looked at.
 
-    Paths in the file are relative to the file.
+    Args:
+        path: of the file; paths in it are relative to it.
+        search: what stands in place of its ``search``, by name; what is None is left as it is.
 
     Raises:
         Rejected: the first thing found that cannot work, and what to change.
     """
     found = _parse(path)
+    given = {name: value for name, value in (search or {}).items() if value is not None}
+    if given:
+        stated = found.get("search")
+        found = found | {"search": (stated if isinstance(stated, dict) else {}) | given}
     _refuse_unknown(found, JobSpec, path)
     spec = read_as(JobSpec, found, what=str(path))
     folder = path.resolve().parent
-    data = JobData(
-        train=_absolute(spec.data.train, folder),
-        dev=_absolute(spec.data.dev, folder),
-        test=None if spec.data.test is None else _absolute(spec.data.test, folder),
-        mapping=spec.data.mapping,
-    )
+    paths = {name: _absolute(path, folder) for name, path in spec.data.files().items()}
+    data = JobData(**paths, mapping=spec.data.mapping)
     check_data(data, spec.metric)
     base_model = resolve_base_model(spec.base_model, folder)
     return spec.model_copy(update={"data": data, "base_model": base_model})

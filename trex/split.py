@@ -1,9 +1,8 @@
-"""Cutting one data file into train, dev and test, so that no prompt stands in two of them."""
+"""Cutting one data file into a job's four, so that no prompt stands in two of them."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,46 +13,47 @@ from shared.rows import read_rows, to_sample
 
 SHARE = 0.1
 MOST = 500
-"""Rows that dev and test have at most; more would make scoring slow and hardly surer."""
+"""Rows that each file to score on has at most; more would be slow and hardly surer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """Where the rows went."""
 
-    train: Path
-    dev: Path
-    test: Path
-    rows: tuple[int, int, int]
-    """How many are in each, in that order."""
+    files: dict[str, Path]
+    """By split: train, dev, confirm and test."""
+    rows: dict[str, int]
+    """How many are in each."""
 
 
 def write_split(path: Path, mapping: Mapping, folder: Path) -> Split:
-    """Write `train.jsonl`, `dev.jsonl` and `test.jsonl`, replacing what is there.
+    """Write `train.jsonl`, `dev.jsonl`, `confirm.jsonl` and `test.jsonl`, replacing what is there.
 
     Rows go by a hash of their prompt, case and white space aside: equal prompts stay together, and
-    the same file is always cut the same way. Dev and test get a tenth of the rows each, at least
+    the same file is always cut the same way. All but train get a tenth of the rows each, at least
     one and about `MOST` at most.
 
     Raises:
-        Rejected: fewer than three different prompts.
+        Rejected: fewer than four different prompts.
         DataFailed: as `shared.rows.read_rows` and `to_sample`.
     """
     sizes = Counter(_key(to_sample(row, mapping, path).prompt) for row in read_rows(path))
-    if len(sizes) < 3:
+    if len(sizes) < 4:
         raise Rejected(
-            f"{path}: wanted at least 3 different prompts to make train, dev and test of, found "
-            f"{len(sizes)}; give more rows, or files of their own with --dev and --test"
+            f"{path}: wanted at least 4 different prompts to make train, dev, confirm and test of, "
+            f"found {len(sizes)}; give more rows, or files of their own with --dev and --test"
         )
     quota = min(MOST, max(1, round(SHARE * sizes.total())))
-    groups = sorted(sizes)
-    dev = _take(groups, sizes, quota)
-    test = _take([key for key in groups if key not in dev], sizes, quota)
-    return _write(path, mapping, folder, dev, test)
+    left = sorted(sizes)
+    split_of: dict[bytes, str] = {}
+    for split in ("dev", "test", "confirm"):
+        taken = _take(left, sizes, quota)
+        split_of |= dict.fromkeys(taken, split)
+        left = [key for key in left if key not in taken]
+    return _write(path, mapping, folder, split_of)
 
 
-def _take(groups: Iterable[bytes], sizes: Counter[bytes], quota: int) -> set[bytes]:
-    groups = list(groups)
+def _take(groups: list[bytes], sizes: Counter[bytes], quota: int) -> set[bytes]:
     taken, rows = set(), 0
     for key in groups:
         if rows + sizes[key] <= quota:
@@ -63,19 +63,21 @@ def _take(groups: Iterable[bytes], sizes: Counter[bytes], quota: int) -> set[byt
     return taken or {min(groups, key=lambda key: sizes[key])}
 
 
-def _write(path: Path, mapping: Mapping, folder: Path, dev: set[bytes], test: set[bytes]) -> Split:
+def _write(path: Path, mapping: Mapping, folder: Path, split_of: dict[bytes, str]) -> Split:
     folder.mkdir(parents=True, exist_ok=True)
-    files = (folder / "train.jsonl", folder / "dev.jsonl", folder / "test.jsonl")
-    rows = [0, 0, 0]
+    files = {split: folder / f"{split}.jsonl" for split in ("train", "dev", "confirm", "test")}
+    rows = dict.fromkeys(files, 0)
     with ExitStack() as stack:
-        outs = [stack.enter_context(file.open("w", encoding="utf-8")) for file in files]
+        outs = {
+            split: stack.enter_context(file.open("w", encoding="utf-8"))
+            for split, file in files.items()
+        }
         for row in read_rows(path):
-            key = _key(to_sample(row, mapping, path).prompt)
-            index = 1 if key in dev else 2 if key in test else 0
+            split = split_of.get(_key(to_sample(row, mapping, path).prompt), "train")
             # Parquet knows dates and decimals, JSON does not; templates show them as text anyway.
-            outs[index].write(json.dumps(row.columns, ensure_ascii=False, default=str) + "\n")
-            rows[index] += 1
-    return Split(*files, (rows[0], rows[1], rows[2]))
+            outs[split].write(json.dumps(row.columns, ensure_ascii=False, default=str) + "\n")
+            rows[split] += 1
+    return Split(files, rows)
 
 
 def _key(prompt: str) -> bytes:

@@ -107,13 +107,20 @@ def node_line(node: NodeView, best: Sequence[ExperimentId]) -> Text:
         line.append(f" {words}", "cyan")
     if node.score is not None:
         line.append(f" {score_words(node.score)}", "" if node.state == "done" else "dim")
-    if node.fidelity is not None and node.fidelity < 1.0:
-        line.append(f" after {node.fidelity:.0%} of a run", "dim")
+    line.append(_fidelity_words(node), "dim")
     if node.confirm is not None:
         line.append(f" confirmed {score_words(node.confirm)}", "green")
     if changed:
         line.append(f"  {changed}", "dim")
     return line
+
+
+def _fidelity_words(node: NodeView) -> str:
+    """Say how long it was trained, unless that was once and in full."""
+    if node.fidelity is None or (node.fidelity == 1.0 and not node.went_on):
+        return ""
+    steps = [f"{share:.0%}" for share in (*node.went_on, node.fidelity)]
+    return f" after {' → '.join(steps)} of a run"
 
 
 def shown_nodes(view: TreeView, room: int | None) -> set[ExperimentId]:

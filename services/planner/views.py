@@ -86,6 +86,7 @@ def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> 
         in_flight=tree.in_flight[experiment.id],
         score=score_view(experiment.score),
         fidelity=None if run is None else state.search.rules.rungs[run.rung],
+        went_on=tuple(_shares(state, experiment)[:-1]),
         believed=posterior.mean[experiment.id] if measured else None,
         deviation=posterior.variance[experiment.id] ** 0.5 if measured else None,
         confirm=score_view(checks[-1]) if checks else None,
@@ -93,6 +94,14 @@ def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> 
             (at for work, at in progress.items() if state.is_about(work, experiment.id)), None
         ),
     )
+
+
+def _shares(state: JobState, experiment: Experiment) -> list[float]:
+    """Return the shares of a full run after which an experiment was scored, rising."""
+    if experiment.proposal is None:
+        return []
+    rungs = state.search.rules.rungs
+    return [rungs[run.rung] for run in experiment.line if run.score is not None]
 
 
 def experiment_view(

@@ -95,7 +95,7 @@ _SEALED = re.compile(r"ftbench:(?P<task>[a-z0-9_]+)/(?P<split>dev|confirm|test)"
 
 
 class JobData(Contract):
-    """The user's files. Training never sees dev or test; only the evaluator opens those."""
+    """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
     """Path of the rows to learn from: JSONL, CSV, TSV or Parquet."""
@@ -111,6 +111,11 @@ class JobData(Contract):
 
     mapping: Mapping
     """How a row of any of these files becomes a conversation."""
+
+    def files(self) -> dict[str, str]:
+        """Return what is named, by split; splits that are not named are left out."""
+        named = {"train": self.train, "dev": self.dev, "confirm": self.confirm, "test": self.test}
+        return {split: path for split, path in named.items() if path is not None}
 
 
 class Budget(Contract):
@@ -243,8 +248,8 @@ class JobSpec(Versioned):
 
     @model_validator(mode="after")
     def _metric_fits_the_data(self) -> Self:
-        data = (self.data.dev, self.data.confirm, self.data.test)
-        sealed = [sealed_split(path) for path in data if path is not None]
+        files = self.data.files()
+        sealed = [sealed_split(path) for split, path in files.items() if split != "train"]
         tasks = {split.task if split else None for split in sealed}
         if (self.metric is MetricName.FTBENCH) != (None not in tasks) or len(tasks) > 1:
             raise ValueError(

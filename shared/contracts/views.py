@@ -121,6 +121,9 @@ class NodeView(Contract):
     fidelity: float | None
     """Share of a full run that was trained for the score; None while there is none."""
 
+    went_on: tuple[float, ...]
+    """Shares of a full run after which it was scored before that, and trained further."""
+
     believed: float | None
     """Full score it is believed to be worth, given the whole tree; None while not measured."""
 

@@ -82,6 +82,7 @@ def node(number: int, parent: int | None, **fields: object) -> NodeView:
         "in_flight": 0,
         "score": None,
         "fidelity": None,
+        "went_on": (),
         "believed": None,
         "deviation": None,
         "confirm": None,

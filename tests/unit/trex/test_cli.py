@@ -160,7 +160,7 @@ def test_init_writes_a_job_that_can_be_submitted(system: CannedSystem, tmp_path:
     assert drafted.exit_code == 0
     assert drafted.stdout == f"{out}\n"
     assert "row 4" in drafted.stderr
-    assert "8 rows to train, 1 dev, 1 test" in drafted.stderr
+    assert "rows: 7 train, 1 dev, 1 confirm, 1 test" in drafted.stderr
     assert submitted.exit_code == 0
 
 

@@ -33,7 +33,10 @@ def test_a_drafted_job_can_be_read_as_it_is(labelled: Path, tmp_path: Path) -> N
     spec = read_job(out)
     assert spec.metric is MetricName.ACCURACY
     assert spec.data.mapping == MAPPING
-    assert spec.data.train == str(tmp_path / "jobs" / "films-split" / "train.jsonl")
+    split = tmp_path / "jobs" / "films-split"
+    assert spec.data.files() == {
+        name: str(split / f"{name}.jsonl") for name in ("train", "dev", "confirm", "test")
+    }
 
 
 def test_a_job_file_is_not_replaced_unless_told(labelled: Path, tmp_path: Path) -> None:
@@ -145,40 +148,41 @@ def test_equal_prompts_never_stand_in_two_splits(tmp_path: Path) -> None:
 
     prompts = [
         {" ".join(sample.prompt.lower().split()) for sample in read_samples(path, MAPPING)}
-        for path in (split.train, split.dev, split.test)
+        for path in split.files.values()
     ]
-    assert sum(split.rows) == 90
+    assert sum(split.rows.values()) == 90
     assert sum(map(len, prompts)) == len(set.union(*prompts)) == 30
 
 
-def test_a_tenth_goes_to_dev_and_to_test(labelled: Path, tmp_path: Path) -> None:
+def test_a_tenth_goes_to_every_file_to_score_on(labelled: Path, tmp_path: Path) -> None:
     split = write_split(labelled, MAPPING, tmp_path / "split")
 
-    assert split.rows == (80, 10, 10)
-    assert len(list(read_rows(split.dev))) == 10
+    assert split.rows == {"train": 70, "dev": 10, "confirm": 10, "test": 10}
+    assert {name: len(list(read_rows(file))) for name, file in split.files.items()} == split.rows
 
 
-def test_dev_and_test_have_at_most_five_hundred_rows(tmp_path: Path) -> None:
+def test_files_to_score_on_have_at_most_five_hundred_rows(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "text,label", [f"{n},good" for n in range(6000)])
 
-    assert write_split(data, MAPPING, tmp_path / "split").rows == (5000, 500, 500)
+    rows = write_split(data, MAPPING, tmp_path / "split").rows
+    assert rows == {"train": 4500, "dev": 500, "confirm": 500, "test": 500}
 
 
 def test_the_same_file_is_always_cut_the_same_way(labelled: Path, tmp_path: Path) -> None:
     once = write_split(labelled, MAPPING, tmp_path / "once")
     again = write_split(labelled, MAPPING, tmp_path / "again")
 
-    assert once.dev.read_bytes() == again.dev.read_bytes()
+    assert once.files["dev"].read_bytes() == again.files["dev"].read_bytes()
 
 
 def test_each_split_gets_a_row_however_often_prompts_repeat(tmp_path: Path) -> None:
-    data = write_csv(tmp_path / "data.csv", "text,label", [f"{n % 3},good" for n in range(15)])
+    data = write_csv(tmp_path / "data.csv", "text,label", [f"{n % 4},good" for n in range(20)])
 
-    assert write_split(data, MAPPING, tmp_path / "split").rows == (5, 5, 5)
+    assert set(write_split(data, MAPPING, tmp_path / "split").rows.values()) == {5}
 
 
 def test_too_few_prompts_cannot_be_split(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "text,label", ["a,good", "A,bad", "b,good"])
 
-    with pytest.raises(Rejected, match=r"at least 3 different prompts .* found 2"):
+    with pytest.raises(Rejected, match=r"at least 4 different prompts .* found 2"):
         write_split(data, MAPPING, tmp_path / "split")

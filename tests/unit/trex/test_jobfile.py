@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.job import MetricName
+from shared.contracts.job import MetricName, SearchMode
 from shared.errors import Rejected
 from trex.job_data import is_free_text, unsuited
 from trex.jobfile import read_job
@@ -50,6 +50,29 @@ def test_paths_are_relative_to_the_job_file(folder: Path) -> None:
     assert spec.data.dev == str(folder / "dev.jsonl")
     assert spec.data.test is None
     assert spec.base_model == "org/model"
+
+
+def test_rows_for_finalists_are_kept_and_looked_at(folder: Path) -> None:
+    write_rows(folder / "confirm.jsonl", "2002-02-02")
+    path = change(folder, "  dev: dev.jsonl\n", "  dev: dev.jsonl\n  confirm: confirm.jsonl\n")
+
+    assert read_job(path).data.confirm == str(folder / "confirm.jsonl")
+
+    change(folder, "confirm: confirm.jsonl", "confirm: dev.jsonl")
+    with pytest.raises(Rejected, match="wanted dev and confirm in files of their own"):
+        read_job(path)
+
+
+def test_what_is_said_of_the_search_stands_in_place_of_the_file(folder: Path) -> None:
+    path = change(folder, "budget:", "search: {mode: uct, width: 3}\nbudget:")
+
+    spec = read_job(path, search={"mode": "greedy", "fidelity": None})
+
+    assert (spec.search.mode, spec.search.width) == (SearchMode.GREEDY, 3)
+    with pytest.raises(Rejected, match=r"search\.mode.*'posterior', .* got 'mcts'"):
+        read_job(path, search={"mode": "mcts"})
+    with pytest.raises(Rejected, match="fidelity goes with mode posterior, not uct"):
+        read_job(path, search={"fidelity": "steps"})
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,21 @@ def test_each_node_says_what_a_person_wants_to_know() -> None:
     assert "training 120/640, loss 0.532, 1,240 tokens/s, 2:10 min left" in running
 
 
+def test_a_node_says_how_long_it_was_trained_unless_that_was_in_full_at_once() -> None:
+    nodes = (
+        node(0, None),
+        node(1, 0, state="short", score=score(0.3), fidelity=1 / 9),
+        node(2, 0, score=score(0.6), fidelity=1.0, went_on=(1 / 9, 1 / 3)),
+        node(3, 0, score=score(0.5), fidelity=1.0),
+    )
+
+    text = drawn(job_tree(TreeView(job=job(), nodes=nodes)))
+
+    assert "#1 0.300 ± 0.020 after 11% of a run\n" in text
+    assert "#2 0.600 ± 0.020 after 11% → 33% → 100% of a run\n" in text
+    assert "#3 0.500 ± 0.020\n" in text
+
+
 def test_a_failure_is_red() -> None:
     console = Console(force_terminal=True, color_system="standard", width=100)
     with console.capture() as capture:
