@@ -4,10 +4,13 @@ BIN := .venv/bin
 STAMP := .venv/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install check test demo lock clean
+OUT := build/bench-search
+BENCH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.search
+
+.PHONY: help install check test demo bench-search bench-search-report lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv with everything a laptop needs
 
@@ -30,6 +33,12 @@ test: $(STAMP) ## unit, contract, architecture and integration tests
 demo: $(STAMP) ## watch a whole search on this machine, in about four minutes
 	$(BIN)/trex demo
 
+bench-search: $(STAMP) ## the pre-registered comparison of searches, anew, in about an hour and a half
+	$(BENCH) --out $(OUT)
+
+bench-search-report: $(STAMP) ## print the tables of the committed rows, in a minute
+	$(BENCH) --out benchmarks/search/results
+
 lock: ## write requirements/constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf .venv.lock && $(PYTHON) -m venv .venv.lock
 	.venv.lock/bin/pip install --quiet --requirement requirements/torch.txt
@@ -38,4 +47,4 @@ lock: ## write requirements/constraints.txt from the newest versions that pyproj
 	rm -rf .venv.lock
 
 clean: ## remove what the other targets made
-	rm -rf .venv .trex .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build .trex .mypy_cache .ruff_cache .pytest_cache .hypothesis
