@@ -44,6 +44,7 @@ def row(
         "regret_checkpoint": 1 - regret,
         "reported": 0.75,
         "truth": 0.5,
+        "spent": float(budget),
         "makespan": 12.0,
         "idle": 0.25,
         "planner_ms": 1.5,
