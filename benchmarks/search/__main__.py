@@ -102,10 +102,14 @@ def said(part: str, folder: Path) -> str:
         case _:
             recipes = _compared(rows, folder, "recipe", part)
             checkpoints = _compared(rows, folder, "checkpoint", f"{part}-checkpoint")
-            return (
-                f"# Tables of real runs\n\n## The recipe\n\n{recipes}\n\n## The checkpoint\n\n"
-                f"{checkpoints}"
-            )
+            tasks = sorted({str(row["task"]) for row in rows})
+            alone = [f"## {task} alone\n\n{_alone(rows, task)}" for task in tasks]
+            sections = [f"## The recipe\n\n{recipes}", f"## The checkpoint\n\n{checkpoints}"]
+            return "\n\n".join(["# Tables of real runs", *sections, *alone])
+
+
+def _alone(rows: list[Row], task: str) -> str:
+    return report.report([row for row in rows if row["task"] == task], ours=OURS, peers=PEERS)
 
 
 def _compared(rows: list[Row], folder: Path, deliver: Deliver, name: str) -> str:

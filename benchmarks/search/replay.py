@@ -12,7 +12,6 @@ from random import Random
 
 from benchmarks.search.arena import play
 from benchmarks.search.contestants import CONTESTANTS
-from benchmarks.search.fttable import tasks
 from benchmarks.search.fttable.table import read_table
 from benchmarks.search.rows import Row, row_of, shown, write_rows
 from benchmarks.search.table_world import RESEARCHERS, TableWorld

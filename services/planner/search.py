@@ -156,6 +156,8 @@ class ExperimentSearch:
     def lose(self, node: ExperimentId) -> None:
         """Take a run back whose machine went away; it counts nowhere."""
         self.tree.lose(node)
+        if self.posterior.is_measured(node):
+            self.refresh()  # it may have to go on again
         self._rank([node, self.tree.parent[node]])
 
     def drop(self, node: ExperimentId) -> None:

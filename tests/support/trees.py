@@ -1,12 +1,13 @@
 """Searches that have been through something, drawn by hypothesis."""
 
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Failure, Observation, Stage
-from shared.contracts.base import ExperimentId
+from shared.contracts.base import ROOT, ExperimentId
 
 RUNGS = (1 / 3, 1.0)
 
@@ -18,6 +19,14 @@ class Told:
     node: ExperimentId
     result: Observation | Failure
 
+    def measured_in(self, unit: float, zero: float) -> "Told":
+        """See `History.measured_in`."""
+        result = self.result
+        if isinstance(result, Observation):
+            value, variance = unit * result.value + zero, unit**2 * result.variance
+            result = replace(result, value=value, variance=variance)
+        return Told(self.node, result)
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -28,10 +37,22 @@ class History:
     aliases: tuple[tuple[ExperimentId, ExperimentId], ...]
     told: tuple[Told, ...]
 
+    def measured_in(self, unit: float, zero: float) -> "History":
+        """The same, by a metric that is ``unit`` times this one, with another zero."""
+        return replace(self, told=tuple(one.measured_in(unit, zero) for one in self.told))
 
-def replayed(history: History, *, seed_deviation: float | None = 0.05) -> ExperimentSearch:
-    """Return a search that has been through a history."""
-    search = ExperimentSearch(SearchRules(rungs=RUNGS, seed_deviation=seed_deviation))
+
+def replayed(
+    history: History,
+    *,
+    seed_deviation: float | None = 0.05,
+    rungs: tuple[float, ...] = RUNGS,
+    budget: float = 20,
+) -> ExperimentSearch:
+    """Return a search that has been through a history; with one rung, short runs are full ones."""
+    search = ExperimentSearch(
+        SearchRules(rungs=rungs, budget=budget, seed_deviation=seed_deviation)
+    )
     for parent in history.parents:
         search.expand(ExperimentId(parent))
     for node, of in history.aliases:
@@ -44,7 +65,8 @@ def replayed(history: History, *, seed_deviation: float | None = 0.05) -> Experi
 def tell(search: ExperimentSearch, one: Told) -> None:
     """Hand one result over."""
     if isinstance(one.result, Observation):
-        search.tell(one.node, one.result)
+        rung = min(one.result.rung, len(search.rules.rungs) - 1)
+        search.tell(one.node, replace(one.result, rung=rung))
     else:
         search.fail(one.node, one.result)
 
@@ -98,3 +120,37 @@ def _observations(draw: st.DrawFn) -> list[Observation]:
 def is_measured(search: ExperimentSearch, node: int) -> bool:
     """Whether a node of a history counts as measured."""
     return bool(search.tree.stage[node] == Stage.TOLD and search.posterior.is_measured(node))
+
+
+def tried(search: ExperimentSearch, data: st.DataObject, most: int = 8) -> ExperimentSearch:
+    """Take a search some way further, without new measurements."""
+    acts = ["expand", "begin", "lose", "drop", "trust", "expect_cost"]
+    for _ in range(data.draw(st.integers(0, most))):
+        act = data.draw(st.sampled_from(acts))
+        node = ExperimentId(data.draw(st.integers(0, len(search.tree) - 1)))
+        if act == "expand" and search.tree.may_grow(node):
+            search.expand(node)
+        elif node == ROOT or search.tree.stage[node] == Stage.ALIAS:
+            continue
+        elif act == "begin" and search.tree.stage[node] == Stage.TOLD:
+            search.begin(node)
+        elif act == "lose":
+            search.lose(node)
+        elif act == "drop":
+            search.drop(node)
+        elif act == "trust":
+            search.trust(node, data.draw(st.sampled_from([0.1, 0.7, 1.5, 3.0])))
+        elif act == "expect_cost":
+            search.expect_cost(node, data.draw(st.sampled_from([0.2, 1.0, 4.0])))
+    return search
+
+
+def contents(search: ExperimentSearch) -> dict[str, object]:
+    """Return everything a search knows and believes, and what it would do, to be compared."""
+    columns = {
+        f"{type(part).__name__}.{name}": list(column) if isinstance(column, array) else column
+        for part in (search.tree, search.posterior)
+        for name, column in vars(part).items()
+    }
+    numbers = (search.prior, search.noise, search.bar, search.first_rung())
+    return {**columns, "numbers": numbers, "next": search.ask()}

@@ -18,7 +18,7 @@ from services.planner.finish import (
 )
 from services.planner.search import Choice, ExperimentSearch, SearchRules
 from services.planner.tree import Observation
-from shared.contracts.base import ROOT
+from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.job import Deliverable
 
 NOISE = 0.05
@@ -146,6 +146,37 @@ def test_a_target_that_is_reached_with_certainty_ends_the_search() -> None:
 
     assert isinstance(next_step(search, spent(4), Ending(target=0.95)), Choice)
     assert isinstance(next_step(search, spent(4), Ending(target=0.5)), Check)
+
+
+def checked_until_over(search: ExperimentSearch, runs: float, ending: Ending) -> str:
+    """Why a search is said to be over once its finalists are checked."""
+    for _ in range(20):
+        step = next_step(search, spent(runs), ending)
+        if isinstance(step, Over):
+            return step.why
+        assert isinstance(step, Check)
+        search.tell(step.node, Observation(0, 0.9, 0.02**2, split=1))
+    raise AssertionError("still checking")
+
+
+def test_why_a_search_ended_is_not_forgotten_while_its_finalists_are_checked() -> None:
+    certain, nowhere = searched(0.1, 0.2, 0.9, 0.9), searched(0.5)
+    for node in (ROOT, ExperimentId(1)):
+        for _ in range(3):
+            nowhere.drop(nowhere.expand(node))
+
+    assert "the target of 0.5 is reached" in checked_until_over(certain, 4, Ending(target=0.5))
+    assert "nothing new can be tried" in checked_until_over(nowhere, 1, Ending())
+    assert "all 50 experiments" in checked_until_over(searched(*SPREAD), 50, Ending())
+
+
+def test_a_search_whose_finalists_are_checked_does_not_go_on() -> None:
+    search = searched(*SPREAD)
+    search.tell(ExperimentId(1), Observation(0, 0.1, 0.02**2, split=1))
+
+    step = next_step(search, spent(6), Ending(uncheckable=frozenset(map(ExperimentId, range(9)))))
+
+    assert step == Over("the search was over before its finalists were checked")
 
 
 def test_a_long_plateau_ends_the_search_unless_every_gain_is_worth_having() -> None:

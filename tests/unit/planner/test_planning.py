@@ -1,96 +1,25 @@
 """Whole jobs on the store in memory, with the other services answered by the test."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
 
-from services.planner.loop import PlanningLoop
+from services.planner.decide import AHEAD, AT_ONCE, decide
+from services.planner.orders import Order
 from services.planner.report import report
 from services.planner.state import JobState, fold
 from services.planner.tree import Stage
-from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
-from shared.contracts.events import WorkEnded
-from shared.contracts.job import Budget, JobSpec
+from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.events import WorkEnded, WorkOrdered
+from shared.contracts.job import Fidelity, JobSpec, Search, SearchMode
+from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from shared.store_memory import MemoryStore
-from tests.support.examples import (
-    BRIEF,
-    FAILED,
-    JOB,
-    LESSON,
-    SPEC,
-    TRAINED,
-    proposals,
-    score,
-)
-
-Answer = Callable[[Request], Result]
-
-
-def good_news(request: Request) -> Result:
-    """Every experiment trains; each scores a little better than the one before."""
-    match request:
-        case ProposeRequest():
-            return proposals(*(1e-3 * number for number in request.experiments))
-        case RunRequest():
-            return TRAINED.model_copy(update={"gpu_seconds": 10.0})
-        case ScoreRequest():
-            return score(0.1 + 0.1 * request.experiment, split=request.split)
-        case _:
-            return BRIEF if request.kind == "brief" else LESSON
-
-
-@dataclass
-class Bench:
-    """A planner, a store, and a test that plays the services."""
-
-    spec: JobSpec = SPEC
-    answer: Answer = good_news
-    now: float = 1_000_000.0
-    rung: list[WorkId] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.store = MemoryStore(lambda: self.now)
-        self.store.create(JOB, self.spec, idempotency_key=None)
-        self.loop = self.planner("planner 1")
-
-    def planner(self, name: str) -> PlanningLoop:
-        def ring(job_id: JobId, work_id: WorkId, request: Request) -> None:
-            self.rung.append(work_id)
-
-        return PlanningLoop(self.store, ring, name)
-
-    def plan(self) -> JobState:
-        self.loop.step(JOB)
-        return self.state
-
-    @property
-    def state(self) -> JobState:
-        return fold(self.store.read(JOB))
-
-    def answer_next(self) -> WorkId:
-        work_id = self.rung.pop(0)
-        claim = self.store.claim(JOB, work_id, lease_s=60)
-        if claim is not None:
-            self.store.finish(claim, self.answer(claim.request))
-        return work_id
-
-    def run_to_the_end(self) -> JobState:
-        self.plan()
-        for _ in range(500):
-            if not self.rung:
-                break
-            self.answer_next()
-            self.plan()
-        return self.state
-
-
-def with_budget(**budget: float) -> JobSpec:
-    return SPEC.model_copy(update={"budget": Budget.model_validate(budget)})
+from shared.store import Entry
+from tests.support.examples import FAILED, JOB, LESSON, TRAINED, proposals, score
+from tests.support.planning import Bench, good_news, scored, with_budget, with_search
 
 
 def test_a_job_begins_with_a_brief_and_the_score_of_the_base_model() -> None:
@@ -352,3 +281,345 @@ def test_what_a_lost_worker_used_is_paid_for() -> None:
     bench.plan()
 
     assert bench.state.gpu_seconds == pytest.approx(30)
+
+
+ONE = ExperimentId(1)
+
+
+def short_first(fidelity: Fidelity = Fidelity.STEPS, *, experiments: int = 6) -> JobSpec:
+    return with_search(Search(fidelity=fidelity, smallest_gain=0), experiments=experiments)
+
+
+def has_score(state: JobState, number: ExperimentId) -> bool:
+    experiment = state.experiments.get(number)
+    return experiment is not None and experiment.score is not None
+
+
+def is_full(state: JobState, number: ExperimentId) -> bool:
+    return number < len(state.search.tree) and state.search.tree.is_full(number)
+
+
+def run_of(state: JobState, work: str) -> RunRequest:
+    request = state.ordered[WorkId(work)]
+    assert isinstance(request, RunRequest)
+    return request
+
+
+def score_of(state: JobState, work: str) -> ScoreRequest:
+    request = state.ordered[WorkId(work)]
+    assert isinstance(request, ScoreRequest)
+    return request
+
+
+def test_a_new_experiment_is_run_short_and_judged_by_its_likelihood_on_some_items() -> None:
+    bench = Bench(short_first())
+
+    state = bench.run_until(lambda state: has_score(state, ONE))
+
+    assert run_of(state, "run-1").step_share == pytest.approx(1 / 9)
+    assert run_of(state, "run-1").data_share == 1.0
+    asked = score_of(state, "score-1")
+    assert (asked.item_share, asked.likelihood) == (pytest.approx(1 / 9), True)
+    assert state.search.tree.value[1] == pytest.approx(0.3)  # scored 0.2, likelihood 0.3
+    assert (state.search.tree.rung[1], state.experiments[ONE].runs[0].share) == (0, 1 / 9)
+
+
+def test_a_promoted_run_goes_on_from_its_checkpoint_and_only_the_rest_is_paid_for() -> None:
+    bench = Bench(short_first())
+
+    state = bench.run_until(lambda state: is_full(state, ONE))
+
+    runs = state.experiments[ONE].runs
+    assert [run.rung for run in runs] == [0, 1, 2]
+    assert [run.share for run in runs] == pytest.approx([1 / 9, 2 / 9, 2 / 3])
+    assert run_of(state, "run-1").resume_from is None
+    for before, work in zip(runs, ("run-1.2", "run-1.3"), strict=False):
+        assert isinstance(before.outcome, Trained)
+        assert run_of(state, work).resume_from == before.outcome.resume
+    full = score_of(state, "score-1.3")
+    assert (full.item_share, full.likelihood) == (1.0, False)
+    assert state.search.tree.value[1] == pytest.approx(0.2)
+
+
+def test_runs_on_less_data_are_runs_of_their_own() -> None:
+    bench = Bench(short_first(Fidelity.DATA))
+
+    state = bench.run_until(lambda state: is_full(state, ONE))
+
+    works = ("run-1", "run-1.2", "run-1.3")
+    assert [run_of(state, work).data_share for work in works] == pytest.approx([1 / 9, 1 / 3, 1])
+    assert [run_of(state, work).step_share for work in works] == [1.0] * 3
+    assert [run_of(state, work).resume_from for work in works] == [None] * 3
+    assert sum(run.share for run in state.experiments[ONE].runs) == pytest.approx(13 / 9)
+
+
+def test_a_longer_run_that_is_lost_is_begun_again_where_the_measured_one_ended() -> None:
+    lost = Failed(error="WorkerLost", detail="three took it and fell silent")
+
+    def second_is_lost(request: Request) -> Result:
+        if isinstance(request, RunRequest) and request.step_share == pytest.approx(1 / 3):
+            return lost
+        return good_news(request)
+
+    bench = Bench(short_first(experiments=2), second_is_lost)
+    state = bench.run_to_the_end()
+
+    again = [run for run in state.experiments[ONE].runs if run.rung == 1]
+    assert len(again) > 1
+    assert [run.share for run in again] == pytest.approx([2 / 9] * len(again))
+    first = state.experiments[ONE].runs[0].outcome
+    assert isinstance(first, Trained)
+    assert run_of(state, "run-1.3").resume_from == first.resume
+    assert state.ended is not None
+
+
+def test_a_short_run_is_compared_with_its_parents_run_of_the_same_length() -> None:
+    bench = Bench(short_first(experiments=8))
+
+    state = bench.run_to_the_end()
+
+    shares = {}
+    for request in state.ordered.values():
+        if isinstance(request, DiagnoseRequest) and request.parent != ROOT:
+            assert request.score is not None
+            if request.parent_score is not None:
+                shares[request.score.item_share] = request.parent_score.item_share
+    assert shares
+    assert all(share == parent for share, parent in shares.items())
+
+
+def test_a_search_that_ends_with_short_runs_alone_still_has_a_report() -> None:
+    bench = Bench(short_first())
+    bench.run_until(lambda state: has_score(state, ONE))
+
+    bench.store.request_cancel(JOB)
+    bench.plan()
+
+    said = report(bench.run_to_the_end(), now=bench.now)
+    assert said.best is not None
+    assert said.best.node.fidelity == pytest.approx(1 / 9)
+    assert said.dev is not None
+
+
+def test_finalists_are_scored_on_the_rows_kept_for_that_once_nothing_is_under_way() -> None:
+    bench = Bench(with_search(Search(smallest_gain=0), confirm=True, experiments=4))
+
+    state = bench.run_to_the_end()
+
+    checks = [work for work in state.ordered if work.startswith("check-")]
+    assert sorted(checks) == [f"check-{n}" for n in (1, 2, 3, 4)]
+    assert {score_of(state, work).data for work in checks} == {"confirm.jsonl"}
+    assert {score_of(state, work).split for work in checks} == {"confirm"}
+    last_run = max(list(state.ordered).index(WorkId(f"score-{n}")) for n in (1, 2, 3, 4))
+    assert min(list(state.ordered).index(WorkId(work)) for work in checks) > last_run
+    assert "## Finalists" in report(state, now=bench.now).markdown
+
+
+def test_a_finalist_that_disappoints_on_the_kept_rows_is_not_handed_back() -> None:
+    def disappointing(request: Request) -> Result:
+        if isinstance(request, ScoreRequest) and request.split == "confirm":
+            return scored(request, 0.1 if request.experiment == 4 else 0.5)
+        if isinstance(request, ScoreRequest) and request.experiment != ROOT:
+            return scored(request, {3: 0.6, 4: 0.7}.get(request.experiment, 0.2))
+        return good_news(request)
+
+    search = Search(smallest_gain=0)
+    bench = Bench(with_search(search, confirm=True, experiments=4), disappointing)
+
+    state = bench.run_to_the_end()
+
+    assert state.ended is not None
+    assert state.ended.best == ExperimentId(3)
+
+
+def test_a_recipe_is_trained_again_with_other_seeds_before_it_is_handed_back() -> None:
+    search = Search(deliver="recipe", smallest_gain=0)
+    bench = Bench(with_search(search, confirm=True, experiments=40))
+
+    state = bench.run_to_the_end()
+
+    again = [
+        run
+        for e in state.experiments.values()
+        if e.proposal is not None
+        for run in e.runs
+        if run.seed != e.recipe.seed
+    ]
+    assert len(again) >= 2
+    assert all(run.check is not None and run.score is None for run in again)
+    assert state.runs == 40
+    assert state.ended is not None
+    assert state.ended.reason == "all 40 experiments of the budget are done"
+
+
+def test_several_recipes_are_proposed_at_once_where_several_executors_are_free() -> None:
+    benches = [Bench(with_budget(experiments=20), executors=alive) for alive in (1, 5)]
+
+    asked = [
+        bench.run_until(lambda state: "propose-1" in state.ordered).ordered[WorkId("propose-1")]
+        for bench in benches
+    ]
+
+    assert [len(r.experiments) for r in asked if isinstance(r, ProposeRequest)] == [1, AT_ONCE]
+
+
+def test_one_experiment_at_a_time_is_proposed_in_a_sequence() -> None:
+    search = Search(mode=SearchMode.SEQUENTIAL, smallest_gain=0)
+    bench = Bench(with_search(search, experiments=5), executors=4)
+
+    state = bench.run_to_the_end()
+
+    proposed = [r for r in state.ordered.values() if isinstance(r, ProposeRequest)]
+    assert [request.experiments for request in proposed] == [(n,) for n in (1, 2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("executors", [0, 1, 2, 5])
+def test_one_more_experiment_than_there_are_executors_is_under_way(executors: int) -> None:
+    bench = Bench(with_budget(experiments=50), executors=executors)
+    bench.plan()
+    while bench.rung:
+        if bench.rung[0].startswith("run-"):
+            bench.rung.pop(0)  # and nobody answers
+        else:
+            bench.answer_next()
+        bench.plan()
+
+    running = [work for work in bench.state.in_flight if work.startswith("run-")]
+    assert len(running) == max(executors, 1) + AHEAD
+
+
+def test_what_was_weighed_is_kept_in_the_ledger_with_its_terms_and_the_runner_up() -> None:
+    bench = Bench(with_search(Search(smallest_gain=0), experiments=8))
+
+    state = bench.run_to_the_end()
+
+    why, first = state.choices[WorkId("propose-1")]
+    assert (first.chosen.act, first.chosen.experiment, first.runner_up) == ("draft", ROOT, None)
+    assert "among the first fresh starts" in why
+    why, last = state.choices[WorkId("propose-8")]
+    assert last.runner_up is not None
+    assert last.chosen.index >= last.runner_up.index >= 0
+    assert f": expected {last.chosen.value:.3f} ± {1.96 * last.chosen.deviation:.3f}" in why
+    assert f"the best so far is {last.bar:.3f}; next best was" in why
+    assert state.experiments[ExperimentId(8)].choice == last
+    assert f"propose-8: {why}" in report(state, now=bench.now).markdown
+
+
+def test_why_a_run_was_made_longer_is_kept_in_the_ledger_too() -> None:
+    bench = Bench(short_first())
+
+    state = bench.run_until(lambda state: "run-1.2" in state.ordered)
+
+    why, choice = state.choices[WorkId("run-1.2")]
+    assert (choice.chosen.act, choice.chosen.experiment) == ("promote", ONE)
+    assert why.startswith("train #1 in full")
+
+
+def ordered(state: JobState, *, executors: int) -> list[Order]:
+    """Everything that is ordered from now on without another answer."""
+    orders: list[Order] = []
+    while new := [a for a in decide(state, now=0.0, executors=executors) if isinstance(a, Order)]:
+        for one in new:
+            event = WorkOrdered(
+                work_id=one.work_id, request=one.request, why=one.why, choice=one.choice
+            )
+            state.apply(Entry(state.cursor, 0.0, event))
+        orders += new
+    return orders
+
+
+def without_short_runs(state: JobState) -> JobState:
+    """The same job once its short runs have turned out to mislead."""
+    prior = state.search.prior
+    maps = tuple(replace(one, trusted=False) for one in prior.maps)
+    state.search.prior = replace(prior, maps=maps)
+    return state
+
+
+def test_no_more_recipes_are_asked_for_than_can_be_paid_for_in_full_where_short_runs_mislead() -> (
+    None
+):
+    bench = Bench(short_first(experiments=2))
+    for _ in bench.plan().in_flight:
+        bench.answer_next()
+
+    orders = ordered(without_short_runs(bench.state), executors=8)
+
+    asked = [o.request.experiments for o in orders if isinstance(o.request, ProposeRequest)]
+    assert asked == [(1, 2)]
+
+
+def test_recipes_that_became_dearer_while_they_were_thought_of_do_not_overdraw_the_budget() -> None:
+    bench = Bench(short_first(experiments=1), executors=5)
+    bench.run_until(lambda state: "propose-1" in state.ordered)
+    while bench.rung:
+        bench.answer_next()
+
+    orders = ordered(without_short_runs(bench.state), executors=5)
+
+    assert len(bench.state.experiments) > 3
+    assert [o.work_id for o in orders if isinstance(o.request, RunRequest)] == ["run-1"]
+
+
+@pytest.mark.parametrize("executors", [1, 4, 9])
+def test_seconds_that_pay_for_few_runs_are_spent_on_them_however_many_executors_there_are(
+    executors: int,
+) -> None:
+    spec = with_budget(experiments=100, gpu_seconds=3)
+
+    state = Bench(spec, executors=executors).run_to_the_end()
+
+    assert state.ended is not None
+    assert 2 <= state.gpu_seconds <= 3
+    assert state.ended.best is not None
+    assert "does not pay for another run" in state.ended.reason
+
+
+def test_recipes_for_which_no_seconds_are_left_do_not_keep_a_job_going() -> None:
+    bench = Bench(with_budget(experiments=100, gpu_seconds=3))
+    for name in range(4):
+        bench.store.present("executor", str(name), for_s=50)
+    bench.run_until(lambda state: "run-3" in state.ordered)
+    while any(not work.startswith("run-") for work in bench.rung):
+        bench.answer_next(next(i for i, w in enumerate(bench.rung) if not w.startswith("run-")))
+        bench.plan()
+
+    bench.now += 100  # the executors went home
+    state = bench.run_to_the_end()
+
+    assert sum(not e.runs for e in state.experiments.values() if e.id != ROOT) >= 2
+    assert state.ended is not None
+
+
+def test_finalists_are_looked_at_again_when_the_seconds_for_training_are_used_up() -> None:
+    spec = with_search(Search(smallest_gain=0), confirm=True, experiments=100, gpu_seconds=25)
+
+    state = Bench(spec).run_to_the_end()
+
+    assert {"check-1", "check-2"} <= set(state.ordered)
+    assert state.ended is not None
+    assert "does not pay for another run" in state.ended.reason
+
+
+def test_finalists_are_not_trained_again_when_the_seconds_for_training_are_used_up() -> None:
+    search = Search(deliver="recipe", smallest_gain=0)
+    spec = with_search(search, confirm=True, experiments=100, gpu_seconds=25)
+
+    state = Bench(spec).run_to_the_end()
+
+    assert state.ended is not None
+    assert not any(work.startswith("check-") for work in state.ordered)
+    assert state.gpu_seconds <= 25
+
+
+def test_a_researcher_that_is_of_no_use_fails_the_job() -> None:
+    def says_nothing(request: Request) -> Result:
+        if isinstance(request, ProposeRequest):
+            return Failed(error="NothingNew", detail="every recipe was tried")
+        return good_news(request)
+
+    state = Bench(answer=says_nothing).run_to_the_end()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.best) == ("failed", None)
+    assert state.experiments[ONE].dropped == "every recipe was tried"
