@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.planner.tree import ExperimentTree
 from shared.contracts.base import ROOT
 
-FEW = 3000
+FEW = 1000
 """Nodes up to which Python, node by node, is faster than numpy, level by level."""
 
 Floats = NDArray[np.float64]

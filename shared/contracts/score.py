@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from statistics import correlation, fmean, stdev
+from operator import mul
+from statistics import fmean, stdev
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -165,7 +166,16 @@ def shared_correlation(a: Score, b: Score) -> float | None:
     ours, theirs = _paired(a, b)
     if len(ours) < 3 or len(set(ours)) == 1 or len(set(theirs)) == 1:
         return None
-    return correlation(ours, theirs)
+    # `statistics.correlation` takes more than twice as long, which a ledger's fold would feel.
+    x, y = _centred(ours), _centred(theirs)
+    spread = sum(map(mul, x, x)) * sum(map(mul, y, y))
+    together: float = sum(map(mul, x, y))
+    return max(-1.0, min(1.0, together / math.sqrt(spread))) if spread > 0.0 else None
+
+
+def _centred(values: list[float]) -> list[float]:
+    mean = fmean(values)
+    return [value - mean for value in values]
 
 
 def _paired(a: Score, b: Score) -> tuple[list[float], list[float]]:
