@@ -1,6 +1,6 @@
 """Runs the comparison of PREREGISTRATION.md and prints what came out.
 
-python -m benchmarks.search --out FOLDER [--jobs 2] [--only tables]
+python -m benchmarks.search --out FOLDER [--jobs 2] [--only intents]
 
 Rows that are in the folder already are not made again, so a run that was stopped goes on with the
 next part, and of a finished one the report is printed in seconds.
@@ -8,13 +8,13 @@ next part, and of a finished one the report is printed in seconds.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.search import controls, plots, report
 from benchmarks.search.comparison import Deliver, by_method, compare
 from benchmarks.search.contestants import CONTESTANTS, OURS, PEERS
-from benchmarks.search.replay import replay, replays
+from benchmarks.search.replay import BUDGETS, replay, replays
 from benchmarks.search.rows import Row, read_rows
 from benchmarks.search.simulate import CELLS, Cell, Game, games_of, simulate
 from benchmarks.search.variants import CONTROLS
@@ -59,7 +59,9 @@ PARTS: dict[str, Callable[[Path, int], None]] = {
     "landscapes": lambda out, jobs: simulate(landscapes(), out, jobs=jobs),
     "variants": lambda out, jobs: simulate(variants(), out, jobs=jobs),
     "controls": lambda out, jobs: simulate(negative_controls(), out, jobs=jobs),
-    "tables": lambda out, jobs: replay(replays(SEEDS), out, jobs=jobs),
+    "intents": lambda out, jobs: replay(replays("intents", SEEDS), out, jobs=jobs),
+    "dates": lambda out, jobs: replay(replays("dates", SEEDS), out, jobs=jobs),
+    "orders": lambda out, jobs: replay(replays("orders", SEEDS), out, jobs=jobs),
 }
 """What is run, in this order, and how."""
 
@@ -81,35 +83,33 @@ def main() -> None:
         unfinished = rows.with_suffix(".unfinished")
         PARTS[part](unfinished, chosen.jobs)
         unfinished.rename(rows)
-    sections = [
-        said(part, chosen.out) for part in PARTS if (chosen.out / f"{part}.csv.gz").exists()
-    ]
-    text = "\n\n".join(sections)
+    text = "\n\n".join(sections(chosen.out))
     (chosen.out / "REPORT.md").write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
-def said(part: str, folder: Path) -> str:
-    """Return a part of the report, and write the drawings that go with it."""
-    rows = read_rows([folder / f"{part}.csv.gz"])
-    match part:
-        case "landscapes":
-            return f"# Made-up landscapes\n\n{_compared(rows, folder, 'recipe', part)}"
-        case "variants":
-            return f"# Harder landscapes\n\n{report.report(rows, ours=OURS, peers=PEERS)}"
-        case "controls":
-            return f"# Negative controls\n\n{controls.table_of(controls.controls(rows))}"
-        case _:
-            recipes = _compared(rows, folder, "recipe", part)
-            checkpoints = _compared(rows, folder, "checkpoint", f"{part}-checkpoint")
-            tasks = sorted({str(row["task"]) for row in rows})
-            alone = [f"## {task} alone\n\n{_alone(rows, task)}" for task in tasks]
-            sections = [f"## The recipe\n\n{recipes}", f"## The checkpoint\n\n{checkpoints}"]
-            return "\n\n".join(["# Tables of real runs", *sections, *alone])
-
-
-def _alone(rows: list[Row], task: str) -> str:
-    return report.report([row for row in rows if row["task"] == task], ours=OURS, peers=PEERS)
+def sections(folder: Path) -> Iterator[str]:
+    """Yield the report's parts, as far as there are rows, and write the drawings they go with."""
+    rows = {
+        part: read_rows([file]) for part in PARTS if (file := folder / f"{part}.csv.gz").exists()
+    }
+    if "landscapes" in rows:
+        found = _compared(rows["landscapes"], folder, "recipe", "landscapes")
+        yield f"# Made-up landscapes\n\n{found}"
+    if "variants" in rows:
+        found = report.report(rows["variants"], ours=OURS, peers=PEERS)
+        yield f"# Harder landscapes\n\n{found}"
+    if "controls" in rows:
+        found = controls.table_of(controls.controls(rows["controls"]))
+        yield f"# Negative controls\n\n{found}"
+    tables = {task: rows[task] for task in BUDGETS if task in rows}
+    if tables:
+        every = [row for found in tables.values() for row in found]
+        yield "# Tables of real runs"
+        yield f"## The recipe\n\n{_compared(every, folder, 'recipe', 'tables')}"
+        yield f"## The checkpoint\n\n{_compared(every, folder, 'checkpoint', 'tables-checkpoint')}"
+    for task, alone in tables.items():
+        yield f"## {task} alone\n\n{report.report(alone, ours=OURS, peers=PEERS)}"
 
 
 def _compared(rows: list[Row], folder: Path, deliver: Deliver, name: str) -> str:

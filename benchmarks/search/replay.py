@@ -1,6 +1,6 @@
 """Lets every contestant play on the table of real runs; one row a run, written as CSV.
 
-python -m benchmarks.search.replay --seeds 50 --out rows.csv.gz
+python -m benchmarks.search.replay --task intents --out rows.csv.gz
 """
 
 import argparse
@@ -54,14 +54,13 @@ def play_replay(game: Replay) -> Row:
     )
 
 
-def replays(seeds: int) -> list[Replay]:
-    """Return every game of so many seeds."""
+def replays(task: str, seeds: int) -> list[Replay]:
+    """Return every game of so many seeds on a table."""
     return [
         Replay(method, task, researcher, budget, workers, seed)
-        for task, budgets in BUDGETS.items()
         for method in CONTESTANTS
         for researcher in RESEARCHERS
-        for budget in budgets
+        for budget in BUDGETS[task]
         for workers in WORKERS
         for seed in range(seeds)
     ]
@@ -77,11 +76,12 @@ def replay(games: Sequence[Replay], out: Path, *, jobs: int) -> None:
 def main() -> None:
     """Play and write the rows."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seeds", type=int, default=30)
+    options.add_argument("--task", choices=BUDGETS, required=True)
+    options.add_argument("--seeds", type=int, default=20)
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--out", type=Path, required=True)
     chosen = options.parse_args()
-    replay(replays(chosen.seeds), chosen.out, jobs=chosen.jobs)
+    replay(replays(chosen.task, chosen.seeds), chosen.out, jobs=chosen.jobs)
 
 
 if __name__ == "__main__":
