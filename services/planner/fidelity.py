@@ -116,7 +116,7 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
         mean: expected full score of each node.
     """
     rung, running = np.asarray(tree.rung), np.asarray(tree.running) > 0
-    alive = np.asarray(tree.stage) == Stage.TOLD
+    alive = (np.asarray(tree.stage) == Stage.TOLD) & (rung >= 0)
     alive[ROOT] = False
     first = np.flatnonzero(alive & (np.asarray(tree.parent) == ROOT))[:CALIBRATED]
     found = [int(node) for node in first if rung[node] < tree.rungs - 1 and not running[node]]

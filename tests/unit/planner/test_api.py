@@ -103,7 +103,9 @@ def test_an_unknown_experiment_is_not_found(api: TestClient, store: MemoryStore)
     assert "experiments 0 to 0, not 9" in found.json()["detail"]
 
 
-def test_the_report_comes_as_data_or_as_a_document(api: TestClient, store: MemoryStore) -> None:
+def test_the_report_comes_as_data_or_as_a_document() -> None:
+    store = MemoryStore(clock=lambda: 1_000.0)
+    api = TestClient(make_api(store, token="t0ken"), headers=TOKEN)
     store.create(JOB, SPEC, idempotency_key=None)
 
     data = api.get(f"/v1/jobs/{JOB}/report")

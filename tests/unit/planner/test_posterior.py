@@ -48,7 +48,7 @@ def solved(search: ExperimentSearch) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(histories())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 def test_the_posterior_is_the_solution_of_the_whole_system(history: History) -> None:
     search = replayed(history)
     mean, variance = solved(search)
@@ -58,7 +58,7 @@ def test_the_posterior_is_the_solution_of_the_whole_system(history: History) -> 
 
 
 @given(histories(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_the_order_of_results_does_not_matter(history: History, rng: random.Random) -> None:
     told = list(history.told)
     rng.shuffle(told)
@@ -74,7 +74,7 @@ def test_the_order_of_results_does_not_matter(history: History, rng: random.Rand
 
 
 @given(histories())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_what_is_told_twice_counts_once(history: History) -> None:
     once = replayed(history)
     mean = list(once.posterior.mean)
@@ -89,7 +89,7 @@ def test_what_is_told_twice_counts_once(history: History) -> None:
 
 
 @given(histories(), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
     history: History, data: st.DataObject
 ) -> None:
@@ -112,7 +112,7 @@ def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
 
 
 @given(histories())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_children_are_summed_for_the_parent_and_for_whoever_proposed_them_again(
     history: History,
 ) -> None:

@@ -46,6 +46,14 @@ def test_scores_of_different_shares_are_compared_on_the_items_both_answered() ->
     assert paired_difference(whole, part)[0] == pytest.approx(-difference)
 
 
+def test_a_part_of_few_items_is_all_of_them() -> None:
+    few = of([1.0, 0.0, 1.0], share=1 / 9)
+    whole = of([1.0, 1.0, 1.0])
+
+    assert paired_difference(whole, few)[0] == pytest.approx(1 / 3)
+    assert paired_difference(few, whole)[0] == pytest.approx(-1 / 3)
+
+
 def test_two_scores_of_different_parts_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="one must be on all items"):
         paired_difference(of([1.0] * 30, share=0.5), of([1.0] * 20, share=0.3))

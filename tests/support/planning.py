@@ -1,0 +1,139 @@
+"""Whole jobs on the store in memory, with the other services played by a function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from services.planner.loop import PlanningLoop
+from services.planner.state import JobState, fold
+from services.planner.views import job_view
+from shared.contracts.base import JobId, WorkId
+from shared.contracts.job import Budget, Fidelity, JobSpec, Search, SearchMode
+from shared.contracts.proposal import ProposeRequest
+from shared.contracts.run import RunRequest, Trained
+from shared.contracts.score import Score, ScoreRequest, positions
+from shared.contracts.views import JobView
+from shared.contracts.work import Request, Result
+from shared.store_memory import MemoryStore
+from tests.support.examples import BRIEF, JOB, LESSON, SPEC, TRAINED, proposals, score
+
+Answer = Callable[[Request], Result]
+
+EVERY_SEARCH = (
+    *(Search(mode=mode, smallest_gain=0) for mode in SearchMode),
+    Search(fidelity=Fidelity.STEPS, smallest_gain=0),
+)
+"""Every mode, and the one with short runs; none ends before its budget does."""
+
+
+def good_news(request: Request) -> Result:
+    """Every experiment trains; each scores a little better than the one before."""
+    match request:
+        case ProposeRequest():
+            return proposals(*(1e-3 * number for number in request.experiments))
+        case RunRequest():
+            return trained(request)
+        case ScoreRequest():
+            return scored(request, 0.1 + 0.1 * request.experiment)
+        case _:
+            return BRIEF if request.kind == "brief" else LESSON
+
+
+def trained(request: RunRequest) -> Trained:
+    """A run of 10 s, or of a part of them; one that stops early says where it can go on."""
+    seconds = 10.0 * min(request.step_share, request.data_share)
+    changed: dict[str, object] = {"gpu_seconds": min(seconds, request.limit_s)}
+    if request.step_share < 1.0:
+        folder = f"{TRAINED.checkpoint}/{request.experiment}/{request.step_share:.2f}"
+        changed |= {"stopped": "rung", "resume": folder}
+    return TRAINED.model_copy(update=changed)
+
+
+def scored(request: ScoreRequest, value: float, *, rows: int = 10) -> Score:
+    """A score of as many items as were asked for, its likelihood a tenth above its value."""
+    value = min(1.0, value)
+    kept = len(positions(rows, request.item_share))
+    found = score(value, split=request.split, n=kept)
+    likelihood = min(1.0, value + 0.1) if request.likelihood else None
+    return found.model_copy(update={"item_share": request.item_share, "likelihood": likelihood})
+
+
+@dataclass
+class Bench:
+    """A planner, a store, and a test that plays the services."""
+
+    spec: JobSpec = SPEC
+    answer: Answer = good_news
+    now: float = 1_000_000.0
+    executors: int = 0
+    """How many say that they are alive."""
+    rung: list[WorkId] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(lambda: self.now)
+        self.store.create(JOB, self.spec, idempotency_key=None)
+        self.loop = self.planner("planner 1")
+        for number in range(self.executors):
+            self.store.present("executor", str(number), for_s=1e9)
+
+    def planner(self, name: str) -> PlanningLoop:
+        def ring(job_id: JobId, work_id: WorkId, request: Request) -> None:
+            self.rung.append(work_id)
+
+        return PlanningLoop(self.store, ring, name)
+
+    def plan(self) -> JobState:
+        self.loop.step(JOB)
+        return self.state
+
+    @property
+    def state(self) -> JobState:
+        return fold(self.store.read(JOB))
+
+    @property
+    def view(self) -> JobView:
+        """What a user is shown."""
+        alive = self.store.workers("executor")
+        return job_view(self.state, self.store.progress(JOB), now=self.now, executors=alive)
+
+    def answer_next(self, place: int = 0) -> WorkId:
+        work_id = self.rung.pop(place)
+        claim = self.store.claim(JOB, work_id, lease_s=60)
+        if claim is not None:
+            self.store.finish(claim, self.answer(claim.request))
+        return work_id
+
+    def run_to_the_end(self, rng: Random | None = None, *, most: int = 1000) -> JobState:
+        """Answer until nothing is asked for any more: in order, or in that of a die."""
+        self.loop.step(JOB)
+        for _ in range(most):
+            if not self.rung:
+                return self.state
+            self.answer_next(0 if rng is None else rng.randrange(len(self.rung)))
+            self.loop.step(JOB)
+        raise AssertionError(f"still going after {most} answers: {self.rung}")
+
+    def run_until(self, reached: Callable[[JobState], bool]) -> JobState:
+        """Answer in order until the job has come so far."""
+        state = self.plan()
+        while not reached(state):
+            self.answer_next()
+            state = self.plan()
+        return state
+
+
+def with_budget(**budget: float) -> JobSpec:
+    return SPEC.model_copy(update={"budget": Budget.model_validate(budget)})
+
+
+def with_search(
+    search: Search,
+    *,
+    confirm: bool = False,
+    experiments: int = 4,
+    gpu_seconds: float | None = None,
+) -> JobSpec:
+    """A job with that search and budget, and with rows kept for finalists or without."""
+    data = SPEC.data.model_copy(update={"confirm": "confirm.jsonl" if confirm else None})
+    budget = Budget(experiments=experiments, gpu_seconds=gpu_seconds)
+    return SPEC.model_copy(update={"search": search, "data": data, "budget": budget})
