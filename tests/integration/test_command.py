@@ -59,7 +59,7 @@ def test_run_carries_a_job_out_and_hands_back_a_checkpoint_that_answers(
         },
         "metric": "exact_match",
         "budget": {"experiments": 2},
-        "limits": {"max_length": 64, "max_new_tokens": 8, "run_s": 20},
+        "limits": {"max_length": 64, "max_new_tokens": 8, "run_s": 60},
     }
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
 

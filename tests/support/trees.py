@@ -127,7 +127,8 @@ def tried(search: ExperimentSearch, data: st.DataObject, most: int = 8) -> Exper
     acts = ["expand", "begin", "lose", "drop", "trust", "expect_cost"]
     for _ in range(data.draw(st.integers(0, most))):
         act = data.draw(st.sampled_from(acts))
-        node = ExperimentId(data.draw(st.integers(0, len(search.tree) - 1)))
+        any_of_all = st.integers(0, len(search.tree) - 1)
+        node = ExperimentId(data.draw(st.sampled_from(_in_question(search)) | any_of_all))
         if act == "expand" and search.tree.may_grow(node):
             search.expand(node)
         elif node == ROOT or search.tree.stage[node] == Stage.ALIAS:
@@ -143,6 +144,13 @@ def tried(search: ExperimentSearch, data: st.DataObject, most: int = 8) -> Exper
         elif act == "expect_cost":
             search.expect_cost(node, data.draw(st.sampled_from([0.2, 1.0, 4.0])))
     return search
+
+
+def _in_question(search: ExperimentSearch) -> list[int]:
+    """Return the nodes that a change is most likely to matter at: the best, and the youngest."""
+    choice = search.ask()
+    acts = [] if choice is None else [choice.terms, choice.runner_up]
+    return [len(search.tree) - 1, *(terms.node for terms in acts if terms is not None)]
 
 
 def contents(search: ExperimentSearch) -> dict[str, object]:

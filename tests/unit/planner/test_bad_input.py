@@ -202,7 +202,7 @@ def test_a_budget_too_small_to_begin_ends_the_job_before_anything_is_run(search:
     state, _ = ended(search, good_news, experiments=50, gpu_seconds=0.5)
 
     assert state.ended is not None
-    assert (state.asked, state.ended.best) == (0, None)
+    assert (state.ended.how, state.asked, state.ended.best) == ("finished", 0, None)
     assert "does not pay for another run" in state.ended.reason
 
 

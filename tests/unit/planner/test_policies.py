@@ -104,14 +104,26 @@ def test_a_failure_earns_nothing() -> None:
     assert by_uct(tree, 0.0, mean=True) == 2
 
 
-@pytest.mark.parametrize("mean", [False, True])
-def test_runs_under_way_count_as_visits_that_earned_nothing(mean: bool) -> None:
+@pytest.mark.parametrize(("mean", "c"), [(False, 0.25), (True, 0.25), (True, 0.0)])
+def test_runs_under_way_count_as_visits_that_earned_nothing(mean: bool, c: float) -> None:
     tree = tree_of(0.6, 0.59, 0.0, 0.1)
-    assert by_uct(tree, mean=mean) == 1
+    assert by_uct(tree, c, mean=mean) == 1
 
     grow(tree, 1)
 
-    assert by_uct(tree, mean=mean) == 2
+    assert by_uct(tree, c, mean=mean) == 2
+
+
+def test_runs_under_way_in_one_branch_make_the_rarely_tried_others_more_promising() -> None:
+    tree = tree_of(0.0, 0.8, 0.4, 0.1)
+    for value in (0.6, 0.7):
+        grow(tree, 2, value)
+    assert by_uct(tree, 0.62, mean=True) == 2  # N is 6
+
+    for _ in range(4):
+        grow(tree, 4)
+
+    assert by_uct(tree, 0.62, mean=True) == 3  # N is 10
 
 
 def test_where_the_best_branch_is_exhausted_uct_tries_the_next() -> None:

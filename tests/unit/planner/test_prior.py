@@ -90,6 +90,19 @@ def test_steps_that_scatter_widely_widen_the_change() -> None:
     assert steady.change < 0.01 < wild.change
 
 
+def test_steps_that_scatter_by_their_noise_alone_do_not_widen_the_change() -> None:
+    rng, noisy, tree = Random(0), Noise(evaluation=0.0025, seed=0.0025, kept=0.5), ExperimentTree()
+    for worth in DRAFTS * 8:
+        draft = tree.expand(ROOT)
+        for node in (draft, tree.expand(draft)):
+            value = worth + rng.gauss(0, math.sqrt(noisy.total))
+            tree.tell(node, Observation(0, value, 0.005))
+
+    prior = learn_prior(tree, noisy)
+
+    assert prior.change < STEP_VARIANCE * prior.scale**2
+
+
 def test_the_change_never_collapses_even_where_nothing_changes() -> None:
     prior = learned(grown(*DRAFTS, steps=(0.0,) * 200))
 

@@ -168,6 +168,122 @@ def test_the_search_takes_the_best_of_all_acts_and_names_the_next_best(
     assert choice.bar == search.bar
 
 
+def with_three_good_places() -> ExperimentSearch:
+    """Drafts of which three are nearly as good as each other, where no other is to be had."""
+    search = measured(0.502, 0.501, 0.5, 0.2)
+    exhaust(search, ROOT)
+    return search
+
+
+def crowd(search: ExperimentSearch, node: ExperimentId) -> None:
+    for _ in range(4):
+        search.expand(node)
+
+
+def exhaust(search: ExperimentSearch, node: ExperimentId) -> None:
+    for _ in range(MAX_STALE):
+        search.drop(search.expand(node))
+
+
+def repeat(search: ExperimentSearch, node: ExperimentId) -> None:
+    for _ in range(MAX_STALE):
+        search.alias(search.expand(node), ExperimentId(4))
+
+
+def diverge(search: ExperimentSearch, node: ExperimentId) -> None:
+    for _ in range(3):
+        search.fail(search.expand(node), "diverged")
+
+
+def discredit(search: ExperimentSearch, node: ExperimentId) -> None:
+    search.trust(node, 0.5)
+
+
+def make_dear(search: ExperimentSearch, node: ExperimentId) -> None:
+    search.expect_cost(node, 9.0)
+
+
+@pytest.mark.parametrize("spoil", [crowd, diverge, discredit, make_dear])
+def test_what_changes_about_the_two_best_places_makes_the_third_the_best(
+    spoil: Callable[[ExperimentSearch, ExperimentId], None],
+) -> None:
+    search = with_three_good_places()
+    assert [terms.node for terms in best_of(search)[:3]] == [1, 2, 3]
+
+    for node in (1, 2):
+        spoil(search, ExperimentId(node))
+
+    assert asked(search) == best_of(search)[0]
+    assert asked(search).node == 3
+
+
+@pytest.mark.parametrize("spoil", [exhaust, repeat])
+def test_where_nothing_is_new_even_a_crowded_place_is_better(
+    spoil: Callable[[ExperimentSearch, ExperimentId], None],
+) -> None:
+    search = with_three_good_places()
+    crowd(search, ExperimentId(3))
+
+    for node in (1, 2):
+        spoil(search, ExperimentId(node))
+
+    assert asked(search).node == 3
+
+
+def test_children_that_are_lost_make_room_again() -> None:
+    search = with_three_good_places()
+    lost = [search.expand(ExperimentId(1)) for _ in range(3)]
+    assert asked(search).node == 2
+
+    for child in lost:
+        search.lose(child)
+
+    assert asked(search).node == 1
+
+
+def test_a_run_under_way_is_not_begun_twice_however_good_it_looks() -> None:
+    search = calibrated(0.70, 0.69, 0.68)
+    for node in (4, 5, 6):
+        exhaust(search, ExperimentId(node))
+    assert [terms.node for terms in best_of(search)[:3]] == [4, 5, 6]
+
+    for node in (4, 5):
+        search.begin(ExperimentId(node))
+
+    assert (asked(search).kind, asked(search).node) == ("promote", 6)
+
+
+@pytest.mark.parametrize("below", [0, 1])
+def test_failures_count_against_all_places_above_them(below: int) -> None:
+    search = with_three_good_places()
+    children = []
+    for node in (1, 2, 3):
+        parent = ExperimentId(node)
+        for _ in range(below):
+            parent = search.expand(parent)
+            search.tell(parent, Observation(0, 0.45, ITEMS))
+        children.append([search.expand(parent) for _ in range(2)])
+    assert [terms.node for terms in best_of(search)[:3]] == [1, 2, 3]
+
+    for child in (*children[0], *children[1]):
+        search.fail(child, "diverged")
+
+    assert best_of(search)[0].node == 3
+    assert asked(search).node == 3
+
+
+def test_what_was_only_run_short_and_failed_is_forgotten() -> None:
+    search = calibrated(0.70, 0.41)
+    search.begin(ExperimentId(4))
+
+    search.fail(ExperimentId(4), "broken")
+
+    told = contents(search)
+    search.refresh()
+    assert contents(search) == told
+    assert not search.posterior.is_measured(4)
+
+
 @given(histories(), st.data())
 @settings(deadline=None, max_examples=25)
 def test_asking_changes_nothing(history: History, data: st.DataObject) -> None:
