@@ -51,7 +51,7 @@ def trained(request: RunRequest) -> Trained:
 
 def scored(request: ScoreRequest, value: float, *, rows: int = 10) -> Score:
     """A score of as many items as were asked for, its likelihood a tenth above its value."""
-    value = min(1.0, value)
+    value = min(1.0, max(0.0, value))
     kept = len(positions(rows, request.item_share))
     found = score(value, split=request.split, n=kept)
     likelihood = min(1.0, value + 0.1) if request.likelihood else None

@@ -36,7 +36,7 @@ def integrated(value: float, deviation: float, bar: float) -> float:
 
 
 @given(UNIT, st.floats(0.01, 2.0), UNIT)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_expected_improvement_is_the_integral_it_stands_for(
     value: float, deviation: float, bar: float
 ) -> None:
@@ -68,7 +68,7 @@ def test_without_doubt_only_what_is_above_the_bar_improves() -> None:
 
 
 @given(histories(), st.data())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 def test_all_indexes_at_once_are_those_of_the_nodes_one_by_one(
     history: History, data: st.DataObject
 ) -> None:

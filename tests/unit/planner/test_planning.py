@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.planner import orders
 from services.planner.decide import AHEAD, AT_ONCE, decide
 from services.planner.orders import Order
 from services.planner.report import report
@@ -375,18 +376,25 @@ def test_a_longer_run_that_is_lost_is_begun_again_where_the_measured_one_ended()
 
 
 def test_a_short_run_is_compared_with_its_parents_run_of_the_same_length() -> None:
-    bench = Bench(short_first(experiments=8))
+    def ever_worse(request: Request) -> Result:
+        if isinstance(request, ScoreRequest) and request.experiment != ROOT:
+            return scored(request, 0.9 - 0.04 * request.experiment, rows=90)
+        return scored(request, 0.1, rows=90) if request.kind == "score" else good_news(request)
 
-    state = bench.run_to_the_end()
+    state = Bench(short_first(experiments=8), ever_worse).run_to_the_end()
 
-    shares = {}
-    for request in state.ordered.values():
-        if isinstance(request, DiagnoseRequest) and request.parent != ROOT:
-            assert request.score is not None
-            if request.parent_score is not None:
-                shares[request.score.item_share] = request.parent_score.item_share
-    assert shares
-    assert all(share == parent for share, parent in shares.items())
+    compared = [
+        (request.score.item_share, request.parent_score.item_share)
+        for request in state.ordered.values()
+        if isinstance(request, DiagnoseRequest) and request.parent != ROOT
+        if request.score is not None and request.parent_score is not None
+    ]
+    assert all(share == parent for share, parent in compared)
+    assert any(
+        state.search.tree.is_full(e.parent) and not state.search.tree.is_full(e.id)
+        for e in state.experiments.values()
+        if e.parent and e.lesson
+    )
 
 
 def test_a_search_that_ends_with_short_runs_alone_still_has_a_report() -> None:
@@ -451,6 +459,38 @@ def test_a_recipe_is_trained_again_with_other_seeds_before_it_is_handed_back() -
     assert state.runs == 40
     assert state.ended is not None
     assert state.ended.reason == "all 40 experiments of the budget are done"
+
+
+def test_no_seed_is_trained_twice() -> None:
+    state = Bench(with_budget(experiments=1)).run_to_the_end()
+    finalist = state.experiments[ONE]
+
+    seeds = []
+    for _ in range(3):
+        order = orders.another_seed(state, finalist, limit_s=60)
+        assert isinstance(order.request, RunRequest)
+        seeds.append(order.request.recipe.seed)
+        event = WorkOrdered(work_id=order.work_id, request=order.request, why=order.why)
+        state.apply(Entry(state.cursor, 0.0, event))
+
+    assert seeds == [1, 2, 3]
+
+
+def test_a_finalist_that_cannot_be_looked_at_again_is_passed_over() -> None:
+    def unreadable(request: Request) -> Result:
+        if isinstance(request, ScoreRequest) and request.split == "confirm":
+            return Failed(error="DataFailed", detail="confirm.jsonl cannot be read")
+        return good_news(request)
+
+    bench = Bench(with_search(Search(smallest_gain=0), confirm=True, experiments=4), unreadable)
+
+    state = bench.run_to_the_end()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.best) == ("finished", ExperimentId(4))
+    assert sorted(w for w in state.ordered if w.startswith("check-")) == [
+        f"check-{n}" for n in (1, 2, 3, 4)
+    ]
 
 
 def test_several_recipes_are_proposed_at_once_where_several_executors_are_free() -> None:
@@ -518,15 +558,15 @@ def test_why_a_run_was_made_longer_is_kept_in_the_ledger_too() -> None:
 
 def ordered(state: JobState, *, executors: int) -> list[Order]:
     """Everything that is ordered from now on without another answer."""
-    orders: list[Order] = []
+    found: list[Order] = []
     while new := [a for a in decide(state, now=0.0, executors=executors) if isinstance(a, Order)]:
         for one in new:
             event = WorkOrdered(
                 work_id=one.work_id, request=one.request, why=one.why, choice=one.choice
             )
             state.apply(Entry(state.cursor, 0.0, event))
-        orders += new
-    return orders
+        found += new
+    return found
 
 
 def without_short_runs(state: JobState) -> JobState:
@@ -544,9 +584,9 @@ def test_no_more_recipes_are_asked_for_than_can_be_paid_for_in_full_where_short_
     for _ in bench.plan().in_flight:
         bench.answer_next()
 
-    orders = ordered(without_short_runs(bench.state), executors=8)
+    found = ordered(without_short_runs(bench.state), executors=8)
 
-    asked = [o.request.experiments for o in orders if isinstance(o.request, ProposeRequest)]
+    asked = [o.request.experiments for o in found if isinstance(o.request, ProposeRequest)]
     assert asked == [(1, 2)]
 
 
@@ -556,10 +596,10 @@ def test_recipes_that_became_dearer_while_they_were_thought_of_do_not_overdraw_t
     while bench.rung:
         bench.answer_next()
 
-    orders = ordered(without_short_runs(bench.state), executors=5)
+    found = ordered(without_short_runs(bench.state), executors=5)
 
     assert len(bench.state.experiments) > 3
-    assert [o.work_id for o in orders if isinstance(o.request, RunRequest)] == ["run-1"]
+    assert [o.work_id for o in found if isinstance(o.request, RunRequest)] == ["run-1"]
 
 
 @pytest.mark.parametrize("executors", [1, 4, 9])

@@ -48,7 +48,7 @@ def solved(search: ExperimentSearch) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(histories())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 def test_the_posterior_is_the_solution_of_the_whole_system(history: History) -> None:
     search = replayed(history)
     mean, variance = solved(search)
@@ -58,7 +58,7 @@ def test_the_posterior_is_the_solution_of_the_whole_system(history: History) -> 
 
 
 @given(histories(), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=35)
 def test_the_order_of_results_does_not_matter(history: History, rng: random.Random) -> None:
     told = list(history.told)
     rng.shuffle(told)
@@ -74,7 +74,7 @@ def test_the_order_of_results_does_not_matter(history: History, rng: random.Rand
 
 
 @given(histories())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 def test_what_is_told_twice_counts_once(history: History) -> None:
     once = replayed(history)
     mean = list(once.posterior.mean)
@@ -89,7 +89,7 @@ def test_what_is_told_twice_counts_once(history: History) -> None:
 
 
 @given(histories(), st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
     history: History, data: st.DataObject
 ) -> None:
@@ -111,20 +111,51 @@ def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
     )
 
 
+def children_of(search: ExperimentSearch) -> tuple[list[float], list[int]]:
+    """Of each node, the sum of what its measured children are believed to be worth, and how many.
+
+    A child counts for whoever proposed it again, too.
+    """
+    tree, mean = search.tree, search.posterior.mean
+    sums, counts = [0.0] * len(tree), [0] * len(tree)
+    for node in range(1, len(tree)):
+        if is_measured(search, node):
+            for parent in (tree.parent[node], *tree.aliases.get(node, ())):
+                sums[parent] += mean[node]
+                counts[parent] += 1
+    return sums, counts
+
+
 @given(histories())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_children_are_summed_for_the_parent_and_for_whoever_proposed_them_again(
     history: History,
 ) -> None:
     search = replayed(history)
-    tree, mean = search.tree, search.posterior.mean
-    wanted = [0.0] * len(tree)
-    for node in range(1, len(tree)):
-        if is_measured(search, node):
-            for parent in (tree.parent[node], *tree.aliases.get(node, ())):
-                wanted[parent] += mean[node]
 
-    np.testing.assert_allclose(search.posterior.sum_children, wanted, atol=1e-9)
+    sums, counts = children_of(search)
+
+    np.testing.assert_allclose(search.posterior.sum_children, sums, atol=1e-9)
+    assert list(search.posterior.measured_children) == counts
+
+
+@given(histories(), st.data())
+@settings(deadline=None, max_examples=30)
+def test_an_update_of_one_branch_keeps_the_sums_of_children(
+    history: History, data: st.DataObject
+) -> None:
+    search = replayed(history)
+    tree = search.tree
+    places = st.sampled_from([n for n in range(len(tree)) if tree.stage[n] != Stage.ALIAS])
+    fresh, again = (search.expand(ExperimentId(data.draw(places))) for _ in range(2))
+    tree.alias(again, fresh)
+
+    tree.tell(fresh, Observation(1, 0.77, 0.0025))
+    search.posterior.update(tree, search.prior, fresh)
+
+    sums, counts = children_of(search)
+    np.testing.assert_allclose(search.posterior.sum_children, sums, atol=1e-9)
+    assert list(search.posterior.measured_children) == counts
 
 
 def measured(*scores: float, below: tuple[float, ...] = ()) -> ExperimentSearch:

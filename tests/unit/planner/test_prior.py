@@ -129,7 +129,7 @@ def test_equal_scores_leave_a_usable_prior(score: float) -> None:
 
 
 @given(histories(), st.sampled_from([0.01, 7.0, 1000.0]), st.sampled_from([-3.0, 0.0, 40.0]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_a_prior_follows_the_unit_and_the_zero_of_the_metric(
     history: History, unit: float, zero: float
 ) -> None:

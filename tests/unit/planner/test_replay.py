@@ -46,7 +46,7 @@ def grown(state: JobState, entries: list[Entry]) -> JobState:
 
 
 @given(troubled(), st.integers(0, 9), PLACE, PLACE)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=15)
 def test_a_ledger_folded_at_once_or_in_parts_gives_one_state_and_one_next_act(
     bench: Bench, seed: int, middle: float, end: float
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_ledger_folded_at_once_or_in_parts_gives_one_state_and_one_next_act(
 
 
 @given(troubled(), st.integers(0, 9))
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=8)
 def test_whatever_was_ordered_is_what_the_ledger_before_it_asks_for(
     bench: Bench, seed: int
 ) -> None:
@@ -88,7 +88,7 @@ class Killed(Exception):
 
 
 @given(troubled(), st.sets(st.integers(0, 60), max_size=10))
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=12)
 def test_a_planner_that_is_killed_between_any_two_orders_leaves_the_same_job(
     bench: Bench, deaths: set[int]
 ) -> None:

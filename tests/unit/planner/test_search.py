@@ -149,7 +149,7 @@ def weighing(search: ExperimentSearch) -> ExperimentSearch:
 
 
 @given(histories(), st.data(), st.sampled_from([(1.0,), (1 / 3, 1.0), NINTHS]))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=35)
 def test_the_search_takes_the_best_of_all_acts_and_names_the_next_best(
     history: History, data: st.DataObject, rungs: tuple[float, ...]
 ) -> None:
@@ -285,7 +285,7 @@ def test_what_was_only_run_short_and_failed_is_forgotten() -> None:
 
 
 @given(histories(), st.data())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 def test_asking_changes_nothing(history: History, data: st.DataObject) -> None:
     search = tried(replayed(history), data)
     before = contents(search)
@@ -297,7 +297,7 @@ def test_asking_changes_nothing(history: History, data: st.DataObject) -> None:
 
 
 @given(histories(), st.integers(0, 20))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 def test_a_search_that_is_replayed_in_two_parts_is_the_same_search(
     history: History, cut: int
 ) -> None:
@@ -317,7 +317,7 @@ def test_a_search_that_is_replayed_in_two_parts_is_the_same_search(
     st.sampled_from([0.02, 5.0, 1000.0]),
     st.sampled_from([-3.0, 0.0, 50.0]),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 def test_the_unit_and_the_zero_of_the_metric_change_no_choice(
     history: History, rungs: tuple[float, ...], unit: float, zero: float
 ) -> None:

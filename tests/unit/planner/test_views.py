@@ -19,10 +19,10 @@ RECIPE = with_search(Search(deliver="recipe", smallest_gain=0), confirm=True, ex
 def busy_with(work: str, spec: JobSpec) -> Bench:
     """A job of which a worker has just taken a piece of work of that name, or like that one."""
     bench = Bench(spec, executors=1)
-    bench.plan()
-    while not bench.rung or not re.fullmatch(work, bench.rung[0]):
+    bench.loop.step(JOB)
+    while not re.fullmatch(work, bench.rung[0]):
         bench.answer_next()
-        bench.plan()
+        bench.loop.step(JOB)
     claim = bench.store.claim(JOB, bench.rung[0], lease_s=60)
     assert claim is not None
     bench.store.renew(claim, lease_s=60, progress=PROGRESS)
