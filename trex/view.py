@@ -19,7 +19,7 @@ _STYLES = {"failed": "red", "dropped": "dim", "finished": "green", "cancelled": 
 def job_table(jobs: Iterable[JobView]) -> Table:
     """Return one line a job, the newest last."""
     table = Table(box=None, pad_edge=False)
-    for name in ("job", "state", "best", "base", "experiments", "time", "goal"):
+    for name in ("job", "state", "best", "base", "runs", "time", "goal"):
         table.add_column(name, no_wrap=name != "goal")
     for job in sorted(jobs, key=lambda job: job.submitted_at):
         table.add_row(
@@ -27,7 +27,7 @@ def job_table(jobs: Iterable[JobView]) -> Table:
             Text(job.state, _STYLES.get(job.state, "cyan")),
             score_words(job.best),
             score_words(job.base),
-            f"{job.spent.experiments}/{job.budget.experiments}",
+            f"{job.spent.runs:.3g}/{job.budget.experiments}",
             duration_words(job.spent.wall_clock_s),
             Text(clean(job.goal)),
         )

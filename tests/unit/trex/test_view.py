@@ -23,6 +23,15 @@ def test_the_header_tells_how_good_and_how_dear() -> None:
     assert "3 of 4 experiments · 1:01 min of 10:00 min of training · 1:01 h in all" in text
 
 
+def test_a_job_of_short_runs_counts_its_budget_in_full_ones() -> None:
+    short = job("searching")
+    short = short.model_copy(update={"spent": short.spent.model_copy(update={"runs": 2.25})})
+
+    text = drawn(job_tree(TreeView(job=short, nodes=NODES)))
+
+    assert "2.2 of 4 full runs, 3 experiments · " in text
+
+
 def test_each_node_says_what_a_person_wants_to_know() -> None:
     lines = drawn(job_tree(TreeView(job=job(), nodes=NODES))).splitlines()
 
