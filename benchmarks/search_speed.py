@@ -42,7 +42,7 @@ from tests.support.examples import (
     score,
 )
 
-SIZES = (1_000, 10_000, 100_000)
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
 ACTS = 2_000
 EVENTS = 7**5
 ITEMS = 500

@@ -11,7 +11,14 @@ from rich.tree import Tree
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.views import Comparison, JobView, NodeView, Report, TreeView
 from shared.rows import Sample
-from trex.words import clean, duration_words, progress_words, score_words, spent_words
+from trex.words import (
+    clean,
+    duration_words,
+    progress_words,
+    runs_words,
+    score_words,
+    spent_words,
+)
 
 _STYLES = {"failed": "red", "dropped": "dim", "finished": "green", "cancelled": "yellow"}
 
@@ -27,7 +34,7 @@ def job_table(jobs: Iterable[JobView]) -> Table:
             Text(job.state, _STYLES.get(job.state, "cyan")),
             score_words(job.best),
             score_words(job.base),
-            f"{job.spent.runs:.3g}/{job.budget.experiments}",
+            f"{runs_words(job.spent)}/{job.budget.experiments}",
             duration_words(job.spent.wall_clock_s),
             Text(clean(job.goal)),
         )

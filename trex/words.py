@@ -46,22 +46,18 @@ def progress_words(progress: Progress) -> str:
 
 
 def spent_words(spent: Spent, budget: Budget) -> str:
-    """Return what a job has used of what it may use.
-
-    A budget counts full runs: where some were short, or a recipe ran with several seeds, how many
-    experiments that made is said beside it.
-    """
-    runs = f"{spent.experiments} of {budget.experiments} experiments"
-    if spent.runs != spent.experiments:
-        runs = (
-            f"{spent.runs:.1f} of {budget.experiments} full runs, {spent.experiments} experiments"
-        )
+    """Return what a job has used of what it may use: of experiments, a budget counts full runs."""
     parts = [
-        runs,
+        f"{runs_words(spent)} of {budget.experiments} full runs, {spent.experiments} experiments",
         f"{_of(spent.gpu_seconds, budget.gpu_seconds)} of training",
         f"{_of(spent.wall_clock_s, budget.wall_clock_s)} in all",
     ]
     return " · ".join(parts)
+
+
+def runs_words(spent: Spent) -> str:
+    """Return how many full runs were launched, to a tenth: ``3`` or ``6.2``."""
+    return f"{round(spent.runs, 1):g}"
 
 
 def _of(used: float, allowed: float | None) -> str:

@@ -230,13 +230,11 @@ def _best_lines(best: ExperimentView | None, checkpoint: str | None) -> list[str
 
 def _cost_lines(view: JobView) -> list[str]:
     spent, budget = view.spent, view.budget
-    used = f" of {budget.experiments}"
-    if spent.runs != spent.experiments:
-        used = f", for {spent.runs:.1f}{used} full runs"
     return [
         "## Cost",
         "",
-        f"- experiments: {spent.experiments}{used}",
+        f"- experiments: {spent.experiments}",
+        f"- training runs: {spent.runs:.1f} full ones of {budget.experiments}",
         f"- training: {spent.gpu_seconds:.1f} device-seconds{_of(budget.gpu_seconds)}",
         f"- wall clock: {spent.wall_clock_s:.1f} s{_of(budget.wall_clock_s)}",
         "",

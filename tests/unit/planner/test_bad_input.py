@@ -63,7 +63,7 @@ def no_number(what: str, value: float, *, of: int) -> Answer:
 
 
 @EVERY
-@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_a_failure_of_its_experiment(
     search: Search, value: float
 ) -> None:
@@ -113,7 +113,7 @@ def test_where_everything_is_worse_than_the_base_model_nothing_is_handed_back(
 
 
 @EVERY
-@pytest.mark.parametrize("score", [0.0, 0.5])
+@pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
 def test_scores_that_are_all_equal_end_with_the_budget(search: Search, score: float) -> None:
     def exactly(request: Request) -> Result:
         result = scoring(score)(request)

@@ -404,10 +404,12 @@ def test_a_search_that_ends_with_short_runs_alone_still_has_a_report() -> None:
     bench.store.request_cancel(JOB)
     bench.plan()
 
-    said = report(bench.run_to_the_end(), now=bench.now)
+    state = bench.run_to_the_end()
+    said = report(state, now=bench.now)
     assert said.best is not None
     assert said.best.node.fidelity == pytest.approx(1 / 9)
     assert said.dev is not None
+    assert f"- experiments: {state.asked}\n- training runs: 0.2 full ones of 6" in said.markdown
 
 
 def test_finalists_are_scored_on_the_rows_kept_for_that_once_nothing_is_under_way() -> None:

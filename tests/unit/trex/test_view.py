@@ -20,7 +20,10 @@ def test_the_header_tells_how_good_and_how_dear() -> None:
 
     assert "searching · the budget is used" in text
     assert "best 0.912 ± 0.020 (#1)   base 0.204 ± 0.020   +0.708" in text
-    assert "3 of 4 experiments · 1:01 min of 10:00 min of training · 1:01 h in all" in text
+    assert (
+        "3 of 4 full runs, 3 experiments · 1:01 min of 10:00 min of training · 1:01 h in all"
+        in text
+    )
 
 
 def test_a_job_of_short_runs_counts_its_budget_in_full_ones() -> None:
@@ -30,6 +33,7 @@ def test_a_job_of_short_runs_counts_its_budget_in_full_ones() -> None:
     text = drawn(job_tree(TreeView(job=short, nodes=NODES)))
 
     assert "2.2 of 4 full runs, 3 experiments · " in text
+    assert "2.2/4" in drawn(job_table([short]))
 
 
 def test_each_node_says_what_a_person_wants_to_know() -> None:
