@@ -1,11 +1,11 @@
-"""The three tasks of the table: what each asks, what a base knows of it, how its rows mislead."""
+"""The tasks of the tables: what each asks, what a base knows of it, how its rows mislead."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from benchmarks.search.fttable import dates, intents, orders
+from benchmarks.search.fttable import dates, intents, orders, tags, times
 from benchmarks.search.fttable.grid import LEVELS, Point
 from benchmarks.search.fttable.item import Flaws, Item
 
@@ -72,6 +72,26 @@ TASKS: dict[str, Task] = {
         column="order",
         base_steps=1300,
         answer_tokens=16,
+        levels=_SMALL,
+    ),
+    "times": Task(
+        items=times.times,
+        write_base_text=times.write_base_text,
+        flaws=times.FLAWS,
+        train_rows=640,
+        column="time",
+        base_steps=1300,
+        answer_tokens=8,
+        levels=_SMALL,
+    ),
+    "tags": Task(
+        items=tags.reviews,
+        write_base_text=tags.write_base_text,
+        flaws=tags.FLAWS,
+        train_rows=480,
+        column="tag",
+        base_steps=1300,
+        answer_tokens=6,
         levels=_SMALL,
     ),
 }

@@ -36,7 +36,9 @@ from benchmarks.search.fttable.orders import ITEMS as THINGS
 from benchmarks.search.fttable.researcher import any_point, by_the_book, guess
 from benchmarks.search.fttable.run import RUNGS, make_row, packed
 from benchmarks.search.fttable.table import Table, read_table
+from benchmarks.search.fttable.tags import BLAME, PRAISE, SIDES, TAGS
 from benchmarks.search.fttable.tasks import TASKS
+from benchmarks.search.fttable.times import FLAWS as TIME_FLAWS
 from shared.contracts.recipe import Deduplicate, FullTuning, Lora, Map, Sample
 from shared.errors import Rejected
 from trex.dates import LOCALES, STYLES
@@ -264,7 +266,79 @@ def one_of(words: Mapping[T, tuple[str, ...]]) -> str:
 wanted_thing = re.compile(rf"\b(?P<many>{one_of(COUNTS)}) (?:\w+ )?(?P<thing>{one_of(THINGS)})\b")
 some_room = re.compile(rf"\b(?:{one_of(ROOMS)})\b")
 
-is_right = {"intents": is_right_intent, "dates": is_right_date, "orders": is_right_order}
+HOURS = {
+    word: number
+    for number, word in enumerate(
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
+        start=1,
+    )
+}
+MINUTES = {
+    5: "five", 10: "ten", 15: "fifteen", 20: "twenty", 25: "twenty five", 30: "thirty",
+    35: "thirty five", 40: "forty", 45: "forty five", 50: "fifty", 55: "fifty five",
+}  # fmt: skip
+FROM = {
+    "at night": 0, "after midnight": 0, "in the morning": 6, "before noon": 6,
+    "in the afternoon": 12, "after lunch": 12, "in the evening": 18, "after dinner": 18,
+}  # fmt: skip
+"""The hour that a part of the day begins with."""
+
+minutes_said = "|".join(sorted(MINUTES.values(), key=len, reverse=True))
+some_time = re.compile(
+    rf"(?:(?P<minute>half|a quarter|{minutes_said}) (?P<side>past|to) )?(?P<hour>{'|'.join(HOURS)})"
+    rf"(?: sharp| (?P<digits>{minutes_said}))? (?P<part>{'|'.join(FROM)})"
+)
+
+judgement = rf"(?:not )?(?:{'|'.join((*PRAISE, *BLAME))})"
+judged = re.compile(
+    rf"\b(?P<word_before>{judgement}) (?P<thing_after>{one_of(SIDES)})\b"
+    rf"|\b(?P<thing>{one_of(SIDES)}) (?:is |was )?(?P<word>{judgement})\b"
+)
+
+
+def is_right_time(item: Item) -> bool:
+    """Whether the answer is the time that is said last."""
+    *_, said = some_time.finditer(item.text)
+    minute, hour = said["minute"] or "", HOURS[said["hour"]]
+    past = {"half": 30, "a quarter": 15, "sharp": 0, "": 0} | {w: n for n, w in MINUTES.items()}
+    minutes = -past[minute] if said["side"] == "to" else past[minute]
+    if said["digits"]:
+        minutes = past[said["digits"]]
+    passed = 60 * (hour % 12) + minutes
+    noons = [FROM[said["part"]] // 12 * 12 + passed // 60 + off for off in (-12, 0, 12)]
+    (right,) = [h for h in noons if FROM[said["part"]] <= h < FROM[said["part"]] + 6]
+    return item.answer == f"{right:02}:{passed % 60:02}"
+
+
+def is_right_review(item: Item) -> bool:
+    """Whether the answer is what is said of the side that is judged."""
+    found = judged.search(item.text)
+    assert found is not None
+    thing, word = found["thing"] or found["thing_after"], found["word"] or found["word_before"]
+    praised = (word.split()[-1] in PRAISE) != word.startswith("not ")
+    return item.answer == f"{'good' if praised else 'bad'} {usual(SIDES)[thing]}"
+
+
+is_right = {
+    "intents": is_right_intent,
+    "dates": is_right_date,
+    "orders": is_right_order,
+    "times": is_right_time,
+    "tags": is_right_review,
+}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -302,7 +376,7 @@ def test_no_base_is_pre_trained_on_an_item_with_its_answer(task: str, tmp_path: 
     assert not lines & {f"{item.text}\t{item.answer}" for item in asked(task)}
 
 
-@pytest.mark.parametrize("task", ["dates", "orders"])
+@pytest.mark.parametrize("task", ["dates", "orders", "times"])
 def test_a_base_never_saw_the_form_of_an_answer(task: str, tmp_path: Path) -> None:
     TASKS[task].write_base_text(tmp_path / "base.txt", drawn(TASKS[task])[2])
     text = (tmp_path / "base.txt").read_text(encoding="utf-8")
@@ -314,6 +388,8 @@ SHARES = {
     "intents": ((0.22, 0.28), (0.14, 0.18), (0.6, 0.75)),
     "dates": ((0.05, 0.1), (0.16, 0.2), (0.0, 0.0)),
     "orders": ((0.2, 0.28), (0.18, 0.21), (0.6, 0.75)),
+    "times": ((0.13, 0.2), (0.15, 0.18), (0.35, 0.65)),
+    "tags": ((0.2, 0.28), (0.17, 0.2), (0.6, 0.75)),
 }
 """Between what shares of the rows are wrong and repetitions, and of the wrong rows repeated."""
 
@@ -349,13 +425,18 @@ def test_what_a_speaker_says_means_one_thing() -> None:
     assert len(set(words)) == len(words)
 
 
-def test_every_intent_and_every_slot_of_an_order_is_about_as_frequent_as_the_others() -> None:
+def test_every_answer_and_every_slot_of_one_is_about_as_frequent_as_the_others() -> None:
     orders = [json.loads(item.answer) for item in asked("orders")]
-    counted = [Counter(item.answer for item in asked("intents"))] + [
-        Counter(order[slot] for order in orders) for slot in ("count", "item", "room")
+    hours, minutes = zip(*(item.answer.split(":") for item in asked("times")), strict=True)
+    counted = [
+        *(Counter(item.answer for item in asked(task)) for task in ("intents", "tags")),
+        *(Counter(order[slot] for order in orders) for slot in ("count", "item", "room")),
+        Counter(hours),
+        Counter(minutes),
     ]
 
-    assert [len(counts) for counts in counted] == [12, len(COUNTS), len(THINGS), len(ROOMS)]
+    levels = [12, len(TAGS), len(COUNTS), len(THINGS), len(ROOMS), 24, 12]
+    assert [len(counts) for counts in counted] == levels
     assert all(max(counts.values()) < 2 * min(counts.values()) for counts in counted)
 
 
@@ -368,7 +449,13 @@ def test_a_wrong_date_has_the_day_in_the_place_of_the_month() -> None:
     )
 
 
-def test_a_wrong_order_is_wrong_in_one_slot(tmp_path: Path) -> None:
+def test_a_wrong_time_is_twelve_hours_off() -> None:
+    wrong = [row for row in drawn_once("times")[1] if not is_right_time(row)]
+
+    assert all(is_right_time(TIME_FLAWS.spoil(row, Random(0))) for row in wrong)
+
+
+def test_a_wrong_order_is_wrong_in_one_slot() -> None:
     splits, _ = drawn_once("orders")
     rng = Random(0)
     for item in splits["search"]:
