@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from services.planner.tree import ExperimentTree, Stage
 from shared.contracts.base import ROOT
 
-CALIBRATED = 3
-"""Fresh starts that go to full fidelity whatever they score, so that the map is known early."""
-
 GO_ON = 3
 """At least one in so many runs that reached a rung goes on to the next, whatever it promises: a
 rung that misleads is found out only by those that go on."""
@@ -109,7 +106,7 @@ def _fit(short: Floats, full: Floats, *, doubt: float, spread: float, noise: flo
 def due(tree: ExperimentTree, mean: Floats) -> list[int]:
     """Return the nodes that are to go on to their next rung whatever they promise, best first.
 
-    The first `CALIBRATED` drafts, and of every rung as many as `GO_ON` wants.
+    Of every rung as many as `GO_ON` wants.
 
     Args:
         tree: what was measured and is under way.
@@ -118,8 +115,7 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
     rung, running = np.asarray(tree.rung), np.asarray(tree.running) > 0
     alive = (np.asarray(tree.stage) == Stage.TOLD) & (rung >= 0)
     alive[ROOT] = False
-    first = np.flatnonzero(alive & (np.asarray(tree.parent) == ROOT))[:CALIBRATED]
-    found = [int(node) for node in first if rung[node] < tree.rungs - 1 and not running[node]]
+    found: list[int] = []
     for at in range(tree.rungs - 1):
         reached = int((alive & (rung >= at)).sum())
         went_on = int((alive & ((rung > at) | ((rung == at) & running))).sum())

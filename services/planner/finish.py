@@ -92,7 +92,7 @@ def next_step(search: ExperimentSearch, spending: Spending, ending: Ending) -> S
         elif _checks(search):
             why = "the search was over before its finalists were checked"
         else:
-            return choice
+            return _full_run_first(search, spending, ending, choice)
     return final_step(search, spending, ending, why)
 
 
@@ -183,6 +183,25 @@ def _worth_it(search: ExperimentSearch, choice: Choice, spending: Spending, endi
     improvement = expected_improvement(terms.value, terms.deviation, choice.bar)
     left = math.sqrt(max(0.0, spending.budget - spending.spent))
     return improvement * left >= 0.25 * _gain(search, ending)
+
+
+def _full_run_first(
+    search: ExperimentSearch, spending: Spending, ending: Ending, choice: Choice
+) -> Choice | Wait:
+    """Return the act that was chosen, unless no full run could be paid for after it.
+
+    Then the most promising short run goes on until it is full: what is handed back must not be a
+    run that was stopped early.
+    """
+    tree = search.tree
+    short = [node for rung in range(tree.rungs - 1) for node in _measured(search, rung)]
+    if not short or _full(search):
+        return choice
+    best = max(short, key=lambda node: (search.posterior.mean[node], -node))
+    left = spending.budget - reserve(search, spending.budget, ending) - spending.spent
+    if left - search.cost_of(choice.terms) >= search.cost_to_full(best) - 1e-9:
+        return choice
+    return Wait() if tree.running[best] else search.go_on(best, "so that one run is made in full")
 
 
 def _gain(search: ExperimentSearch, ending: Ending) -> float:

@@ -21,8 +21,12 @@ from services.planner.posterior import Posterior
 from services.planner.prior import Prior
 from services.planner.tree import MAX_STALE, ExperimentTree, Stage
 
-COST_POWER = 0.75
+COST_POWER = 0.5
 """Weight of an act's cost; with 1 cheap acts win too often, with 0 cost counts for nothing."""
+
+CROWD_POWER = 0.5
+"""Weight of the children a node has already; those under way count in full, so that workers spread
+out over the tree."""
 
 WIDENING = 3.0
 """Children a node may have for each square root of the experiments at or below it."""
@@ -92,12 +96,16 @@ def expand_terms(
 ) -> Terms:
     """Return the terms of one more child of a node.
 
-    ``index = pi * p * EI / ((1 + k) * (c * sqrt(cheapest))^COST_POWER)``, where ``k`` children are
-    over or under way; ``pi`` is the proposer's opinion, fading with ``k``; ``p`` the share of runs
-    below the node that worked, with 9 of 10 as a first guess.
+    ``index = pi * p * EI / ((1 + d)^CROWD_POWER * (1 + w) * (c * sqrt(cheapest))^COST_POWER)``,
+    where ``d`` children are over and ``w`` under way; ``pi`` is the proposer's opinion, fading with
+    ``d + w``; ``p`` the share of runs below the node that worked, with 9 of 10 as a first guess.
+
+    A short run is grown only when it says more of its recipe than the parent does: else it has the
+    parent's expectation with more doubt and no children yet, and a chain of short runs would be
+    grown in the dark.
     """
     value, deviation = _next_child(tree, belief, prior, node)
-    index = _expand_index(tree, belief, stakes, node, value, deviation)
+    index = _expand_index(tree, belief, prior, stakes, node, value, deviation)
     cost = tree.cost[node] * stakes.cheapest
     return Terms("expand", node, index, value, deviation, cost, tree.pending[node])
 
@@ -114,7 +122,7 @@ def node_index(
 ) -> float:
     """Return the highest index of the acts at one node."""
     value, deviation = _next_child(tree, belief, prior, node)
-    index = _expand_index(tree, belief, stakes, node, value, deviation)
+    index = _expand_index(tree, belief, prior, stakes, node, value, deviation)
     return max(index, _promote_index(tree, belief, stakes, node)) if tree.rungs > 1 else index
 
 
@@ -137,17 +145,20 @@ def _next_child(
 def _expand_index(
     tree: ExperimentTree,
     belief: Posterior,
+    prior: Prior,
     stakes: Stakes,
     node: int,
     value: float,
     deviation: float,
 ) -> float:
-    k = tree.done[node] + tree.pending[node]
+    done, pending = tree.done[node], tree.pending[node]
+    k = done + pending
     over = tree.visits[node]
     if (
         tree.stage[node] != Stage.TOLD
         or tree.stale[node] >= MAX_STALE
         or belief.own_precision[node] <= 0.0
+        or (not tree.is_full(node) and belief.own_precision[node] < _precision_to_grow(prior))
         or k >= max(3, math.ceil(WIDENING * math.sqrt(1 + over)))
     ):
         return NEVER
@@ -155,7 +166,13 @@ def _expand_index(
     works = (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
     index = opinion * works * expected_improvement(value, deviation, stakes.bar)
     cost = tree.cost[node] * math.sqrt(stakes.cheapest)
-    return index / ((1 + k) * math.pow(cost, COST_POWER))
+    crowd = math.pow(1 + done, CROWD_POWER) * (1 + pending)
+    return index / (crowd * math.pow(cost, COST_POWER))
+
+
+def _precision_to_grow(prior: Prior) -> float:
+    """Return what a short run must say of its recipe: as much as a full run of its parent would."""
+    return 1.0 / (prior.change + prior.noise.total)
 
 
 def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> float:
@@ -177,11 +194,12 @@ def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: S
     told[0] = False
     k = np.asarray(tree.done) + np.asarray(tree.pending)
     room = k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + np.asarray(tree.visits))))
-    room &= told & (np.asarray(belief.own_precision) > 0.0)
+    known, rung = np.asarray(belief.own_precision), np.asarray(tree.rung)
+    room &= told & (known > 0.0)
+    room &= (rung == tree.rungs - 1) | (known >= _precision_to_grow(prior))
     grow = np.flatnonzero(room & (np.asarray(tree.stale) < MAX_STALE))
-    index[grow] = _expand_indexes(tree, belief, prior, stakes, grow, k[grow])
+    index[grow] = _expand_indexes(tree, belief, prior, stakes, grow)
     if tree.rungs > 1:
-        rung = np.asarray(tree.rung)
         short = told & (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
         at = np.flatnonzero(short)
         longer = _improvements(
@@ -198,20 +216,21 @@ def _expand_indexes(
     prior: Prior,
     stakes: Stakes,
     at: NDArray[np.intp],
-    k: NDArray[np.int32],
 ) -> Floats:
-    """Return `_expand_index` of the nodes at ``at``, which have ``k`` children each."""
+    """Return `_expand_index` of the nodes at ``at``."""
+    done, pending = np.asarray(tree.done)[at], np.asarray(tree.pending)[at]
     over, failures = np.asarray(tree.visits)[at], np.asarray(tree.failures)[at]
     mean, variance = np.asarray(belief.mean)[at], np.asarray(belief.variance)[at]
     measured, diverged = np.asarray(belief.measured_children)[at], np.asarray(tree.diverged)[at]
     better = np.asarray(belief.sum_children)[at] - measured * (mean + prior.step)
     better -= 2.0 * math.sqrt(prior.change) * diverged
     value = mean + prior.step + better / (measured + diverged + _SIBLINGS)
-    opinion = 1.0 + (np.asarray(tree.prior)[at] - 1.0) * _TRUST / (_TRUST + k)
+    opinion = 1.0 + (np.asarray(tree.prior)[at] - 1.0) * _TRUST / (_TRUST + done + pending)
     works = (_SUCCESSES + over - failures) / (_SUCCESSES + _FAILURES + over)
     index = opinion * works * _improvements(value, np.sqrt(variance + prior.change), stakes.bar)
     cost = np.asarray(tree.cost)[at] * math.sqrt(stakes.cheapest)
-    found: Floats = index / ((1 + k) * cost**COST_POWER)
+    crowd = (1 + done) ** CROWD_POWER * (1 + pending)
+    found: Floats = index / (crowd * cost**COST_POWER)
     return found
 
 

@@ -78,7 +78,9 @@ def learn_prior(tree: ExperimentTree, noise: Noise) -> Prior:
     """
     drafts = (np.asarray(tree.parent) == ROOT) & (np.asarray(tree.stage) == Stage.TOLD)
     drafts &= np.asarray(tree.rung) >= 0
-    scale = _scale(np.asarray(tree.value)[drafts], noise)
+    value, rung = np.asarray(tree.value), np.asarray(tree.rung)
+    full = (rung == tree.rungs - 1) & (np.asarray(tree.stage) == Stage.TOLD)
+    scale = _scale(value[drafts], float(value[full].max()) if full.any() else None, noise)
     spread = (DRAFT_DEVIATION * scale) ** 2
     maps = learn_maps(tree, noise=noise.total, scale=scale, spread=spread)
     own, weighted = evidence(tree, noise, maps)
@@ -153,19 +155,32 @@ def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> tup
     return total, weighted
 
 
-def _scale(drafts: Floats, noise: Noise) -> float:
-    """Return twice the robust deviation of fresh starts, at least twice that of the noise.
+def _scale(drafts: Floats, best: float | None, noise: Noise) -> float:
+    """Return what scores differ by: the largest of three guesses.
 
-    The deviation is the median distance from the median times 1.4826: a draft that learned nothing
-    does not stretch it. Fewer than 3 drafts say nothing of their spread yet.
+    Twice the robust deviation of fresh starts: the median distance from the median times 1.4826, so
+    that a draft that learned nothing does not stretch it; fewer than 3 drafts say nothing of their
+    spread yet. How far the best full run is above the median draft, less a deviation of the noise
+    for its luck: where most fresh starts score alike, a recipe that works would not be believed
+    otherwise. Twice the deviation of the noise.
+
+    Args:
+        drafts: score of each fresh start at its highest rung, in the metric's unit.
+        best: highest score of a full run; None before there is one.
+        noise: of full runs.
 
     Source: Rousseeuw and Croux, "Alternatives to the Median Absolute Deviation", 1993, equation 1.
     """
-    least = max(2 * sqrt(noise.total), 1e-3)
-    if len(drafts) < 3:
-        return least
-    away = 1.4826 * float(np.median(np.abs(drafts - np.median(drafts))))
-    return max(least, 2 * away)
+    luck = sqrt(noise.total)
+    scale = max(2 * luck, 1e-3)
+    if not len(drafts):
+        return scale
+    middle = float(np.median(drafts))
+    if best is not None:
+        scale = max(scale, best - luck - middle)
+    if len(drafts) >= 3:
+        scale = max(scale, 2 * 1.4826 * float(np.median(np.abs(drafts - middle))))
+    return scale
 
 
 def _fit(

@@ -185,6 +185,23 @@ class ExperimentSearch:
         self._pairs += 1
         self._correlations += correlation
 
+    def go_on(self, node: ExperimentId, why: str) -> Choice:
+        """Return the act of training a short run longer, whatever it promises."""
+        terms = promote_terms(self.tree, self.posterior, self._stakes, node)
+        return self._chosen(terms, None, why)
+
+    def cost_of(self, terms: Terms) -> float:
+        """Return what an act costs, in mean full runs; of a longer run the steps added."""
+        if terms.kind != "promote":
+            return terms.cost
+        rung, rungs = self.tree.rung[terms.node], self.rules.rungs
+        return terms.cost * (rungs[rung + 1] - rungs[rung])
+
+    def cost_to_full(self, node: ExperimentId) -> float:
+        """Return what is left to train of a short run after that under way, in mean full runs."""
+        reached = min(self.tree.rung[node] + self.tree.running[node], self.tree.rungs - 1)
+        return self.tree.cost[node] * (1.0 - self.rules.rungs[reached])
+
     @property
     def bar(self) -> float:
         """Expected score of the best experiment so far, in the metric's unit."""
@@ -205,10 +222,9 @@ class ExperimentSearch:
 
     def _best_act(self) -> Choice | None:
         tree, stakes = self.tree, self._stakes
-        calibrating = self._to_calibrate()
-        if calibrating is not None:
-            terms = promote_terms(tree, self.posterior, stakes, calibrating)
-            return self._chosen(terms, None, "so that short runs can be compared with full ones")
+        due = self._first_due()
+        if due is not None:
+            return self.go_on(due, "so that short runs can be compared with longer ones")
         draft = draft_terms(tree, self.prior, stakes)
         if tree.may_grow(ROOT) and not policies.has_drafts(tree, self.drafts_wanted()):
             return self._chosen(draft, None, "among the first fresh starts")
@@ -219,11 +235,11 @@ class ExperimentSearch:
         best, *others = sorted(possible, key=lambda terms: -terms.index)
         return self._chosen(best, others[0] if others else None, "")
 
-    def _to_calibrate(self) -> int | None:
+    def _first_due(self) -> ExperimentId | None:
         """Return a node that goes on whatever it promises, if any is due; see `fidelity.due`."""
         tree = self.tree
         waiting = (
-            node
+            ExperimentId(node)
             for node, rung in self._due.items()
             if tree.rung[node] == rung and not tree.running[node]
         )

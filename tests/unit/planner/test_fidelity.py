@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.planner.fidelity import (
-    CALIBRATED,
     FEWEST_PAIRS,
     GO_ON,
     RungMap,
@@ -211,22 +210,9 @@ def going_on(tree: ExperimentTree) -> list[int]:
     return due(tree, np.asarray(tree.value))
 
 
-def test_the_first_drafts_go_on_until_they_are_full() -> None:
-    tree = ran(short=(0.1, 0.2, 0.3), rungs=3)
-    assert set(going_on(tree)) == {1, 2, 3}
-
-    for node in (1, 2):
-        tree.tell(ExperimentId(node), Observation(1, 0.5, 0.0004))
-    tree.tell(ExperimentId(3), Observation(2, 0.5, 0.0004))
-
-    assert set(going_on(tree)) == {1, 2}
-    tree.tell(tree.expand(ROOT), Observation(0, 0.9, 0.0004))
-    assert set(going_on(tree)) == {1, 2}
-
-
 def test_one_in_three_goes_on_from_every_rung_the_best_first() -> None:
     rest = (0.1, 0.9, 0.8, 0.2, 0.3, 0.4)
-    tree = ran(*[(0.5, 0.5)] * CALIBRATED, short=rest)
+    tree = ran(*[(0.5, 0.5)] * 3, short=rest)
     tree.tell(ROOT, Observation(1, 0.5, 0.0004))
     assert going_on(tree) == []  # three of nine went on
 
@@ -238,7 +224,7 @@ def test_one_in_three_goes_on_from_every_rung_the_best_first() -> None:
 
 
 def test_what_is_under_way_has_gone_on_and_what_failed_does_not_count() -> None:
-    tree = ran(*[(0.5, 0.5)] * CALIBRATED, short=(0.1, 0.9, 0.8, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+    tree = ran(*[(0.5, 0.5)] * 3, short=(0.1, 0.9, 0.8, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
     assert going_on(tree) == [5]
 
     tree.begin(ExperimentId(5))
@@ -269,17 +255,9 @@ def test_what_was_only_looked_at_on_other_rows_has_no_run_to_go_on_with() -> Non
 
 def test_those_under_way_are_not_named_again() -> None:
     rest = tuple(0.3 + 0.01 * n for n in range(15))
-    tree = ran(*[(0.5, 0.5)] * CALIBRATED, short=rest)
+    tree = ran(*[(0.5, 0.5)] * 3, short=rest)
     assert going_on(tree) == [18, 17, 16]  # six of eighteen, of whom three went on
 
     tree.begin(ExperimentId(18))
 
     assert going_on(tree) == [17, 16]
-
-
-def test_a_draft_that_failed_is_replaced_among_the_first() -> None:
-    tree = ran(short=(0.1, 0.2, 0.3, 0.4), rungs=2)
-
-    tree.fail(ExperimentId(2), "broken")
-
-    assert set(going_on(tree)) == {1, 3, 4}

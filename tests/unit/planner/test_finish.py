@@ -141,6 +141,63 @@ def test_short_runs_are_handed_back_only_while_there_are_no_full_ones(
     assert (early, delivered(search, deliver)) == (second, first)
 
 
+def with_short(*values: float, in_full: tuple[float, ...] = ()) -> ExperimentSearch:
+    """Drafts that were trained for a ninth, and others that went all the way."""
+    rules = SearchRules(rungs=(1 / 9, 1 / 3, 1.0), budget=2.0, seed_deviation=NOISE)
+    search = ExperimentSearch(rules)
+    for value in values:
+        search.tell(search.expand(ROOT), Observation(0, value, 0.02**2))
+    for value in in_full:
+        node = search.expand(ROOT)
+        for rung in range(3):
+            search.tell(node, Observation(rung, value, 0.02**2))
+    return search
+
+
+AT_THE_END = 2 - 8 / 9
+"""Full runs after which, of 2, one that was trained for a ninth can just be made full."""
+
+
+def test_before_the_budget_ends_the_most_promising_short_run_is_made_full() -> None:
+    search, runs = with_short(0.1, 0.5), AT_THE_END
+
+    while not search.tree.is_full(2):
+        step = next_step(search, spent(runs, of=2), Ending(smallest_gain=0))
+        assert isinstance(step, Choice)
+        assert (step.terms.kind, step.terms.node) == ("promote", 2)
+        assert step.why == "so that one run is made in full"
+        runs += search.cost_of(step.terms)
+        search.begin(ExperimentId(2))
+        search.tell(ExperimentId(2), Observation(search.tree.rung[2] + 1, 0.5, 0.02**2))
+
+    assert runs == pytest.approx(2)
+
+
+def test_while_it_goes_on_nothing_else_is_begun_that_could_not_be_paid_for_beside_it() -> None:
+    search = with_short(0.1, 0.5)
+
+    search.begin(ExperimentId(2))  # to a third of a run
+
+    begun = AT_THE_END + 2 / 9
+    assert next_step(search, spent(begun, of=2, in_flight=1), Ending(smallest_gain=0)) == Wait()
+    richer = next_step(search, spent(begun - 1, of=2, in_flight=1), Ending(smallest_gain=0))
+    assert isinstance(richer, Choice)
+    assert richer.why != "so that one run is made in full"
+
+
+@pytest.mark.parametrize("in_full", [(), (0.2,)])
+def test_nothing_is_kept_back_for_a_full_run_before_its_time_or_once_there_is_one(
+    in_full: tuple[float, ...],
+) -> None:
+    search = with_short(0.1, 0.5, in_full=in_full)
+    runs = AT_THE_END if in_full else 2 / 9
+
+    step = next_step(search, spent(runs, of=2), Ending(smallest_gain=0))
+
+    assert isinstance(step, Choice)
+    assert step.why != "so that one run is made in full"
+
+
 def test_a_target_that_is_reached_with_certainty_ends_the_search() -> None:
     search = searched(0.1, 0.2, 0.9, 0.9)
 
@@ -180,7 +237,7 @@ def test_a_search_whose_finalists_are_checked_does_not_go_on() -> None:
 
 
 def test_a_long_plateau_ends_the_search_unless_every_gain_is_worth_having() -> None:
-    search = searched(0.5, *[0.1 + 0.001 * (n % 7) for n in range(150)], budget=500)
+    search = searched(*[0.5 + 0.01 * (n % 7) for n in range(151)], budget=500)
 
     stopped = next_step(search, spent(151, of=500), Ending(can_check=False))
     assert isinstance(stopped, Over)

@@ -1,6 +1,7 @@
 """Indexes of acts: against numerical integration, against each other, and term by term."""
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.planner.improvement import (
     COST_POWER,
+    CROWD_POWER,
     NEVER,
     Stakes,
     all_indexes,
@@ -130,7 +132,30 @@ def test_the_index_of_a_child_is_made_of_its_terms() -> None:
     assert terms.index == pytest.approx(works * improvement / cost)
 
 
-def test_children_under_way_share_the_index_as_those_that_are_over_do() -> None:
+def with_short_runs(*, luck: float) -> ExperimentSearch:
+    """Drafts run short and in full, whose short scores are off by so much, and a short one."""
+    search, rng = ExperimentSearch(SearchRules(rungs=RUNGS, seed_deviation=0.01)), Random(0)
+    for place in range(6):
+        node, worth = search.expand(ROOT), 0.4 + 0.04 * place
+        search.tell(node, Observation(0, worth + luck * rng.choice((-1, 1)), 1e-4))
+        search.tell(node, Observation(1, worth, 1e-4))
+    search.tell(search.expand(ROOT), Observation(0, 0.6, 1e-4))
+    return search
+
+
+def test_a_short_run_is_grown_only_if_it_says_as_much_as_a_full_run_of_its_parent() -> None:
+    telling, misleading = with_short_runs(luck=0.0), with_short_runs(luck=0.4)
+    for search in (telling, misleading):
+        enough = 1 / (search.prior.change + search.noise.total)
+        says_enough = search.posterior.own_precision[7] >= enough
+        assert says_enough == (search is telling)
+
+    assert growing(telling, 7) > 0
+    assert growing(misleading, 7) == NEVER
+    assert lengthening(misleading, 7) > 0
+
+
+def test_children_under_way_divide_the_index_and_those_that_are_over_only_its_root() -> None:
     search = measured(0.6, 0.5, 0.4)
     alone = growing(search)
 
@@ -139,6 +164,11 @@ def test_children_under_way_share_the_index_as_those_that_are_over_do() -> None:
     assert growing(search) == pytest.approx(alone / 2)
     terms = expand_terms(search.tree, search.posterior, search.prior, stakes_of(search), NODE)
     assert terms.pending == 1
+    search.tell(ExperimentId(4), Observation(1, 0.5, 0.0004))
+    terms = expand_terms(search.tree, search.posterior, search.prior, stakes_of(search), NODE)
+    improvement = expected_improvement(terms.value, terms.deviation, search.bar)
+    works, cost = (9 + 2) / (9 + 1 + 2), RUNGS[0] ** (0.5 * COST_POWER)
+    assert terms.index == pytest.approx(works * improvement / cost / 2**CROWD_POWER)
 
 
 def test_a_node_whose_children_were_better_than_expected_promises_more() -> None:
@@ -165,7 +195,9 @@ def test_where_runs_fail_the_next_is_expected_to_fail_more_often() -> None:
 
     search.fail(search.expand(NODE), "broken")
 
-    assert growing(search) == pytest.approx(worked / 2 * ((9 + 2 - 1) / 12) / (10 / 11))
+    assert growing(search) == pytest.approx(
+        worked / 2**CROWD_POWER * ((9 + 2 - 1) / 12) / (10 / 11)
+    )
 
 
 def test_a_proposers_opinion_counts_and_fades_with_children() -> None:

@@ -20,7 +20,14 @@ from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
 from shared.store import Entry
 from tests.support.examples import FAILED, JOB, LESSON, TRAINED, proposals, score
-from tests.support.planning import Bench, good_news, scored, with_budget, with_search
+from tests.support.planning import (
+    Bench,
+    good_news,
+    scored,
+    with_budget,
+    with_search,
+    worse_and_worse,
+)
 
 
 def test_a_job_begins_with_a_brief_and_the_score_of_the_base_model() -> None:
@@ -327,7 +334,7 @@ def test_a_new_experiment_is_run_short_and_judged_by_its_likelihood_on_some_item
 
 
 def test_a_promoted_run_goes_on_from_its_checkpoint_and_only_the_rest_is_paid_for() -> None:
-    bench = Bench(short_first())
+    bench = Bench(short_first(), worse_and_worse)
 
     state = bench.run_until(lambda state: is_full(state, ONE))
 
@@ -340,11 +347,11 @@ def test_a_promoted_run_goes_on_from_its_checkpoint_and_only_the_rest_is_paid_fo
         assert run_of(state, work).resume_from == before.outcome.resume
     full = score_of(state, "score-1.3")
     assert (full.item_share, full.likelihood) == (1.0, False)
-    assert state.search.tree.value[1] == pytest.approx(0.2)
+    assert state.search.tree.value[1] == pytest.approx(0.7)
 
 
 def test_runs_on_less_data_are_runs_of_their_own() -> None:
-    bench = Bench(short_first(Fidelity.DATA))
+    bench = Bench(short_first(Fidelity.DATA), worse_and_worse)
 
     state = bench.run_until(lambda state: is_full(state, ONE))
 
@@ -361,7 +368,7 @@ def test_a_longer_run_that_is_lost_is_begun_again_where_the_measured_one_ended()
     def second_is_lost(request: Request) -> Result:
         if isinstance(request, RunRequest) and request.step_share == pytest.approx(1 / 3):
             return lost
-        return good_news(request)
+        return worse_and_worse(request)
 
     bench = Bench(short_first(experiments=2), second_is_lost)
     state = bench.run_to_the_end()
@@ -549,7 +556,7 @@ def test_what_was_weighed_is_kept_in_the_ledger_with_its_terms_and_the_runner_up
 
 
 def test_why_a_run_was_made_longer_is_kept_in_the_ledger_too() -> None:
-    bench = Bench(short_first())
+    bench = Bench(short_first(), worse_and_worse)
 
     state = bench.run_until(lambda state: "run-1.2" in state.ordered)
 

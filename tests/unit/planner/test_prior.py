@@ -42,7 +42,26 @@ def learned(tree: ExperimentTree) -> Prior:
 
 
 def test_two_drafts_say_nothing_of_the_scale_beyond_the_noise() -> None:
-    assert learned(grown(0.1, 0.9)).scale == pytest.approx(2 * math.sqrt(NOISE.total))
+    assert learned(grown(0.5, 0.51)).scale == pytest.approx(2 * math.sqrt(NOISE.total))
+
+
+def test_the_scale_reaches_from_the_median_draft_to_the_best_full_run_less_its_luck() -> None:
+    best = grown(*DRAFTS, steps=(0.5, 0.9)).highest
+
+    scale = learned(grown(*DRAFTS, steps=(0.5, 0.9))).scale
+
+    assert scale == pytest.approx(best - math.sqrt(NOISE.total) - 0.5)
+
+
+def test_a_short_run_however_good_does_not_stretch_the_scale() -> None:
+    tree = ExperimentTree(rungs=2)
+    for value in (0.1, 0.1):
+        tree.tell(tree.expand(ROOT), Observation(1, value, 0.0002))
+    before = learned(tree).scale
+
+    tree.tell(tree.expand(ExperimentId(1)), Observation(0, 0.9, 0.0002))
+
+    assert learned(tree).scale == before
 
 
 def test_the_scale_is_twice_the_robust_deviation_of_drafts() -> None:
@@ -56,7 +75,7 @@ def test_a_draft_that_learned_nothing_does_not_stretch_the_scale() -> None:
 
 
 def test_children_do_not_count_as_drafts() -> None:
-    assert learned(grown(*DRAFTS, steps=(0.5, 0.6))).scale == learned(grown(*DRAFTS)).scale
+    assert learned(grown(*DRAFTS, steps=(0.1, 0.0))).scale == learned(grown(*DRAFTS)).scale
 
 
 def test_before_any_child_steps_are_the_first_guesses_in_units_of_the_scale() -> None:
