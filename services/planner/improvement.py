@@ -100,9 +100,9 @@ def expand_terms(
     where ``d`` children are over and ``w`` under way; ``pi`` is the proposer's opinion, fading with
     ``d + w``; ``p`` the share of runs below the node that worked, with 9 of 10 as a first guess.
 
-    A short run is grown only when it says more of its recipe than the parent does: else it has the
-    parent's expectation with more doubt and no children yet, and a chain of short runs would be
-    grown in the dark.
+    A short run is grown only when it says as much of its recipe as a full run of its parent would:
+    else it has the parent's expectation with more doubt and no children yet, and a chain of short
+    runs would be grown in the dark.
     """
     value, deviation = _next_child(tree, belief, prior, node)
     index = _expand_index(tree, belief, prior, stakes, node, value, deviation)
@@ -158,7 +158,7 @@ def _expand_index(
         tree.stage[node] != Stage.TOLD
         or tree.stale[node] >= MAX_STALE
         or belief.own_precision[node] <= 0.0
-        or (not tree.is_full(node) and belief.own_precision[node] < _precision_to_grow(prior))
+        or not (tree.is_full(node) or belief.own_precision[node] >= _precision_to_grow(prior))
         or k >= max(3, math.ceil(WIDENING * math.sqrt(1 + over)))
     ):
         return NEVER
@@ -171,7 +171,10 @@ def _expand_index(
 
 
 def _precision_to_grow(prior: Prior) -> float:
-    """Return what a short run must say of its recipe: as much as a full run of its parent would."""
+    """Return the precision from which a short run is grown, in 1 over the metric's unit squared.
+
+    That with which a full run of the parent would foretell this recipe: a change away, and noisy.
+    """
     return 1.0 / (prior.change + prior.noise.total)
 
 

@@ -191,7 +191,10 @@ class ExperimentSearch:
         return self._chosen(terms, None, why)
 
     def cost_of(self, terms: Terms) -> float:
-        """Return what an act costs, in mean full runs; of a longer run the steps added."""
+        """Return what an act costs, in mean full runs; a longer run goes on from the shorter one.
+
+        On more data instead of more steps it begins anew and costs up to half as much again.
+        """
         if terms.kind != "promote":
             return terms.cost
         rung, rungs = self.tree.rung[terms.node], self.rules.rungs

@@ -199,7 +199,7 @@ def _running(state: JobState, request: RunRequest, *, started: bool) -> str:
         return f"training #{experiment.id} below {_name(experiment.parent or ROOT)}"
     if request.recipe.seed != experiment.recipe.seed:
         return f"training finalist #{experiment.id} with another seed"
-    return f"training #{experiment.id} further, because it looks promising"
+    return f"training #{experiment.id} further"
 
 
 def _name(experiment: int) -> str:

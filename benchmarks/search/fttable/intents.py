@@ -8,10 +8,10 @@ the usual word for each, such as ``turn on lamp``.
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
-from benchmarks.search.fttable.item import Flaws, Item
+from benchmarks.search.fttable.item import Flaws, Item, no_text_twice, picked, write_gists
 
 DEVICES: dict[str, tuple[str, ...]] = {
     "lamp": ("lamp", "light", "lights", "bulb", "lantern", "spot", "ceiling light", "reading lamp"),
@@ -42,23 +42,18 @@ INTENTS = tuple(f"{wish} {device}" for device in DEVICES for wish in WISHES)
 _PLACES = ("kitchen", "hall", "attic", "cellar", "office", "bedroom", "garden", "bath")
 _OPENINGS = ("please", "hey", "could you", "now", "well", "quick", "i want you to", "kindly")
 _ASIDES = ("forget the {}", "never mind the {}", "i like the {}", "the {} is fine", "not the {}")
+_pick = partial(picked, falling=2 / 3)
 _BASE_LINES = 4000
 
 
 def requests(rng: random.Random) -> Iterator[Item]:
     """Yield requests for ever, no text twice."""
-    seen: set[str] = set()
-    while True:
-        request = _request(rng)
-        if request.text not in seen:
-            seen.add(request.text)
-            yield request
+    return no_text_twice(_request, rng)
 
 
 def write_base_text(path: Path, fresh: Iterator[Item]) -> None:
     """Write requests without their intents: what is answered is the wish, word by word."""
-    lines = [f"{one.text}\t{one.gist}" for one in islice(fresh, _BASE_LINES)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_gists(path, fresh, _BASE_LINES)
 
 
 def _request(rng: random.Random) -> Item:
@@ -74,11 +69,6 @@ def _request(rng: random.Random) -> Item:
         3: f"{aside} {said}",
     }[rng.randrange(4)]
     return Item(said, f"{wish} {device}", f"{verb} {thing}")
-
-
-def _pick(words: tuple[str, ...], rng: random.Random) -> str:
-    """Return a word; each is two thirds as likely as the one before."""
-    return rng.choices(words, [(2 / 3) ** place for place in range(len(words))])[0]
 
 
 def _misheard(request: Item, rng: random.Random) -> Item:

@@ -3,8 +3,10 @@
 Pure: the same generator state gives the same rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from random import Random
 
 
@@ -36,6 +38,27 @@ class Flaws:
 
     repeated_share: float
     """Of the repeated texts, with a wrong answer."""
+
+
+def no_text_twice(make: Callable[[Random], Item], rng: Random) -> Iterator[Item]:
+    """Yield made items for ever, leaving out those whose text was there before."""
+    seen: set[str] = set()
+    while True:
+        item = make(rng)
+        if item.text not in seen:
+            seen.add(item.text)
+            yield item
+
+
+def write_gists(path: Path, fresh: Iterator[Item], count: int) -> None:
+    """Write so many texts, each with its gist, as what a base model is pre-trained on."""
+    lines = [f"{one.text}\t{one.gist}" for one in islice(fresh, count)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def picked(words: Sequence[str], rng: Random, *, falling: float) -> str:
+    """Return a word; each is ``falling`` times as likely as the one before."""
+    return rng.choices(words, [falling**place for place in range(len(words))])[0]
 
 
 def training_rows(fresh: Iterator[Item], flaws: Flaws, rng: Random, count: int) -> list[Item]:

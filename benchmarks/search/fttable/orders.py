@@ -10,10 +10,11 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.search.fttable.item import Flaws, Item
+from benchmarks.search.fttable.item import Flaws, Item, no_text_twice, picked
 
 COUNTS: dict[int, tuple[str, ...]] = {
     1: ("one", "a single", "just one"),
@@ -52,17 +53,13 @@ _SENTENCES = (
     "{other} no sorry {said} for the {room}",
     "for the {room} we have {other} and want {said}",
 )
+_pick = partial(picked, falling=0.5)
 _BASE_LINES = 5000
 
 
 def orders(rng: random.Random) -> Iterator[Item]:
     """Yield orders for ever, no text twice."""
-    seen: set[str] = set()
-    while True:
-        order = _order(rng)
-        if order.text not in seen:
-            seen.add(order.text)
-            yield order
+    return no_text_twice(_order, rng)
 
 
 def write_base_text(path: Path, fresh: Iterator[Item]) -> None:
@@ -105,11 +102,6 @@ def _answer(count: int, item: str, room: str) -> str:
 
 def _json(of: dict[str, int | str]) -> str:
     return json.dumps(of, separators=(",", ":"))
-
-
-def _pick(words: tuple[str, ...], rng: random.Random) -> str:
-    """Return a word; each is half as likely as the one before."""
-    return rng.choices(words, [0.5**place for place in range(len(words))])[0]
 
 
 def _mixed_up(order: Item, rng: random.Random) -> Item:

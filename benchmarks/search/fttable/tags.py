@@ -7,11 +7,11 @@ clause on another side, which says nothing. An answer has the usual words, such 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from random import Random
 
-from benchmarks.search.fttable.item import Flaws, Item
+from benchmarks.search.fttable.item import Flaws, Item, no_text_twice, picked, write_gists
 
 SIDES: dict[str, tuple[str, ...]] = {
     "price": ("price", "cost", "bill", "sum", "fee"),
@@ -38,23 +38,18 @@ _BUYERS = (
     "anna", "ben", "carla", "dan", "emma", "finn", "greta", "hugo", "ida", "jon", "kate", "leo",
     "mia", "nils", "olga", "paul",
 )  # fmt: skip
+_pick = partial(picked, falling=2 / 3)
 _BASE_LINES = 5000
 
 
 def reviews(rng: Random) -> Iterator[Item]:
     """Yield reviews for ever, no text twice."""
-    seen: set[str] = set()
-    while True:
-        review = _review(rng)
-        if review.text not in seen:
-            seen.add(review.text)
-            yield review
+    return no_text_twice(_review, rng)
 
 
 def write_base_text(path: Path, fresh: Iterator[Item]) -> None:
     """Write reviews with what is judged, and how, in the reviewer's own words."""
-    lines = [f"{one.text}\t{one.gist}" for one in islice(fresh, _BASE_LINES)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_gists(path, fresh, _BASE_LINES)
 
 
 def _review(rng: Random) -> Item:
@@ -67,11 +62,6 @@ def _review(rng: Random) -> Item:
     buyer = rng.choice(_BUYERS)
     text = rng.choice(_SENTENCES).format(side=thing, other=_pick(SIDES[other], rng), word=word)
     return Item(f"{buyer} {text}", f"{('good', 'bad')[against]} {side}", f"{word} {thing}")
-
-
-def _pick(words: tuple[str, ...], rng: Random) -> str:
-    """Return a word; each is two thirds as likely as the one before."""
-    return rng.choices(words, [(2 / 3) ** place for place in range(len(words))])[0]
 
 
 def _mistaken(review: Item, rng: Random) -> Item:

@@ -6,18 +6,19 @@ by twelve, with the part of the day beside it. Some speakers first name a time t
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from random import Random
 
-from benchmarks.search.fttable.item import Flaws, Item
+from benchmarks.search.fttable.item import Flaws, Item, no_text_twice, write_gists
 
-_NUMBERS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve",
+_HOURS = (
+    "twelve", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven",
 )  # fmt: skip
-_TENS = {15: "fifteen", 20: "twenty", 25: "twenty five", 30: "thirty", 35: "thirty five",
-         40: "forty", 45: "forty five", 50: "fifty", 55: "fifty five"}  # fmt: skip
+_MINUTES = {
+    5: "five", 10: "ten", 15: "fifteen", 20: "twenty", 25: "twenty five", 30: "thirty",
+    35: "thirty five", 40: "forty", 45: "forty five", 50: "fifty", 55: "fifty five",
+}  # fmt: skip
 _PARTS = {
     0: ("at night", "after midnight"),
     6: ("in the morning", "before noon"),
@@ -40,18 +41,12 @@ _BASE_LINES = 5000
 
 def times(rng: Random) -> Iterator[Item]:
     """Yield said times for ever, no text twice."""
-    seen: set[str] = set()
-    while True:
-        one = _time(rng)
-        if one.text not in seen:
-            seen.add(one.text)
-            yield one
+    return no_text_twice(_time, rng)
 
 
 def write_base_text(path: Path, fresh: Iterator[Item]) -> None:
     """Write times with hour and minutes as two numbers, and none of them as ``19:15``."""
-    lines = [f"{one.text}\t{one.gist}" for one in islice(fresh, _BASE_LINES)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_gists(path, fresh, _BASE_LINES)
 
 
 def _time(rng: Random) -> Item:
@@ -64,24 +59,21 @@ def _time(rng: Random) -> Item:
 def _said(hour: int, minute: int, rng: Random) -> str:
     """Return a time in words: by the clock's face or by its digits."""
     part = rng.choice(_PARTS[hour // 6 * 6])
-    this, following = _NUMBERS[hour % 12 or 12], _NUMBERS[(hour + 1) % 12 or 12]
-    by_digits = f"{this} {_minutes(minute)}" if minute else this
-    by_face = {
-        0: f"{this} sharp",
-        15: f"a quarter past {this}",
-        30: f"half past {this}",
-        45: f"a quarter to {following}",
-    }.get(
-        minute,
-        f"{_minutes(minute)} past {this}"
-        if minute < 30
-        else f"{_minutes(60 - minute)} to {following}",
-    )
-    return f"{by_face if rng.random() < 0.5 else by_digits} {part}"
+    by_digits = f"{_HOURS[hour % 12]} {_MINUTES.get(minute, '')}".strip()
+    return f"{_by_face(hour, minute) if rng.random() < 0.5 else by_digits} {part}"
 
 
-def _minutes(count: int) -> str:
-    return _TENS[count] if count in _TENS else _NUMBERS[count]
+def _by_face(hour: int, minute: int) -> str:
+    """Return what the hands show: ``a quarter to six``."""
+    if minute == 0:
+        return f"{_HOURS[hour % 12]} sharp"
+    if minute > 30:
+        return f"{_hand(60 - minute)} to {_HOURS[(hour + 1) % 12]}"
+    return f"{_hand(minute)} past {_HOURS[hour % 12]}"
+
+
+def _hand(minutes: int) -> str:
+    return {15: "a quarter", 30: "half"}.get(minutes) or _MINUTES[minutes]
 
 
 def _twelve_hours_off(one: Item, rng: Random) -> Item:

@@ -185,6 +185,17 @@ def test_while_it_goes_on_nothing_else_is_begun_that_could_not_be_paid_for_besid
     assert richer.why != "so that one run is made in full"
 
 
+def test_once_it_is_on_its_last_part_the_rest_of_the_budget_is_free() -> None:
+    search = with_short(0.1, 0.5)
+    search.tell(ExperimentId(2), Observation(1, 0.5, 0.02**2))
+
+    search.begin(ExperimentId(2))  # to a whole run, which is counted as spent
+
+    step = next_step(search, spent(2 - 1 / 3, of=2, in_flight=1), Ending(smallest_gain=0))
+    assert isinstance(step, Choice)
+    assert step.terms.node != 2 or step.terms.kind == "expand"
+
+
 @pytest.mark.parametrize("in_full", [(), (0.2,)])
 def test_nothing_is_kept_back_for_a_full_run_before_its_time_or_once_there_is_one(
     in_full: tuple[float, ...],

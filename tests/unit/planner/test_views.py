@@ -38,7 +38,7 @@ def busy_with(work: str, spec: JobSpec, answer: Answer = good_news) -> Bench:
         ("run-1", PLAIN, "training #1 below the base model"),
         ("check-4", PLAIN, "looking at finalist #4 again"),
         ("test-0", PLAIN, "opening the test split for the base model"),
-        (r"run-\d+\.2", SHORT, r"training #\d+ further, because it looks promising"),
+        (r"run-\d+\.2", SHORT, r"training #\d+ further"),
         (r"run-\d+\.2", RECIPE, r"training finalist #\d+ with another seed"),
     ],
 )
