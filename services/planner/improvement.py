@@ -10,7 +10,9 @@ al., "Cost-aware Bayesian Optimization", 2020, arXiv 2003.10870.
 """
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import erfc, exp, pow, sqrt
 from typing import Literal
 
 import numpy as np
@@ -38,7 +40,7 @@ _SUCCESSES, _FAILURES = 9, 1  # runs of a first guess at how often a run works
 Floats = NDArray[np.float64]
 ActKind = Literal["draft", "expand", "promote"]
 
-_SQRT2, _SQRT2PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
+_SQRT2, _SQRT2PI = sqrt(2.0), sqrt(2.0 * math.pi)
 NEVER = -1.0
 """Index of what cannot be done."""
 
@@ -77,13 +79,13 @@ def expected_improvement(value: float, deviation: float, bar: float) -> float:
     if deviation <= 0.0:
         return max(0.0, value - bar)
     u = (value - bar) / deviation
-    density = math.exp(-0.5 * u * u) / _SQRT2PI
-    return max(0.0, deviation * (u * 0.5 * math.erfc(-u / _SQRT2) + density))
+    passed = deviation * (u * 0.5 * erfc(-u / _SQRT2) + exp(-0.5 * u * u) / _SQRT2PI)
+    return passed if passed > 0.0 else 0.0
 
 
 def draft_terms(tree: ExperimentTree, prior: Prior, stakes: Stakes) -> Terms:
     """Return the terms of a fresh start: ``EI / (1 + pending) / cheapest^(0.5 * COST_POWER)``."""
-    deviation = math.sqrt(prior.spread)
+    deviation = sqrt(prior.spread)
     index = NEVER
     if tree.may_grow(0):
         improvement = expected_improvement(prior.draft, deviation, stakes.bar)
@@ -104,8 +106,7 @@ def expand_terms(
     else it has the parent's expectation with more doubt and no children yet, and a chain of short
     runs would be grown in the dark.
     """
-    value, deviation = _next_child(tree, belief, prior, node)
-    index = _expand_index(tree, belief, prior, stakes, node, value, deviation)
+    [(index, value, deviation)] = _next_children(tree, belief, prior, stakes, [node])
     cost = tree.cost[node] * stakes.cheapest
     return Terms("expand", node, index, value, deviation, cost, tree.pending[node])
 
@@ -113,61 +114,58 @@ def expand_terms(
 def promote_terms(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> Terms:
     """Return the terms of training a node longer: ``EI / c^COST_POWER``; once at a time."""
     index = _promote_index(tree, belief, stakes, node)
-    value, deviation = belief.mean[node], math.sqrt(belief.variance[node])
+    value, deviation = belief.mean[node], sqrt(belief.variance[node])
     return Terms("promote", node, index, value, deviation, tree.cost[node], tree.running[node])
 
 
-def node_index(
-    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
-) -> float:
-    """Return the highest index of the acts at one node."""
-    value, deviation = _next_child(tree, belief, prior, node)
-    index = _expand_index(tree, belief, prior, stakes, node, value, deviation)
-    return max(index, _promote_index(tree, belief, stakes, node)) if tree.rungs > 1 else index
+def node_indexes(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, nodes: Sequence[int]
+) -> list[float]:
+    """Return the highest index of the acts at each of these nodes."""
+    found = [index for index, _, _ in _next_children(tree, belief, prior, stakes, nodes)]
+    rungs, full = tree.rung, tree.rungs - 1
+    for place, node in enumerate(nodes):
+        if rungs[node] < full:
+            found[place] = max(found[place], _promote_index(tree, belief, stakes, node))
+    return found
 
 
-def _next_child(
-    tree: ExperimentTree, belief: Posterior, prior: Prior, node: int
-) -> tuple[float, float]:
-    """Return mean and deviation of what a child should score.
+def _next_children(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, nodes: Iterable[int]
+) -> Iterator[tuple[float, float, float]]:
+    """Yield index, mean and deviation of what each node's next child should score.
 
     The child is expected at the node's mean plus a step plus ``b``, what this node's children were
     better than that so far; one that diverged counts as two deviations worse.
     """
-    mean = belief.mean[node]
-    measured, diverged = belief.measured_children[node], tree.diverged[node]
-    better = belief.sum_children[node] - measured * (mean + prior.step)
-    better -= 2.0 * math.sqrt(prior.change) * diverged
-    value = mean + prior.step + better / (measured + diverged + _SIBLINGS)
-    return value, math.sqrt(belief.variance[node] + prior.change)
-
-
-def _expand_index(
-    tree: ExperimentTree,
-    belief: Posterior,
-    prior: Prior,
-    stakes: Stakes,
-    node: int,
-    value: float,
-    deviation: float,
-) -> float:
-    done, pending = tree.done[node], tree.pending[node]
-    k = done + pending
-    over = tree.visits[node]
-    if (
-        tree.stage[node] != Stage.TOLD
-        or tree.stale[node] >= MAX_STALE
-        or belief.own_precision[node] <= 0.0
-        or not (tree.is_full(node) or belief.own_precision[node] >= _precision_to_grow(prior))
-        or k >= max(3, math.ceil(WIDENING * math.sqrt(1 + over)))
-    ):
-        return NEVER
-    opinion = 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
-    works = (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
-    index = opinion * works * expected_improvement(value, deviation, stakes.bar)
-    cost = tree.cost[node] * math.sqrt(stakes.cheapest)
-    crowd = math.pow(1 + done, CROWD_POWER) * (1 + pending)
-    return index / (crowd * math.pow(cost, COST_POWER))
+    # A result renews all nodes up to the root, so what they share is looked up once.
+    told, full = int(Stage.TOLD), tree.rungs - 1
+    stages, rungs, stales, costs = tree.stage, tree.rung, tree.stale, tree.cost
+    step, change, bar = prior.step, prior.change, stakes.bar
+    lost, to_grow = 2.0 * sqrt(change), _precision_to_grow(prior)
+    cheapest = pow(stakes.cheapest, 0.5 * COST_POWER)
+    for node in nodes:
+        measured, diverged = belief.measured_children[node], tree.diverged[node]
+        expected = belief.mean[node] + step
+        better = belief.sum_children[node] - measured * expected - lost * diverged
+        value = expected + better / (measured + diverged + _SIBLINGS)
+        deviation = sqrt(belief.variance[node] + change)
+        done, pending, over = tree.done[node], tree.pending[node], tree.visits[node]
+        k, known = done + pending, belief.own_precision[node]
+        if (
+            stages[node] != told
+            or stales[node] >= MAX_STALE
+            or known <= 0.0
+            or not (rungs[node] == full or known >= to_grow)
+            or (k >= 3 and k >= math.ceil(WIDENING * sqrt(1 + over)))
+        ):
+            yield NEVER, value, deviation
+            continue
+        index = expected_improvement(value, deviation, bar)
+        index *= 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
+        index *= (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
+        crowd = pow(1 + done, CROWD_POWER) * (1 + pending)
+        yield index / (crowd * cheapest * pow(costs[node], COST_POWER)), value, deviation
 
 
 def _precision_to_grow(prior: Prior) -> float:
@@ -185,23 +183,23 @@ def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node
         or tree.running[node]
     ):
         return NEVER
-    deviation = math.sqrt(belief.variance[node])
+    deviation = sqrt(belief.variance[node])
     improvement = expected_improvement(belief.mean[node], deviation, stakes.bar)
-    return improvement / math.pow(tree.cost[node], COST_POWER)
+    return improvement / pow(tree.cost[node], COST_POWER)
 
 
 def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes) -> Floats:
-    """Return `node_index` of every node; the root's is `NEVER`."""
+    """Return what `node_indexes` does, of every node; the root's is `NEVER`."""
     index = np.full(len(tree), NEVER)
-    told = np.asarray(tree.stage) == Stage.TOLD
+    told, rung = np.asarray(tree.stage) == Stage.TOLD, np.asarray(tree.rung)
     told[0] = False
-    k = np.asarray(tree.done) + np.asarray(tree.pending)
-    room = k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + np.asarray(tree.visits))))
-    known, rung = np.asarray(belief.own_precision), np.asarray(tree.rung)
-    room &= told & (known > 0.0)
-    room &= (rung == tree.rungs - 1) | (known >= _precision_to_grow(prior))
-    grow = np.flatnonzero(room & (np.asarray(tree.stale) < MAX_STALE))
-    index[grow] = _expand_indexes(tree, belief, prior, stakes, grow)
+    known = np.asarray(belief.own_precision)
+    grow = told & (known > 0.0) & (np.asarray(tree.stale) < MAX_STALE)
+    grow &= (rung == tree.rungs - 1) | (known >= _precision_to_grow(prior))
+    at = np.flatnonzero(grow)
+    k = np.asarray(tree.done)[at] + np.asarray(tree.pending)[at]
+    at = at[k < np.maximum(3, np.ceil(WIDENING * np.sqrt(1 + np.asarray(tree.visits)[at])))]
+    index[at] = _expand_indexes(tree, belief, prior, stakes, at)
     if tree.rungs > 1:
         short = told & (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
         at = np.flatnonzero(short)
@@ -220,20 +218,21 @@ def _expand_indexes(
     stakes: Stakes,
     at: NDArray[np.intp],
 ) -> Floats:
-    """Return `_expand_index` of the nodes at ``at``."""
+    """Return the indexes of one more child of each node at ``at``."""
     done, pending = np.asarray(tree.done)[at], np.asarray(tree.pending)[at]
     over, failures = np.asarray(tree.visits)[at], np.asarray(tree.failures)[at]
-    mean, variance = np.asarray(belief.mean)[at], np.asarray(belief.variance)[at]
+    expected = np.asarray(belief.mean)[at] + prior.step
     measured, diverged = np.asarray(belief.measured_children)[at], np.asarray(tree.diverged)[at]
-    better = np.asarray(belief.sum_children)[at] - measured * (mean + prior.step)
-    better -= 2.0 * math.sqrt(prior.change) * diverged
-    value = mean + prior.step + better / (measured + diverged + _SIBLINGS)
-    opinion = 1.0 + (np.asarray(tree.prior)[at] - 1.0) * _TRUST / (_TRUST + done + pending)
-    works = (_SUCCESSES + over - failures) / (_SUCCESSES + _FAILURES + over)
-    index = opinion * works * _improvements(value, np.sqrt(variance + prior.change), stakes.bar)
-    cost = np.asarray(tree.cost)[at] * math.sqrt(stakes.cheapest)
+    better = np.asarray(belief.sum_children)[at] - measured * expected
+    better -= 2.0 * sqrt(prior.change) * diverged
+    value = expected + better / (measured + diverged + _SIBLINGS)
+    deviation = np.sqrt(np.asarray(belief.variance)[at] + prior.change)
+    index = _improvements(value, deviation, stakes.bar)
+    index *= 1.0 + (np.asarray(tree.prior)[at] - 1.0) * _TRUST / (_TRUST + done + pending)
+    index *= (_SUCCESSES + over - failures) / (_SUCCESSES + _FAILURES + over)
     crowd = (1 + done) ** CROWD_POWER * (1 + pending)
-    found: Floats = index / (crowd * cost**COST_POWER)
+    cheapest = stakes.cheapest ** (0.5 * COST_POWER)
+    found: Floats = index / (crowd * cheapest * np.asarray(tree.cost)[at] ** COST_POWER)
     return found
 
 

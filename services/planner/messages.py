@@ -19,7 +19,6 @@ FEW = 1000
 """Nodes up to which Python, node by node, is faster than numpy, level by level."""
 
 Floats = NDArray[np.float64]
-Levels = list[NDArray[np.intp]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,126 +35,123 @@ class Inheritance:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """The nodes of a tree by depth, so that a level lies in one piece of memory.
+
+    A node's *place* is where it stands in this order; the root's is 0.
+    """
+
+    order: NDArray[np.intp]
+    """The node at each place."""
+    above: NDArray[np.intp]
+    """The place of the parent of the node at each place; -1 of the root."""
+    levels: tuple[slice, ...]
+    """Places of each depth, the root's first."""
+
+    @property
+    def drafts(self) -> slice:
+        """Places of the fresh starts."""
+        return slice(1, self.levels[1].stop if len(self.levels) > 1 else 1)
+
+    @property
+    def children(self) -> slice:
+        """Places of what has a parent other than the root."""
+        return slice(self.drafts.stop, len(self.order))
+
+
+@dataclass(frozen=True, slots=True)
 class Sweeps:
-    """The outcome of both sweeps, one number a node; the root's belief is 0."""
+    """The outcome of both sweeps, one number a place; the root's belief is 0."""
 
     up: Floats
     up_weighted: Floats
     """Precision, and precision times mean, of everything measured at or below the node."""
+    rest: Floats
+    rest_weighted: Floats
+    """The same of what is known of the parent without this branch; 0 of fresh starts."""
     total: Floats
     weighted: Floats
     """The same of everything measured anywhere: the posterior."""
 
 
-def levels_of(tree: ExperimentTree) -> Levels | None:
-    """Return the nodes of each depth below the root, drafts first; None of a tree of a `FEW`."""
-    if len(tree) <= FEW:
-        return None
+def layout_of(tree: ExperimentTree) -> Layout:
+    """Return the order in which a tree is swept."""
     depth = np.asarray(tree.depth)
     if depth.max() < 2**15:
         depth = depth.astype(np.int16)  # numpy sorts these by radix, three times as fast
     order = np.argsort(depth, kind="stable")
-    bounds = np.searchsorted(depth[order], np.arange(1, depth.max() + 2))
-    return [order[a:b] for a, b in pairwise(bounds)]
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    parent = np.asarray(tree.parent)[order]
+    parent[0] = ROOT
+    above = place[parent]
+    above[0] = -1
+    bounds = np.cumsum(np.bincount(depth)).tolist()
+    return Layout(order, above, tuple(slice(a, b) for a, b in pairwise([0, *bounds])))
 
 
-def sweep(
-    tree: ExperimentTree, levels: Levels | None, own: Floats, own_weighted: Floats, by: Inheritance
-) -> Sweeps:
+def sweep(layout: Layout, own: Floats, own_weighted: Floats, by: Inheritance) -> Sweeps:
     """Return what each node is believed to be worth, from what was measured of each itself.
 
     Args:
-        tree: who derives from whom.
-        levels: of the tree, see `levels_of`.
-        own: precision of each node's own measurements, 0 without any.
+        layout: who derives from whom.
+        own: precision of the own measurements of the node at each place, 0 without any.
         own_weighted: precision times mean of the same.
         by: how worth passes on.
     """
-    if levels is None:
-        return _node_by_node(tree, own, own_weighted, by)
-    up, up_weighted = _upward(tree, levels, own, own_weighted, by)
-    total, weighted = _downward(tree, levels, up, up_weighted, by)
-    return Sweeps(up, up_weighted, total, weighted)
+    if len(own) <= FEW:
+        return _node_by_node(layout, own, own_weighted, by)
+    return _level_by_level(layout, own, own_weighted, by)
 
 
-def _node_by_node(
-    tree: ExperimentTree, own: Floats, own_weighted: Floats, by: Inheritance
-) -> Sweeps:
-    """Do what `_upward` and `_downward` do; a node has a higher number than its parent."""
-    parent, step, change = tree.parent, by.step, by.change
-    up, up_weighted = own.tolist(), own_weighted.tolist()
-    for node in range(len(up) - 1, 0, -1):
-        above = parent[node]
-        if above != ROOT:
-            shrink = 1.0 / (1.0 + up[node] * change)
-            up[above] += up[node] * shrink
-            up_weighted[above] += (up_weighted[node] - up[node] * step) * shrink
-    total, weighted = [1.0], [0.0]
-    for node in range(1, len(up)):
-        above = parent[node]
-        down, down_weighted = 1.0 / by.spread, by.draft / by.spread
-        if above != ROOT:
-            shrink = 1.0 / (1.0 + up[node] * change)
-            rest = total[above] - up[node] * shrink
-            rest_weighted = weighted[above] - (up_weighted[node] - up[node] * step) * shrink
-            shrink = 1.0 / (1.0 + rest * change)
-            down, down_weighted = rest * shrink, (rest_weighted + rest * step) * shrink
-        total.append(up[node] + down)
-        weighted.append(up_weighted[node] + down_weighted)
-    return Sweeps(*(np.array(column) for column in (up, up_weighted, total, weighted)))
+def _node_by_node(layout: Layout, own: Floats, own_weighted: Floats, by: Inheritance) -> Sweeps:
+    step, change = by.step, by.change
+    count, first = len(own), layout.children.start
+    above, up, up_weighted = layout.above.tolist(), own.tolist(), own_weighted.tolist()
+    message, message_weighted = [0.0] * count, [0.0] * count
+    for node in range(count - 1, first - 1, -1):
+        shrink = 1.0 / (1.0 + up[node] * change)
+        message[node] = sent = up[node] * shrink
+        message_weighted[node] = sent_weighted = up_weighted[node] * shrink - sent * step
+        up[above[node]] += sent
+        up_weighted[above[node]] += sent_weighted
+    down, down_weighted = 1.0 / by.spread, by.draft / by.spread
+    total = [1.0, *(value + down for value in up[1:first])]
+    weighted = [0.0, *(value + down_weighted for value in up_weighted[1:first])]
+    rest, rest_weighted = [0.0] * first, [0.0] * first
+    for node in range(first, count):
+        known = total[above[node]] - message[node]
+        known_weighted = weighted[above[node]] - message_weighted[node]
+        rest.append(known)
+        rest_weighted.append(known_weighted)
+        shrink = 1.0 / (1.0 + known * change)
+        total.append(up[node] + known * shrink)
+        weighted.append(up_weighted[node] + (known_weighted + known * step) * shrink)
+    columns = (up, up_weighted, rest, rest_weighted, total, weighted)
+    return Sweeps(*(np.array(column) for column in columns))
 
 
-def _upward(
-    tree: ExperimentTree, levels: Levels, own: Floats, own_weighted: Floats, by: Inheritance
-) -> tuple[Floats, Floats]:
-    """Return what is measured at or below each node; a message loses ``change`` on its way up."""
-    up, weighted = own.copy(), own_weighted.copy()
-    parent = np.asarray(tree.parent)
-    for level in reversed(levels[1:]):
+def _level_by_level(layout: Layout, own: Floats, own_weighted: Floats, by: Inheritance) -> Sweeps:
+    """Do what `_node_by_node` does. A message loses ``change`` on its way."""
+    above, below = layout.above, layout.levels[2:]
+    up, up_weighted = own.copy(), own_weighted.copy()
+    message, message_weighted = np.zeros_like(up), np.zeros_like(up)
+    for parents, level in reversed(tuple(zip(layout.levels[1:], below, strict=False))):
         shrink = 1.0 / (1.0 + up[level] * by.change)
-        message = up[level] * shrink
-        np.add.at(up, parent[level], message)
-        np.add.at(weighted, parent[level], weighted[level] * shrink - message * by.step)
-    return up, weighted
-
-
-def _downward(
-    tree: ExperimentTree, levels: Levels, up: Floats, up_weighted: Floats, by: Inheritance
-) -> tuple[Floats, Floats]:
-    """Return precision, and precision times mean, of the posterior; the root's mean is 0."""
+        message[level] = up[level] * shrink
+        message_weighted[level] = up_weighted[level] * shrink - message[level] * by.step
+        to, count = above[level] - parents.start, parents.stop - parents.start
+        up[parents] += np.bincount(to, message[level], minlength=count)
+        up_weighted[parents] += np.bincount(to, message_weighted[level], minlength=count)
+    rest, rest_weighted = np.zeros_like(up), np.zeros_like(up)
     total, weighted = up.copy(), up_weighted.copy()
     total[ROOT], weighted[ROOT] = 1.0, 0.0
-    if levels:
-        total[levels[0]] += 1.0 / by.spread
-        weighted[levels[0]] += by.draft / by.spread
-    for level in levels[1:]:
-        rest, rest_weighted = _rest(tree, level, up, up_weighted, total, weighted, by)
-        shrink = 1.0 / (1.0 + rest * by.change)
-        total[level] += rest * shrink
-        weighted[level] += rest_weighted * shrink + rest * shrink * by.step
-    return total, weighted
-
-
-def rest_of_parent(
-    tree: ExperimentTree, nodes: NDArray[np.intp], found: Sweeps, by: Inheritance
-) -> tuple[Floats, Floats]:
-    """Return what is known of the nodes' parents without what their own branch says.
-
-    Precision, and precision times mean.
-    """
-    return _rest(tree, nodes, found.up, found.up_weighted, found.total, found.weighted, by)
-
-
-def _rest(
-    tree: ExperimentTree,
-    nodes: NDArray[np.intp],
-    up: Floats,
-    up_weighted: Floats,
-    total: Floats,
-    weighted: Floats,
-    by: Inheritance,
-) -> tuple[Floats, Floats]:
-    above = np.asarray(tree.parent)[nodes]
-    shrink = 1.0 / (1.0 + up[nodes] * by.change)
-    rest = total[above] - up[nodes] * shrink
-    return rest, weighted[above] - (up_weighted[nodes] - up[nodes] * by.step) * shrink
+    total[layout.drafts] += 1.0 / by.spread
+    weighted[layout.drafts] += by.draft / by.spread
+    for level in below:
+        rest[level] = total[above[level]] - message[level]
+        rest_weighted[level] = weighted[above[level]] - message_weighted[level]
+        shrink = 1.0 / (1.0 + rest[level] * by.change)
+        total[level] += rest[level] * shrink
+        weighted[level] += (rest_weighted[level] + rest[level] * by.step) * shrink
+    return Sweeps(up, up_weighted, rest, rest_weighted, total, weighted)

@@ -74,16 +74,16 @@ def measure_noise(
 def _between_seeds(tree: ExperimentTree, top: NDArray[np.bool_]) -> tuple[float, int]:
     """Return the sum of squares within nodes run with several seeds, and its freedom."""
     chosen = np.flatnonzero(top & (np.asarray(tree.observed_anew) == 1))
-    node = np.asarray(tree.observed_node)[chosen]
-    split = np.asarray(tree.observed_split)[chosen]
-    value = np.asarray(tree.observed_value)[chosen]
     # Only scores on the same rows differ by their seeds alone.
-    group, at = np.unique(node.astype(np.int64) * 2 + split, return_inverse=True)
-    count = np.bincount(at, minlength=len(group))
-    if not len(group) or count.max() < 2:
+    group = np.asarray(tree.observed_node)[chosen].astype(np.intp) * 2
+    group += np.asarray(tree.observed_split)[chosen]
+    again = np.bincount(group)[group] > 1
+    if not again.any():
         return 0.0, 0
-    mean = np.bincount(at, value, minlength=len(group)) / count
-    return float(((value - mean[at]) ** 2).sum()), int((count - 1).sum())
+    value = np.asarray(tree.observed_value)[chosen[again]]
+    groups, at, count = np.unique(group[again], return_inverse=True, return_counts=True)
+    mean = np.bincount(at, value) / count
+    return float(((value - mean[at]) ** 2).sum()), len(value) - len(groups)
 
 
 def _mean(values: Floats) -> float:

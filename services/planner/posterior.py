@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from services.planner.messages import levels_of, sweep
-from services.planner.prior import Prior, evidence
+from services.planner.messages import Layout, sweep
+from services.planner.prior import Evidence, Prior
 from services.planner.tree import ExperimentTree
 
 Floats = NDArray[np.float64]
@@ -55,19 +55,18 @@ class Posterior:
         self.variance.append(variance)
         self.measured_children.append(0)
 
-    def refresh(self, tree: ExperimentTree, prior: Prior) -> None:
+    def refresh(self, tree: ExperimentTree, layout: Layout, prior: Prior, read: Evidence) -> None:
         """Compute every belief from all measurements, in two passes over the levels of the tree."""
-        own, own_weighted = evidence(tree, prior.noise, prior.maps)
-        known = own > 0.0
-        found = sweep(tree, levels_of(tree), own, own_weighted, prior.inheritance)
-        mean = found.weighted / found.total
-        np.asarray(self.own_precision)[:] = own
-        np.asarray(self.own_weighted)[:] = own_weighted
-        np.asarray(self.up_precision)[:] = found.up
-        np.asarray(self.up_weighted)[:] = found.up_weighted
-        np.asarray(self.mean)[:] = mean
-        np.asarray(self.variance)[:] = 1.0 / found.total
-        self._count_children(tree, mean, known)
+        order = layout.order
+        own, weighted = read.precision[order], read.weighted[order]
+        found = sweep(layout, own, weighted, prior.inheritance)
+        np.asarray(self.own_precision)[:] = read.precision
+        np.asarray(self.own_weighted)[:] = read.weighted
+        np.asarray(self.up_precision)[order] = found.up
+        np.asarray(self.up_weighted)[order] = found.up_weighted
+        np.asarray(self.mean)[order] = found.weighted / found.total
+        np.asarray(self.variance)[order] = 1.0 / found.total
+        self._count_children(tree)
 
     def update(self, tree: ExperimentTree, prior: Prior, node: int) -> list[int]:
         """Take in what was newly measured at a node; return its lineage, the root left out.
@@ -111,30 +110,26 @@ class Posterior:
         """From the draft down the path: what all the rest of the tree says about each node."""
         up, up_weighted = self.up_precision, self.up_weighted
         step, change = prior.step, prior.change
-        down, down_weighted = 1.0 / prior.spread, prior.draft / prior.spread
         total = weighted = 0.0
-        for place in range(len(path) - 1, -1, -1):
-            node = path[place]
-            if place < len(path) - 1:
+        for node in reversed(path):
+            if node == path[-1]:
+                down, down_weighted = 1.0 / prior.spread, prior.draft / prior.spread
+            else:
                 shrink = 1.0 / (1.0 + up[node] * change)
                 rest = total - up[node] * shrink
                 rest_weighted = weighted - (up_weighted[node] - up[node] * step) * shrink
                 shrink = 1.0 / (1.0 + rest * change)
-                down = rest * shrink
-                down_weighted = rest_weighted * shrink + down * step
+                down, down_weighted = rest * shrink, (rest_weighted + rest * step) * shrink
             total, weighted = up[node] + down, up_weighted[node] + down_weighted
-            self._set_mean(tree, node, weighted / total)
-            self.variance[node] = 1.0 / total
+            mean = weighted / total
+            if self.own_precision[node] > 0.0:
+                moved = mean - self.mean[node]
+                for parent in (tree.parent[node], *tree.aliases.get(node, ())):
+                    self.sum_children[parent] += moved
+            self.mean[node], self.variance[node] = mean, 1.0 / total
 
-    def _set_mean(self, tree: ExperimentTree, node: int, mean: float) -> None:
-        if self.own_precision[node] > 0.0:
-            moved = mean - self.mean[node]
-            self.sum_children[tree.parent[node]] += moved
-            for parent in tree.aliases.get(node, ()):
-                self.sum_children[parent] += moved
-        self.mean[node] = mean
-
-    def _count_children(self, tree: ExperimentTree, mean: Floats, known: NDArray[np.bool_]) -> None:
+    def _count_children(self, tree: ExperimentTree) -> None:
+        mean, known = np.asarray(self.mean), np.asarray(self.own_precision) > 0.0
         nodes = np.flatnonzero(known)
         parents = np.asarray(tree.parent)[nodes]
         again = [(of, parent) for of, others in tree.aliases.items() for parent in others]

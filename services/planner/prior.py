@@ -12,13 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.fidelity import RungMap, learn_maps
-from services.planner.messages import (
-    Inheritance,
-    Sweeps,
-    levels_of,
-    rest_of_parent,
-    sweep,
-)
+from services.planner.messages import Inheritance, Layout, Sweeps, sweep
 from services.planner.noise import Noise
 from services.planner.tree import ExperimentTree, Stage
 from shared.contracts.base import ROOT
@@ -66,8 +60,18 @@ class Prior:
         return self.inheritance.change
 
 
-def learn_prior(tree: ExperimentTree, noise: Noise) -> Prior:
-    """Return the prior that all measurements so far speak for, beginning with first guesses.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What each node's own measurements say, by node; 0 without any."""
+
+    precision: Floats
+    """In 1 over the metric's unit squared."""
+    weighted: Floats
+    """Precision times mean."""
+
+
+def learn_prior(tree: ExperimentTree, layout: Layout, noise: Noise) -> tuple[Prior, Evidence]:
+    """Return the prior that all measurements so far speak for, and these, read by it.
 
     What is better or worse than its parent shows in the branch's own measurements against all that
     is known of the parent otherwise. Against the parent's own score alone it would not: what is
@@ -83,26 +87,26 @@ def learn_prior(tree: ExperimentTree, noise: Noise) -> Prior:
     scale = _scale(value[drafts], float(value[full].max()) if full.any() else None, noise)
     spread = (DRAFT_DEVIATION * scale) ** 2
     maps = learn_maps(tree, noise=noise.total, scale=scale, spread=spread)
-    own, weighted = evidence(tree, noise, maps)
-    drafts &= own > 0
+    read = evidence(tree, noise, maps)
+    own, weighted = read.precision[layout.order], read.weighted[layout.order]
+    known = np.flatnonzero(own[layout.drafts]) + layout.drafts.start
     guess = Inheritance(
-        draft=float(np.median(weighted[drafts] / own[drafts])) if drafts.any() else 0.0,
+        draft=float(np.median(weighted[known] / own[known])) if len(known) else 0.0,
         spread=spread,
         step=STEP * scale,
         change=STEP_VARIANCE * scale**2,
     )
-    levels = levels_of(tree)
     learned = guess
     for _ in range(_ROUNDS):
-        found = sweep(tree, levels, own, weighted, learned)
-        learned = _refit(tree, found, learned, guess)
-    return Prior(learned, scale, noise, tuple(maps))
+        found = sweep(layout, own, weighted, learned)
+        learned = _refit(layout, found, learned, guess)
+    return Prior(learned, scale, noise, tuple(maps)), read
 
 
-def _refit(tree: ExperimentTree, found: Sweeps, by: Inheritance, guess: Inheritance) -> Inheritance:
+def _refit(layout: Layout, found: Sweeps, by: Inheritance, guess: Inheritance) -> Inheritance:
     """Return what fits the measurements better, shrunk to the first guess."""
-    parent, known = np.asarray(tree.parent), found.up > 0
-    drafts = np.flatnonzero(known & (parent == ROOT))
+    known = found.up > 0
+    drafts = np.flatnonzero(known[layout.drafts]) + layout.drafts.start
     draft, spread = _fit(
         found.up_weighted[drafts] / found.up[drafts],
         1.0 / found.up[drafts],
@@ -110,12 +114,12 @@ def _refit(tree: ExperimentTree, found: Sweeps, by: Inheritance, guess: Inherita
         variance=(_DRAFT_SPREADS, guess.spread),
         believed=by.spread,
     )
-    children = np.flatnonzero(known & (parent > ROOT))
-    rest, rest_weighted = rest_of_parent(tree, children, found, by)
-    steps = found.up_weighted[children] / found.up[children] - rest_weighted / rest
+    children = np.flatnonzero(known[layout.children]) + layout.children.start
+    noise, rest = 1.0 / found.up[children], 1.0 / found.rest[children]
+    steps = found.up_weighted[children] * noise - found.rest_weighted[children] * rest
     step, change = _fit(
         steps,
-        1.0 / found.up[children] + 1.0 / rest,
+        noise + rest,
         mean=(_STEPS, guess.step),
         variance=(_STEPS, guess.change),
         believed=by.change,
@@ -125,8 +129,8 @@ def _refit(tree: ExperimentTree, found: Sweeps, by: Inheritance, guess: Inherita
     return Inheritance(draft, spread, step, max(change, least * spread))
 
 
-def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> tuple[Floats, Floats]:
-    """Return precision, and precision times mean, of each node's own measurements; 0 without any.
+def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> Evidence:
+    """Return what each node's own measurements say.
 
     Only the highest rung counts: what a short run said is in the longer one already. Measurements
     of several seeds are combined by their precision.
@@ -150,9 +154,12 @@ def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> tup
         value[at] = one.intercept + one.slope * value[at]
         variance[at] = one.residual
     precision = 1.0 / np.maximum(variance, 1e-12)
-    total: Floats = np.bincount(node, precision, minlength=len(tree)).astype(np.float64)
-    weighted: Floats = np.bincount(node, precision * value, minlength=len(tree)).astype(np.float64)
-    return total, weighted
+    return Evidence(
+        *(
+            np.bincount(node, weights, minlength=len(tree)).astype(np.float64)
+            for weights in (precision, precision * value)
+        )
+    )
 
 
 def _scale(drafts: Floats, best: float | None, noise: Noise) -> float:

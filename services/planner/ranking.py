@@ -6,66 +6,62 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+_LEAST = 1000
+_SHARE = 50
+"""The best nodes, at least a thousand and at least one in fifty, stand on the heap."""
+
 
 class Ranking:
     """Indexes by node, highest first.
 
-    After a refresh the nodes stand sorted; whatever changes later goes onto a heap beside them.
-    Entries that no longer hold are skipped when they come up, so a change costs ``O(log n)``.
+    Only the best nodes stand on a heap, all of at least some index. What rises to that index is put
+    there too; the rest is looked at when the heap is used up. Entries that no longer hold are
+    skipped when they come up, so a change costs ``O(log n)``, and mostly nothing.
     """
 
     def __init__(self) -> None:
         self.index = array("d", [-1.0])
-        self._moved = array("b", [0])  # changed since the refresh: its sorted place is void
-        self._sorted = array("i")
-        self._next = 0
         self._heap: list[tuple[float, int]] = []
+        self._floor = 0.0
+        """Every node of at least this index is on the heap."""
 
     def append(self) -> None:
         """Make room for a new node, which nothing can be done with yet."""
         self.index.append(-1.0)
-        self._moved.append(1)
 
     def replace_all(self, indexes: NDArray[np.float64]) -> None:
         """Take the indexes of every node anew."""
         np.asarray(self.index)[:] = indexes
-        np.asarray(self._moved)[:] = 0
-        order = np.argsort(-indexes, kind="stable").astype(np.int32)
-        self._sorted = array("i", order[: int((indexes >= 0).sum())].tobytes())
-        self._next = 0
-        self._heap = []
+        self._fill(max(_LEAST, len(indexes) // _SHARE))
 
     def set(self, node: int, index: float) -> None:
         """Take the index of one node; below 0 when nothing can be done with it."""
         self.index[node] = index
-        self._moved[node] = 1
-        if index >= 0:
+        if index >= self._floor:
             heapq.heappush(self._heap, (-index, node))
 
     def top(self, count: int) -> list[int]:
         """Return up to ``count`` nodes of the highest indexes; of equals the older first."""
         found: list[tuple[float, int]] = []
-        kept: list[tuple[float, int]] = []
-        at = self._next
-        while len(found) < count:
-            while at < len(self._sorted) and self._moved[self._sorted[at]]:
-                at += 1
-            if not found:
-                self._next = at
-            while self._heap and -self._heap[0][0] != self.index[self._heap[0][1]]:
-                heapq.heappop(self._heap)
-            candidates = [self._heap[0]] if self._heap else []
-            if at < len(self._sorted):
-                candidates.append((-self.index[self._sorted[at]], self._sorted[at]))
-            if not candidates:
-                break
-            best = min(candidates)
-            if self._heap and best is candidates[0]:
-                kept.append(heapq.heappop(self._heap))
-            else:
-                at += 1
-            if best not in found:
-                found.append(best)
-        for entry in kept:
+        while self._heap and len(found) < count:
+            entry = heapq.heappop(self._heap)
+            index, node = entry
+            if -index == self.index[node] and entry not in found:
+                found.append(entry)
+        for entry in found:
             heapq.heappush(self._heap, entry)
+        if len(found) < count and self._floor > 0.0:
+            self._fill(max(_LEAST, 2 * count, len(self.index) // _SHARE))
+            return self.top(count)
         return [node for _, node in found]
+
+    def _fill(self, count: int) -> None:
+        """Put the best nodes onto the heap: so many, and all that are as good as the last."""
+        index = np.asarray(self.index)
+        nodes = np.flatnonzero(index >= 0)
+        self._floor = 0.0
+        if len(nodes) > count:
+            self._floor = float(np.partition(index[nodes], -count)[-count])
+            nodes = nodes[index[nodes] >= self._floor]
+        self._heap = list(zip((-index[nodes]).tolist(), nodes.tolist(), strict=True))
+        heapq.heapify(self._heap)

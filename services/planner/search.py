@@ -21,9 +21,10 @@ from services.planner.improvement import (
     all_indexes,
     draft_terms,
     expand_terms,
-    node_index,
+    node_indexes,
     promote_terms,
 )
+from services.planner.messages import layout_of
 from services.planner.noise import Noise, measure_noise
 from services.planner.posterior import Posterior
 from services.planner.prior import Prior, learn_prior
@@ -288,10 +289,10 @@ class ExperimentSearch:
         self._bars.append(self.bar)
 
     def _rank(self, nodes: Sequence[int]) -> None:
-        for node in nodes:
-            if node != ROOT:
-                index = node_index(self.tree, self.posterior, self.prior, self._stakes, node)
-                self._ranking.set(node, index)
+        nodes = [node for node in nodes if node != ROOT]
+        indexes = node_indexes(self.tree, self.posterior, self.prior, self._stakes, nodes)
+        for node, index in zip(nodes, indexes, strict=True):
+            self._ranking.set(node, index)
 
     def refresh(self) -> None:
         """Renew every belief and every index."""
@@ -301,8 +302,9 @@ class ExperimentSearch:
             correlations=(self._pairs, self._correlations),
             seed_deviation=self.rules.seed_deviation,
         )
-        self.prior = learn_prior(tree, self.noise)
-        self.posterior.refresh(tree, self.prior)
+        layout = layout_of(tree)
+        self.prior, read = learn_prior(tree, layout, self.noise)
+        self.posterior.refresh(tree, layout, self.prior, read)
         self._stakes = Stakes(self._bar(), self._cheapest())
         self._ranking.replace_all(all_indexes(tree, self.posterior, self.prior, self._stakes))
         nodes = due(tree, np.asarray(self.posterior.mean)) if tree.rungs > 1 else []

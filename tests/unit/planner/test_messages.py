@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.planner.messages import FEW, Inheritance, levels_of, rest_of_parent, sweep
+from services.planner import messages
+from services.planner.messages import FEW, Inheritance, layout_of, sweep
 from services.planner.tree import ExperimentTree
 from shared.contracts.base import ROOT, ExperimentId
 
@@ -28,24 +29,42 @@ def measured(count: int, rng: Random) -> tuple[np.ndarray, np.ndarray]:
     return own, own * np.array([0.0, *(rng.random() for _ in range(count))])
 
 
-def test_a_large_tree_is_swept_by_levels_and_a_small_one_is_not() -> None:
-    levels = levels_of(grown(FEW, Random(0)))
+def test_parents_stand_before_their_children_a_level_at_a_time() -> None:
+    tree = grown(200, Random(0))
+    layout = layout_of(tree)
 
-    assert levels_of(grown(FEW - 1, Random(0))) is None
-    assert levels is not None
-    assert sorted(np.concatenate(levels)) == list(range(1, FEW + 1))
+    assert sorted(layout.order) == list(range(201))
+    for depth, level in enumerate(layout.levels):
+        assert {tree.depth[node] for node in layout.order[level]} == {depth}
+    parents = [tree.parent[node] for node in layout.order[1:]]
+    assert list(layout.order[layout.above[1:]]) == parents
+    assert {place for place in range(1, 201) if parents[place - 1] == ROOT} == {
+        *range(layout.drafts.start, layout.drafts.stop)
+    }
+    assert layout.children == slice(layout.drafts.stop, 201)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_level_by_level_finds_what_node_by_node_does(seed: int) -> None:
-    rng = Random(seed)
-    tree = grown(FEW, rng)
-    own, weighted = measured(FEW, rng)
+def test_a_tree_of_the_root_alone_has_neither_drafts_nor_children() -> None:
+    layout = layout_of(ExperimentTree())
 
-    together = sweep(tree, levels_of(tree), own, weighted, BY)
-    alone = sweep(tree, None, own, weighted, BY)
+    assert (layout.drafts, layout.children) == (slice(1, 1), slice(1, 1))
+    assert sweep(layout, np.zeros(1), np.zeros(1), BY).weighted.tolist() == [0.0]
 
-    for name in ("up", "up_weighted", "total", "weighted"):
+
+@pytest.mark.parametrize("count", [0, 1, 2, 30, FEW])
+def test_level_by_level_finds_what_node_by_node_does(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = Random(count)
+    layout = layout_of(grown(count, rng))
+    own, weighted = measured(count, rng)
+
+    monkeypatch.setattr(messages, "FEW", 0)
+    together = sweep(layout, own, weighted, BY)
+    monkeypatch.setattr(messages, "FEW", count + 1)
+    alone = sweep(layout, own, weighted, BY)
+
+    for name in ("up", "up_weighted", "rest", "rest_weighted", "total", "weighted"):
         np.testing.assert_allclose(getattr(together, name), getattr(alone, name), rtol=1e-9)
 
 
@@ -56,14 +75,14 @@ def test_what_is_known_of_a_parent_without_a_branch_is_what_the_tree_without_it_
 ) -> None:
     tree = grown(count, rng)
     own, weighted = measured(count, rng)
-    children = np.array([n for n in range(1, count + 1) if tree.parent[n] != ROOT], np.intp)
-    found = sweep(tree, None, own, weighted, BY)
+    layout = layout_of(tree)
+    found = sweep(layout, own, weighted, BY)
 
-    rest, rest_weighted = rest_of_parent(tree, children, found, BY)
-
-    for place, child in enumerate(children):
-        cut = np.array([child in tree.lineage(node) for node in range(count + 1)])
-        without = sweep(tree, None, np.where(cut, 0, own), np.where(cut, 0, weighted), BY)
-        parent = tree.parent[child]
-        assert rest[place] == pytest.approx(without.total[parent], rel=1e-6)
-        assert rest_weighted[place] == pytest.approx(without.weighted[parent], rel=1e-6, abs=1e-6)
+    for place in range(layout.children.start, count + 1):
+        child = layout.order[place]
+        cut = np.array([child in tree.lineage(node) for node in layout.order])
+        without = sweep(layout, np.where(cut, 0, own), np.where(cut, 0, weighted), BY)
+        parent = layout.above[place]
+        assert found.rest[place] == pytest.approx(without.total[parent], rel=1e-6)
+        expected = pytest.approx(without.weighted[parent], rel=1e-6, abs=1e-6)
+        assert found.rest_weighted[place] == expected

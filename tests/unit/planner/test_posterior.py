@@ -7,6 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.planner.messages import layout_of
+from services.planner.prior import evidence
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation, Stage
 from shared.contracts.base import ROOT, ExperimentId
@@ -101,7 +103,8 @@ def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
     search.tree.tell(fresh, Observation(1, 0.77, 0.0025))
     path = search.posterior.update(search.tree, prior, fresh)
     updated = [(search.posterior.mean[n], search.posterior.variance[n]) for n in path]
-    search.posterior.refresh(search.tree, prior)
+    read = evidence(search.tree, prior.noise, prior.maps)
+    search.posterior.refresh(search.tree, layout_of(search.tree), prior, read)
 
     np.testing.assert_allclose(
         updated,

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.planner.fidelity import RungMap
+from services.planner.messages import layout_of
 from services.planner.noise import Noise
 from services.planner.prior import (
     DRAFT_DEVIATION,
@@ -38,7 +39,7 @@ def grown(*drafts: float, steps: Sequence[float] = ()) -> ExperimentTree:
 
 
 def learned(tree: ExperimentTree) -> Prior:
-    return learn_prior(tree, NOISE)
+    return learn_prior(tree, layout_of(tree), NOISE)[0]
 
 
 def test_two_drafts_say_nothing_of_the_scale_beyond_the_noise() -> None:
@@ -117,7 +118,7 @@ def test_steps_that_scatter_by_their_noise_alone_do_not_widen_the_change() -> No
             value = worth + rng.gauss(0, math.sqrt(noisy.total))
             tree.tell(node, Observation(0, value, 0.005))
 
-    prior = learn_prior(tree, noisy)
+    prior, _ = learn_prior(tree, layout_of(tree), noisy)
 
     assert prior.change < STEP_VARIANCE * prior.scale**2
 
@@ -140,7 +141,8 @@ def test_a_step_beyond_four_deviations_counts_as_four() -> None:
 
 @pytest.mark.parametrize("score", [0.0, 0.37, 1.0])
 def test_equal_scores_leave_a_usable_prior(score: float) -> None:
-    prior = learn_prior(grown(*[score] * 9, steps=(0.0,) * 4), Noise(0.0, 0.0, 0.5))
+    tree = grown(*[score] * 9, steps=(0.0,) * 4)
+    prior, _ = learn_prior(tree, layout_of(tree), Noise(0.0, 0.0, 0.5))
 
     assert prior.draft == pytest.approx(score, abs=1e-3)
     assert 0 < prior.change < 1e-3
@@ -181,8 +183,8 @@ MAPS = [RungMap(0.1, 0.5, 0.04, trusted=True)]
 
 def of_draft(tree: ExperimentTree) -> tuple[float, float]:
     """What the draft is measured to be worth, and the variance."""
-    precision, weighted = evidence(tree, NOISE, MAPS)
-    return weighted[1] / precision[1], 1 / precision[1]
+    read = evidence(tree, NOISE, MAPS)
+    return read.weighted[1] / read.precision[1], 1 / read.precision[1]
 
 
 def test_a_short_score_is_read_through_its_map() -> None:
@@ -217,7 +219,7 @@ def test_what_failed_in_the_end_and_the_base_model_are_evidence_of_nothing() -> 
     tree.tell(ROOT, Observation(1, 0.6, 0.01))
     tree.fail(ExperimentId(1), "broken")
 
-    precision, weighted = evidence(tree, NOISE, MAPS)
+    read = evidence(tree, NOISE, MAPS)
 
-    assert not precision.any()
-    assert not weighted.any()
+    assert not read.precision.any()
+    assert not read.weighted.any()
