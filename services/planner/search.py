@@ -7,7 +7,8 @@ replayed from its ledger. Pure.
 
 import math
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -82,7 +83,8 @@ class ExperimentSearch:
         self._ranking = Ranking()
         self._pairs, self._correlations = 0, 0.0
         self._tells, self._refresh_at = 0, 0
-        self._bars = array("d")
+        self._bars, self._paid = array("d"), array("d")
+        """After each result the bar, and what was trained for all so far, in full runs."""
         self._due: dict[int, int] = {}
         """Nodes with the rung they are to go on from, as of the last refresh, less those begun."""
         self.noise: Noise
@@ -143,8 +145,11 @@ class ExperimentSearch:
             raise ValueError(f"experiment {node}: wanted a finite score, got {observation}")
         if not 0 <= observation.rung < len(self.rules.rungs):
             raise ValueError(f"experiment {node}: no rung {observation.rung} in {self.rules.rungs}")
+        before = self.tree.rung[node]
         if self.tree.tell(node, observation):
-            self._learn([node])
+            self._learn(node)
+            self._bars.append(self.bar)
+            self._paid.append(self._trained() + self._cost(node, observation, before))
 
     def fail(self, node: ExperimentId, how: Failure) -> None:
         """Note that a run earned nothing."""
@@ -176,10 +181,11 @@ class ExperimentSearch:
         self.tree.prior[node] = min(2.0, max(0.5, promise))
         self._rank([node])
 
-    def expect_cost(self, node: ExperimentId, full_runs: float) -> None:
-        """Say what a full run of a node's children should cost, in mean full runs."""
-        self.tree.cost[node] = full_runs
-        self._rank([node])
+    def expect_costs(self, costs: Mapping[ExperimentId, float]) -> None:
+        """Say what a full run of each node's children should cost, in mean full runs."""
+        for node, full_runs in costs.items():
+            self.tree.cost[node] = full_runs
+        self._rank(list(costs))
 
     def compare(self, correlation: float) -> None:
         """Take in how alike two experiments' results on the same items are, in [-1, 1]."""
@@ -217,12 +223,16 @@ class ExperimentSearch:
         return max(3, min(8, round(1.2 * math.sqrt(self.rules.budget / cheapest))))
 
     def plateau(self, rise: float) -> bool:
-        """Whether the bar rose by less than that over the last half of the results, 15 at least.
+        """Whether the bar rose by less than that over half of the training, 15 full runs at least.
 
-        Half, because records come at a rate of one in ``n``: ten results without one mean nothing.
+        Half, because records come at a rate of one in ``n``: ten runs without one mean nothing.
         """
-        span = max(15, len(self._bars) // 2)
-        return len(self._bars) > span and self._bars[-1] - self._bars[-1 - span] < rise
+        trained = self._trained()
+        span = max(15.0, trained / 2)
+        if trained <= span:
+            return False
+        before = max(0, bisect_right(self._paid, trained - span) - 1)
+        return self._bars[-1] - self._bars[before] < rise
 
     def _best_act(self) -> Choice | None:
         tree, stakes = self.tree, self._stakes
@@ -270,23 +280,28 @@ class ExperimentSearch:
         given = self.rules.exploration
         return DEFAULT_EXPLORATION[self.rules.mode] if given is None else given
 
-    def _learn(self, nodes: Sequence[int]) -> None:
+    def _trained(self) -> float:
+        return self._paid[-1] if self._paid else 0.0
+
+    def _cost(self, node: int, observation: Observation, before: int) -> float:
+        """Return what was trained for a measurement, in full runs."""
+        if node == ROOT or observation.split:
+            return 0.0  # the base model, or another look at a run
+        shares = self.rules.rungs
+        longer = 0 <= before < observation.rung
+        return shares[observation.rung] - (shares[before] if longer else 0.0)
+
+    def _learn(self, node: int) -> None:
         self._tells += 1
         if self._tells >= self._refresh_at:
             self.refresh()
-            self._bars.append(self.bar)
             return
-        for node in nodes:
-            path = self.posterior.update(self.tree, self.prior, node)
-            best = max(
-                (self.posterior.mean[n] for n in path if self.tree.is_full(n)),
-                default=-math.inf,
-            )
-            if best > self.bar + _MOVED * self.prior.scale:
-                self.refresh()
-                break
+        path = self.posterior.update(self.tree, self.prior, node)
+        full = (self.posterior.mean[n] for n in path if self.tree.is_full(n))
+        if max(full, default=-math.inf) > self.bar + _MOVED * self.prior.scale:
+            self.refresh()
+        else:
             self._rank(path)
-        self._bars.append(self.bar)
 
     def _rank(self, nodes: Sequence[int]) -> None:
         nodes = [node for node in nodes if node != ROOT]

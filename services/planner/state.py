@@ -34,7 +34,7 @@ from shared.store import Entry
 RUNGS = (1 / 9, 1 / 3, 1.0)
 """Shares of a full run when there is a cheaper first look."""
 
-_COSTS_AGAIN = 1.1  # new costs are learned whenever the number of full runs has grown by a tenth
+_COSTS_AGAIN = 1.25  # costs are learned anew whenever there are a quarter more full runs
 
 
 @dataclass(slots=True)
@@ -263,8 +263,7 @@ class JobState:
         if costs is None:
             return
         relative = in_mean_runs(costs, (e.recipe for e in proposed), self.brief)
-        for experiment, cost in zip(proposed, relative, strict=True):
-            self.search.expect_cost(experiment.id, cost)
+        self.search.expect_costs(dict(zip((e.id for e in proposed), relative, strict=True)))
 
 
 def _finite(score: Score) -> Score | Failed:

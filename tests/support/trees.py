@@ -124,7 +124,7 @@ def is_measured(search: ExperimentSearch, node: int) -> bool:
 
 def tried(search: ExperimentSearch, data: st.DataObject, most: int = 8) -> ExperimentSearch:
     """Take a search some way further, without new measurements."""
-    acts = ["expand", "begin", "lose", "drop", "trust", "expect_cost"]
+    acts = ["expand", "begin", "lose", "drop", "trust", "expect_costs"]
     for _ in range(data.draw(st.integers(0, most))):
         act = data.draw(st.sampled_from(acts))
         any_of_all = st.integers(0, len(search.tree) - 1)
@@ -141,8 +141,8 @@ def tried(search: ExperimentSearch, data: st.DataObject, most: int = 8) -> Exper
             search.drop(node)
         elif act == "trust":
             search.trust(node, data.draw(st.sampled_from([0.1, 0.7, 1.5, 3.0])))
-        elif act == "expect_cost":
-            search.expect_cost(node, data.draw(st.sampled_from([0.2, 1.0, 4.0])))
+        elif act == "expect_costs":
+            search.expect_costs({node: data.draw(st.sampled_from([0.2, 1.0, 4.0]))})
     return search
 
 

@@ -110,7 +110,7 @@ class Planner:
             self._search.drop(node)
             return None
         self._tried[node] = proposed
-        self._search.expect_cost(node, self._world.cost(proposed))
+        self._search.expect_costs({node: self._world.cost(proposed)})
         return Trial(proposed, self._first + self._search.first_rung(), node=node)
 
     def _promote(self, node: ExperimentId) -> Trial:

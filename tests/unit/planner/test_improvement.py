@@ -118,7 +118,7 @@ def lengthening(search: ExperimentSearch, node: int = NODE) -> float:
 
 def test_the_index_of_a_child_is_made_of_its_terms() -> None:
     search = measured(0.6, 0.5, 0.4)
-    search.expect_cost(NODE, 2.0)
+    search.expect_costs({NODE: 2.0})
     terms = expand_terms(search.tree, search.posterior, search.prior, stakes_of(search), NODE)
     prior, works = search.prior, (9 + 1) / (9 + 1 + 1)
 
@@ -228,7 +228,7 @@ def test_dear_children_promise_less_for_their_cost() -> None:
     search = measured(0.5, 0.4)
     before = growing(search)
 
-    search.expect_cost(NODE, 16.0)
+    search.expect_costs({NODE: 16.0})
 
     assert growing(search) == pytest.approx(before / 16.0**COST_POWER)
 
@@ -250,7 +250,7 @@ def test_nothing_is_promised_below_what_is_not_measured_exhausted_or_crowded() -
 
 def test_a_longer_run_is_worth_what_is_believed_of_the_short_one() -> None:
     search = measured(0.5, 0.4, rung=0)
-    search.expect_cost(NODE, 2.0)
+    search.expect_costs({NODE: 2.0})
     mean, deviation = search.posterior.mean[NODE], math.sqrt(search.posterior.variance[NODE])
 
     improvement = expected_improvement(mean, deviation, search.bar)

@@ -202,7 +202,7 @@ def discredit(search: ExperimentSearch, node: ExperimentId) -> None:
 
 
 def make_dear(search: ExperimentSearch, node: ExperimentId) -> None:
-    search.expect_cost(node, 9.0)
+    search.expect_costs({node: 9.0})
 
 
 @pytest.mark.parametrize("spoil", [crowd, diverge, discredit, make_dear])
@@ -512,10 +512,44 @@ def rising(results: int, *, until: int) -> ExperimentSearch:
 @pytest.mark.parametrize(
     ("results", "until", "over"), [(14, 0, False), (30, 0, True), (30, 29, False), (60, 35, False)]
 )
-def test_a_plateau_is_half_of_the_results_and_fifteen_at_least_without_a_rise(
+def test_a_plateau_is_half_of_the_runs_and_fifteen_at_least_without_a_rise(
     results: int, until: int, over: bool
 ) -> None:
     assert rising(results, until=until).plateau(0.005) is over
+
+
+def test_short_runs_count_for_a_plateau_as_what_was_trained_for_them() -> None:
+    search = searching(rungs=NINTHS)
+    nodes = [search.expand(ROOT) for _ in range(60)]
+    for node in nodes:
+        search.tell(node, Observation(0, 0.5, ITEMS))
+    for node in nodes[:35]:
+        search.tell(node, Observation(1, 0.5, ITEMS))
+
+    assert not search.plateau(0.005)  # 60 / 9 + 35 * 2 / 9: less than fifteen full runs
+
+    for node in nodes[35:]:
+        search.tell(node, Observation(1, 0.5, ITEMS))
+
+    assert search.plateau(0.005)  # twenty
+
+
+def test_another_look_at_a_run_and_the_base_model_are_no_steps_of_a_plateau() -> None:
+    search = rising(15, until=0)
+
+    search.tell(ExperimentId(1), Observation(0, 0.3, ITEMS, split=1))
+    search.tell(ROOT, Observation(0, 0.1, ITEMS))
+
+    assert not search.plateau(0.005)
+
+
+def test_a_rise_from_the_very_first_run_on_is_no_plateau() -> None:
+    search = searching(rungs=NINTHS)
+    for n in range(15):
+        search.tell(search.expand(ROOT), Observation(2, 0.3 + 0.01 * n, ITEMS))
+    search.tell(search.expand(ROOT), Observation(0, 0.3, ITEMS))
+
+    assert not search.plateau(0.005)  # fifteen runs reach back to before the first result
 
 
 def test_a_result_that_is_told_again_is_no_step_of_a_plateau() -> None:
