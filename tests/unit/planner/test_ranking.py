@@ -1,9 +1,11 @@
 """The highest indexes, against looking at all of them."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.planner import ranking as module
 from services.planner.ranking import Ranking
 
 INDEXES = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 0.75, 1.0])  # few, so that many are equal
@@ -25,6 +27,7 @@ def ranking(*indexes: float) -> Ranking:
 
 
 @given(
+    st.sampled_from([1, 3, 1000]),
     st.lists(
         st.one_of(
             st.tuples(st.just("append"), st.just(0), INDEXES),
@@ -34,29 +37,31 @@ def ranking(*indexes: float) -> Ranking:
             st.tuples(st.just("top"), st.integers(1, 4), INDEXES),
         ),
         max_size=60,
-    )
+    ),
 )
 @settings(deadline=None, max_examples=150)
 def test_the_top_is_what_looking_at_every_index_gives(
-    changes: list[tuple[str, int, float]],
+    best: int, changes: list[tuple[str, int, float]]
 ) -> None:
     ranking, indexes = Ranking(), [-1.0]
-    for change, number, index in changes:
-        match change:
-            case "append":
-                ranking.append()
-                indexes.append(-1.0)
-            case "set":
-                ranking.set(number % len(indexes), index)
-                indexes[number % len(indexes)] = index
-            case "refresh":  # all anew: turned by some places
-                indexes = [*indexes[number:], *indexes[:number]]
-                ranking.replace_all(np.array(indexes))
-            case "top":
-                assert ranking.top(number) == naive(indexes, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LEAST", best)
+        for change, number, index in changes:
+            match change:
+                case "append":
+                    ranking.append()
+                    indexes.append(-1.0)
+                case "set":
+                    ranking.set(number % len(indexes), index)
+                    indexes[number % len(indexes)] = index
+                case "refresh":  # all anew: turned by some places
+                    indexes = [*indexes[number:], *indexes[:number]]
+                    ranking.replace_all(np.array(indexes))
+                case "top":
+                    assert ranking.top(number) == naive(indexes, number)
 
-    assert ranking.top(3) == naive(indexes, 3)
-    assert ranking.top(len(indexes)) == naive(indexes, len(indexes))
+        assert ranking.top(3) == naive(indexes, 3)
+        assert ranking.top(len(indexes)) == naive(indexes, len(indexes))
 
 
 def test_looking_changes_nothing() -> None:
@@ -88,3 +93,12 @@ def test_what_is_set_to_the_same_index_twice_is_found_once() -> None:
     ranks.set(1, 0.5)
 
     assert ranks.top(3) == [1, 2]
+
+
+def test_of_equals_none_is_kept_out_of_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST", 1)
+    ranks = ranking(0.5, 0.5, 0.5)
+
+    ranks.replace_all(np.array([-1.0, 0.5, 0.5, 0.5]))
+
+    assert ranks.top(1) == [1]
