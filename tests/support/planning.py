@@ -7,7 +7,7 @@ from random import Random
 from services.planner.loop import PlanningLoop
 from services.planner.state import JobState, fold
 from services.planner.views import job_view
-from shared.contracts.base import JobId, WorkId
+from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.job import Budget, Fidelity, JobSpec, Search, SearchMode
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import RunRequest, Trained
@@ -18,6 +18,8 @@ from shared.store_memory import MemoryStore
 from tests.support.examples import BRIEF, JOB, LESSON, SPEC, TRAINED, proposals, score
 
 Answer = Callable[[Request], Result]
+
+ONE = ExperimentId(1)
 
 EVERY_SEARCH = (
     *(Search(mode=mode, smallest_gain=0) for mode in SearchMode),
@@ -144,3 +146,25 @@ def with_search(
     data = SPEC.data.model_copy(update={"confirm": "confirm.jsonl" if confirm else None})
     budget = Budget(experiments=experiments, gpu_seconds=gpu_seconds)
     return SPEC.model_copy(update={"search": search, "data": data, "budget": budget})
+
+
+def short_first(fidelity: Fidelity = Fidelity.STEPS, *, experiments: int = 6) -> JobSpec:
+    """A job whose experiments are trained for a ninth of a run first."""
+    return with_search(Search(fidelity=fidelity, smallest_gain=0), experiments=experiments)
+
+
+def has_score(state: JobState, number: ExperimentId) -> bool:
+    experiment = state.experiments.get(number)
+    return experiment is not None and experiment.score is not None
+
+
+def run_of(state: JobState, work: str) -> RunRequest:
+    request = state.ordered[WorkId(work)]
+    assert isinstance(request, RunRequest)
+    return request
+
+
+def score_of(state: JobState, work: str) -> ScoreRequest:
+    request = state.ordered[WorkId(work)]
+    assert isinstance(request, ScoreRequest)
+    return request
