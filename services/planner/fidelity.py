@@ -130,7 +130,7 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
 def _by_node(tree: ExperimentTree, rung: int) -> Floats:
     """Return each node's mean score at a rung on the rows searched by; NaN where there is none."""
     chosen = (np.asarray(tree.observed_rung) == rung) & (np.asarray(tree.observed_split) == 0)
-    node = np.asarray(tree.observed_node)[chosen]
+    node = np.asarray(tree.observed_node)[chosen].astype(np.intp)
     count = np.bincount(node, minlength=len(tree))
     total = np.bincount(node, np.asarray(tree.observed_value)[chosen], minlength=len(tree))
     mean: Floats = np.divide(total, count, out=np.full(len(tree), np.nan), where=count > 0)

@@ -131,7 +131,7 @@ class Posterior:
     def _count_children(self, tree: ExperimentTree) -> None:
         mean, known = np.asarray(self.mean), np.asarray(self.own_precision) > 0.0
         nodes = np.flatnonzero(known)
-        parents = np.asarray(tree.parent)[nodes]
+        parents = np.asarray(tree.parent)[nodes].astype(np.intp)
         again = [(of, parent) for of, others in tree.aliases.items() for parent in others]
         if again:
             of, others = np.array([pair for pair in again if known[pair[0]]], int).reshape(-1, 2).T

@@ -143,7 +143,8 @@ def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> Evi
     Source: inverse-variance weighting; Cochran, "Problems Arising in the Analysis of a Series of
     Similar Experiments", 1937.
     """
-    rung, node = np.asarray(tree.observed_rung), np.asarray(tree.observed_node)
+    rung = np.asarray(tree.observed_rung)
+    node = np.asarray(tree.observed_node).astype(np.intp)  # as indexing and counting want it
     counts = (rung == np.asarray(tree.rung)[node]) & (np.asarray(tree.observed_anew) == 1)
     counts &= (np.asarray(tree.stage)[node] == Stage.TOLD) & (node != ROOT)
     rung, node = rung[counts], node[counts]
