@@ -7,6 +7,7 @@ from services.planner.experiment import Experiment
 from services.planner.state import JobState
 from shared.contracts.base import ROOT
 from shared.contracts.job import Fidelity
+from shared.contracts.run import Trained
 
 _ENOUGH = 5  # full scores before a pattern in them means something
 _SOME = 6  # experiments before a share of them does
@@ -18,6 +19,7 @@ def warnings(state: JobState) -> tuple[str, ...]:
     return (
         *_about_scores(state, asked),
         *_about_failures(asked),
+        *_about_samples(asked),
         *_about_proposals(asked),
         *_about_short_runs(state),
         *_about_checks(state),
@@ -47,6 +49,19 @@ def _about_failures(asked: list[Experiment]) -> Iterator[str]:
     if len(over) >= _SOME and 2 * errors.total() >= len(over):
         error, count = errors.most_common(1)[0]
         yield f"{errors.total()} of {len(over)} runs failed, {count} of them with {error}"
+
+
+def _about_samples(asked: list[Experiment]) -> Iterator[str]:
+    trained = [run.outcome for e in asked for run in e.runs if isinstance(run.outcome, Trained)]
+    if not trained:
+        return
+    latest = trained[-1].tokenised
+    if latest.too_long or latest.cut:
+        yield (
+            f"of {latest.samples + latest.too_long} samples {latest.too_long} are left out, for "
+            f"their prompts fill limits.max_length, and {latest.cut} lose their ends there, where "
+            "a model would learn to stop: raise it or filter them"
+        )
 
 
 def _about_proposals(asked: list[Experiment]) -> Iterator[str]:

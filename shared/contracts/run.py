@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Share, Versioned
 from shared.contracts.recipe import Recipe
@@ -60,6 +60,25 @@ class RowCount(Contract):
     """Samples that left."""
 
 
+class Tokenised(Contract):
+    """What the samples to train on became: token ids with a loss mask."""
+
+    samples: PositiveInt
+    """Trained on."""
+
+    too_long: NonNegativeInt
+    """Samples left out, because their prompts alone fill ``max_length``."""
+
+    cut: NonNegativeInt
+    """Samples trained on whose completions lost their ends at ``max_length``."""
+
+    trained_share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Of all their tokens, those that the loss counts."""
+
+    chat_template: str
+    """SHA-256 of the template they were written with."""
+
+
 class Trained(Contract):
     """The run produced a checkpoint."""
 
@@ -79,6 +98,9 @@ class Trained(Contract):
 
     rows: tuple[RowCount, ...]
     """What each data operator kept."""
+
+    tokenised: Tokenised
+    """What training made of the samples that were left."""
 
     steps: NonNegativeInt
     """Optimizer steps done."""

@@ -1,6 +1,7 @@
 """Real training of a few steps in a real child process."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def test_ten_steps_write_a_checkpoint_with_everything_beside_it(
     assert (folder / "tokenizer_config.json").is_file()
     assert Recipe.model_validate(yaml.safe_load((folder / "recipe.yaml").read_text())) == recipe
     assert recipe.base_model in (folder / "README.md").read_text()
+
+
+def test_the_log_shows_samples_as_they_are_trained_on(
+    train: Train, recipe: Recipe, tmp_path: Path
+) -> None:
+    outcome = train(recipe)
+
+    assert isinstance(outcome, Trained)
+    assert (outcome.tokenised.too_long, outcome.tokenised.cut) == (0, 0)
+    log = (tmp_path / "attempt-1" / "train.log").read_text()
+    assert log.count("\x1b[32m") == 3
+    assert re.search(r"red 0.*\x1b\[32mbrown", log, re.DOTALL)
 
 
 def test_the_curves_fall_and_count_what_was_read(train: Train, recipe: Recipe) -> None:

@@ -27,7 +27,15 @@ from shared.contracts.recipe import (
     Sample,
     Sft,
 )
-from shared.contracts.run import Failed, LossPoint, Progress, RowCount, RunRequest, Trained
+from shared.contracts.run import (
+    Failed,
+    LossPoint,
+    Progress,
+    RowCount,
+    RunRequest,
+    Tokenised,
+    Trained,
+)
 from shared.contracts.score import BadCase, Score, ScoreRequest
 
 JOB = JobId("j-0a1b2c3d")
@@ -59,12 +67,14 @@ BRIEF_REQUEST = BriefRequest(
 )
 FAILED = Failed(error="Diverged", detail="wanted a finite loss, found nan", gpu_seconds=3.0)
 PROGRESS = Progress(phase="training", step=3, steps=10, loss=1.5, tokens_per_s=900.0, eta_s=4.0)
+TOKENISED = Tokenised(samples=1500, too_long=0, cut=0, trained_share=0.25, chat_template="2" * 64)
 TRAINED = Trained(
     checkpoint="artifacts/j-0a1b2c3d/experiment-1/attempt-1/checkpoint",
     train_loss=0.4,
     train_curve=(LossPoint(step=10, loss=2.0), LossPoint(step=20, loss=0.4)),
     held_out_curve=(LossPoint(step=20, loss=0.5),),
     rows=(RowCount(operator="load", rows_in=1500, rows_out=1500),),
+    tokenised=TOKENISED,
     steps=20,
     tokens=40_000,
     stopped="done",

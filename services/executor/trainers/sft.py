@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,12 +26,12 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 
 from services.executor.chat_tokens import Example, tokenise
+from services.executor.gates import shown, trainable
 from services.executor.operators.sample import sample
 from services.executor.pipeline import Materialised, read_materialised
 from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import LossPoint, Progress, Trained
-from shared.errors import DataFailed, Diverged, TrainingFailed
-from shared.rows import Sample
+from shared.errors import Diverged, TrainingFailed
 
 LOSS_POINTS = 50
 """Most points a training curve is handed back with; more would tell no more."""
@@ -40,6 +41,11 @@ MOST_STEPS_A_POINT = 20
 
 HELD_OUT_POINTS = 4
 """Points a held-out curve has; each costs a pass over the held-out samples."""
+
+SHOWN = 3
+"""Samples that the log shows as they are trained on, what the loss counts in green."""
+
+GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 
 Say = Callable[[Progress], None]
 
@@ -84,11 +90,17 @@ def train_sft(
     say(Progress(phase="loading the base model"))
     model, tokenizer = _load(recipe.base_model)
     say(Progress(phase="tokenising"))
+    max_length = recipe.method.max_length
     samples = sample(read_materialised(data.train), share=data_share, seed=recipe.seed)
-    train = _dataset(list(samples), tokenizer, recipe.method.max_length)
-    held_out = data.held_out and _dataset(
-        list(read_materialised(data.held_out)), tokenizer, recipe.method.max_length
+    examples, tokenised = trainable(
+        tokenise(list(samples), tokenizer, max_length), tokenizer, max_length
     )
+    for example in examples[:SHOWN]:
+        sys.stdout.write(f"{shown(example, tokenizer, before=GREEN, after=PLAIN)}\n")
+    train, held_out = _dataset(examples), None
+    if data.held_out is not None:
+        unseen = tokenise(list(read_materialised(data.held_out)), tokenizer, max_length)
+        held_out = _dataset([example for example in unseen if 1 in example.completion_mask])
     if resume_from is not None and not (resume_from / TRAINER_STATE_NAME).is_file():
         say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
         resume_from = None
@@ -123,6 +135,7 @@ def train_sft(
         train_curve=thinned(watch.train_curve, LOSS_POINTS),
         held_out_curve=tuple(watch.held_out_curve),
         rows=data.rows,
+        tokenised=tokenised,
         steps=watch.steps,
         tokens=watch.tokens_seen(trainer),
         stopped=watch.stopped,
@@ -279,13 +292,7 @@ def _curve(log: Sequence[dict[str, float]], name: str) -> list[LossPoint]:
     return [LossPoint(step=int(at["step"]), loss=at[name]) for at in log if name in at]
 
 
-def _dataset(samples: Sequence[Sample], tokenizer: Any, max_length: int) -> Dataset:
-    examples: list[Example] = tokenise(samples, tokenizer, max_length)
-    if not any(any(example.completion_mask) for example in examples):
-        raise DataFailed(
-            f"wanted completions within max_length {max_length}, found that every prompt fills it; "
-            "raise limits.max_length or filter long prompts"
-        )
+def _dataset(examples: Sequence[Example]) -> Dataset:
     return Dataset.from_dict(
         {
             "input_ids": [example.input_ids for example in examples],

@@ -11,7 +11,7 @@ from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import RunRequest
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import FAILED, proposals
+from tests.support.examples import FAILED, TOKENISED, TRAINED, proposals
 from tests.support.planning import Answer, Bench, good_news, scored, with_search
 
 
@@ -78,6 +78,20 @@ def test_half_of_the_runs_failing_is_pointed_out_with_the_commonest_error() -> N
 
 def test_a_few_failures_are_a_normal_search() -> None:
     assert warnings(searched(crashing(1, 3, 5))) == ()
+
+
+def test_samples_that_do_not_fit_are_pointed_out() -> None:
+    tokenised = TOKENISED.model_copy(update={"samples": 1400, "too_long": 100, "cut": 30})
+
+    def answer(request: Request) -> Result:
+        if isinstance(request, RunRequest):
+            return TRAINED.model_copy(update={"tokenised": tokenised})
+        return good_news(request)
+
+    (said,) = warnings(searched(answer))
+
+    assert said.startswith("of 1500 samples 100 are left out")
+    assert "30 lose their ends there" in said
 
 
 def test_a_researcher_that_repeats_itself_is_pointed_out() -> None:

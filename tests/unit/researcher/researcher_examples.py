@@ -12,6 +12,7 @@ from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
+from tests.support.examples import TOKENISED
 
 BRIEF = Brief(
     summary="",
@@ -56,6 +57,7 @@ def trained(**changes: Any) -> Trained:
         "train_curve": (),
         "held_out_curve": (),
         "rows": (),
+        "tokenised": TOKENISED,
         "steps": 500,
         "tokens": 100_000,
         "stopped": "done",

@@ -22,6 +22,7 @@ from shared.contracts.views import (
     Spent,
     TreeView,
 )
+from tests.support.examples import TOKENISED
 from trex.client import Address
 
 TOKEN = "secret"
@@ -48,6 +49,7 @@ TRAINED = Trained(
     train_curve=(),
     held_out_curve=(),
     rows=(),
+    tokenised=TOKENISED,
     steps=40,
     tokens=9000,
     stopped="done",
