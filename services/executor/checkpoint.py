@@ -44,6 +44,7 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
+            f"- samples in one forward pass: {trained.micro_batch}",
             f"- tokens that the loss counted: {trained.tokenised.trained_share:.0%}",
             f"- chat template: sha256 `{trained.tokenised.chat_template}`",
             f"- last training loss: {trained.train_loss:.4f} nats per token",

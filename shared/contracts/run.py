@@ -102,6 +102,10 @@ class Trained(Contract):
     tokenised: Tokenised
     """What training made of the samples that were left."""
 
+    micro_batch: PositiveInt
+    """Samples in one forward pass. Fewer than the recipe's where memory was short; then more passes
+    make one step, which holds as many samples as the recipe says."""
+
     steps: NonNegativeInt
     """Optimizer steps done."""
 

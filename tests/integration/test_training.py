@@ -2,8 +2,10 @@
 
 import json
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -11,6 +13,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from services.executor.pipeline import materialise
+from services.executor.trainers import sft
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import Mapping
@@ -306,3 +310,75 @@ def test_a_share_of_the_samples_is_a_whole_schedule_over_fewer_steps(
 
     assert part.stopped == "done"
     assert part.steps < train_part(epoch).steps / 2
+
+
+def short_of_memory(most: int) -> Callable[..., Any]:
+    """A loss that cannot be computed of more samples at once."""
+    compute_loss: Any = sft._Trainer.compute_loss
+
+    def compute(self: Any, model: Any, inputs: Any, **others: Any) -> Any:
+        if len(inputs["input_ids"]) > most:
+            raise torch.OutOfMemoryError("wanted 2 GiB")
+        return compute_loss(self, model, inputs, **others)
+
+    return compute
+
+
+@pytest.fixture
+def train_here(recipe: Recipe, tmp_path: Path) -> Callable[[Recipe], Trained]:
+    """Training in this process, so that the test can make its memory short."""
+
+    def train(recipe: Recipe) -> Trained:
+        data = materialise(recipe.data, tmp_path / "data")
+        folder = tmp_path / f"checkpoint-{len(list(tmp_path.glob('checkpoint-*')))}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of settings that TRL itself makes
+            return sft.train_sft(recipe, data, folder, limit_s=60.0, say=lambda _: None)
+
+    return train
+
+
+def test_a_batch_that_memory_cannot_hold_is_passed_in_parts_that_make_the_same_step(
+    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_here(recipe)
+    monkeypatch.setattr(sft._Trainer, "compute_loss", short_of_memory(3))
+
+    in_parts = train_here(recipe)
+
+    assert (whole.micro_batch, in_parts.micro_batch) == (8, 2)
+    assert in_parts.steps == whole.steps
+    losses = [[point.loss for point in one.train_curve] for one in (in_parts, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_a_sample_that_memory_cannot_hold_fails_the_run(
+    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft._Trainer, "compute_loss", short_of_memory(0))
+
+    with pytest.raises(TrainingFailed, match=r"one sample at a time, .* \(wanted 2 GiB\); lower"):
+        train_here(recipe)
+
+
+def test_the_longest_sample_comes_first(
+    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    compute_loss: Any = sft._Trainer.compute_loss
+
+    def compute(self: Any, model: Any, inputs: Any, **others: Any) -> Any:
+        lengths.append(int(inputs["attention_mask"].sum(dim=1).max()))
+        return compute_loss(self, model, inputs, **others)
+
+    monkeypatch.setattr(sft._Trainer, "compute_loss", compute)
+    train_here(recipe)
+
+    assert lengths[0] == max(lengths) > min(lengths)
+
+
+@pytest.mark.parametrize(("micro", "smaller"), [(8, 4), (12, 6), (9, 3), (7, 1), (1, None)])
+def test_a_step_holds_as_many_samples_whatever_fits_at_once(
+    micro: int, smaller: int | None
+) -> None:
+    assert sft.smaller_micro_batch(micro) == smaller

@@ -75,6 +75,7 @@ TRAINED = Trained(
     held_out_curve=(LossPoint(step=20, loss=0.5),),
     rows=(RowCount(operator="load", rows_in=1500, rows_out=1500),),
     tokenised=TOKENISED,
+    micro_batch=8,
     steps=20,
     tokens=40_000,
     stopped="done",

@@ -86,10 +86,8 @@ def train_sft(
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     disable_progress_bars()
-    set_seed(recipe.seed)
-    say(Progress(phase="loading the base model"))
-    model, tokenizer = _load(recipe.base_model)
     say(Progress(phase="tokenising"))
+    tokenizer = _loaded(AutoTokenizer, recipe.base_model)
     max_length = recipe.method.max_length
     samples = sample(read_materialised(data.train), share=data_share, seed=recipe.seed)
     examples, tokenised = trainable(
@@ -104,29 +102,48 @@ def train_sft(
     if resume_from is not None and not (resume_from / TRAINER_STATE_NAME).is_file():
         say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
         resume_from = None
-    watch = _Watch(
-        say,
-        deadline=started + limit_s,
-        evaluates=held_out is not None,
-        share=step_share,
-        before=_log_of(resume_from),
-    )
-    try:
-        trainer = _Trainer(
-            model=model,
-            args=_arguments(recipe, folder, len(train), evaluate=held_out is not None),
-            train_dataset=train,
-            eval_dataset=held_out,
-            processing_class=tokenizer,
-            peft_config=_adapter(recipe),
-            callbacks=[watch],
+
+    def fit(micro: int) -> tuple[SFTTrainer, _Watch] | str:
+        """Train with so many samples in a forward pass; return what was said when memory ran out.
+
+        A function of its own, so that what it held is free before the next attempt.
+        """
+        set_seed(recipe.seed)
+        say(Progress(phase="loading the base model"))
+        watch = _Watch(
+            say,
+            deadline=started + limit_s,
+            evaluates=held_out is not None,
+            share=step_share,
+            before=_log_of(resume_from),
         )
-        trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
-    except torch.OutOfMemoryError as error:
-        raise TrainingFailed(
-            f"wanted memory for batches of {recipe.method.per_device_train_batch_size}, found too "
-            f"little ({error}); lower per_device_train_batch_size or max_length"
-        ) from None
+        try:
+            trainer = _Trainer(
+                model=_loaded(AutoModelForCausalLM, recipe.base_model, dtype=_dtype()),
+                args=_arguments(recipe, micro, folder, len(train), evaluate=held_out is not None),
+                train_dataset=train,
+                eval_dataset=held_out,
+                processing_class=tokenizer,
+                peft_config=_adapter(recipe),
+                callbacks=[watch],
+            )
+            trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
+        except torch.OutOfMemoryError as error:
+            return str(error)
+        return trainer, watch
+
+    micro = recipe.method.per_device_train_batch_size
+    while isinstance(fitted := fit(micro), str):
+        smaller = smaller_micro_batch(micro)
+        if smaller is None:
+            raise TrainingFailed(
+                f"wanted memory for one sample at a time, found too little ({fitted}); lower "
+                "max_length or train an adapter"
+            )
+        say(Progress(phase=f"starting again with {smaller} samples at a time instead of {micro}"))
+        micro = smaller
+        torch.cuda.empty_cache()
+    trainer, watch = fitted
     say(Progress(phase="saving", step=watch.steps, steps=watch.steps, loss=watch.loss))
     resume = _save(trainer, folder, to_go_on=watch.stopped == "rung")
     return Trained(
@@ -136,12 +153,18 @@ def train_sft(
         held_out_curve=tuple(watch.held_out_curve),
         rows=data.rows,
         tokenised=tokenised,
+        micro_batch=micro,
         steps=watch.steps,
         tokens=watch.tokens_seen(trainer),
         stopped=watch.stopped,
         resume=resume,
         gpu_seconds=(time.monotonic() - started) * _devices(),
     )
+
+
+def smaller_micro_batch(micro: int) -> int | None:
+    """Return the largest proper divisor, so that a step still holds as many samples; None of 1."""
+    return next((one for one in range(micro // 2, 0, -1) if micro % one == 0), None)
 
 
 def thinned(curve: Sequence[LossPoint], most: int) -> tuple[LossPoint, ...]:
@@ -158,6 +181,7 @@ class _Trainer(SFTTrainer):
 
     What has been trained before does not matter then, so a resumed run reads what it would have.
     Samples of about one length stand together: that pads less, and batches still come at random.
+    The very longest come first: whether memory suffices shows at the first step.
     """
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> LengthGroupedSampler:
@@ -266,17 +290,14 @@ class _Watch(TrainerCallback):
         return int(state.num_input_tokens_seen)
 
 
-def _load(base_model: str) -> tuple[Any, Any]:
-    dtype = torch.bfloat16 if _bf16() else torch.float32
+def _loaded(kind: Any, base_model: str, **how: Any) -> Any:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base_model)
-        model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype)
+        return kind.from_pretrained(base_model, **how)
     except (OSError, ValueError) as error:
         raise TrainingFailed(
             f"wanted a transformers model and its tokenizer at {base_model!r}, found none "
             f"({str(error).splitlines()[0]}); correct base_model"
         ) from None
-    return model, tokenizer
 
 
 def _log_of(resume_from: Path | None) -> list[dict[str, float]]:
@@ -301,7 +322,9 @@ def _dataset(examples: Sequence[Example]) -> Dataset:
     )
 
 
-def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) -> SFTConfig:
+def _arguments(
+    recipe: Recipe, micro: int, folder: Path, samples: int, *, evaluate: bool
+) -> SFTConfig:
     method = recipe.method
     batch = method.per_device_train_batch_size * method.gradient_accumulation_steps
     steps = max(1, math.ceil(math.ceil(samples / batch) * method.num_train_epochs))
@@ -309,9 +332,9 @@ def _arguments(recipe: Recipe, folder: Path, samples: int, *, evaluate: bool) ->
         output_dir=str(folder.with_name(f"{folder.name}.trainer")),
         learning_rate=method.learning_rate,
         num_train_epochs=method.num_train_epochs,
-        per_device_train_batch_size=method.per_device_train_batch_size,
-        per_device_eval_batch_size=method.per_device_train_batch_size,
-        gradient_accumulation_steps=method.gradient_accumulation_steps,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
+        gradient_accumulation_steps=batch // micro,
         lr_scheduler_type=method.lr_scheduler_type,
         warmup_steps=method.warmup_steps,
         weight_decay=method.weight_decay,
@@ -363,6 +386,10 @@ def _save(trainer: SFTTrainer, folder: Path, *, to_go_on: bool) -> str | None:
     shutil.rmtree(scratch, ignore_errors=True)
     partial.rename(folder)
     return None if resume is None else str(resume)
+
+
+def _dtype() -> torch.dtype:
+    return torch.bfloat16 if _bf16() else torch.float32
 
 
 def _bf16() -> bool:

@@ -58,6 +58,7 @@ def trained(**changes: Any) -> Trained:
         "held_out_curve": (),
         "rows": (),
         "tokenised": TOKENISED,
+        "micro_batch": 8,
         "steps": 500,
         "tokens": 100_000,
         "stopped": "done",

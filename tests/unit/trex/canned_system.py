@@ -50,6 +50,7 @@ TRAINED = Trained(
     held_out_curve=(),
     rows=(),
     tokenised=TOKENISED,
+    micro_batch=8,
     steps=40,
     tokens=9000,
     stopped="done",
