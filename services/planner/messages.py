@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from services.planner.tree import ExperimentTree
 from shared.contracts.base import ROOT
 
-FEW = 1000
-"""Nodes up to which Python, node by node, is faster than numpy, level by level."""
+FEW = 25
+"""Nodes a level up to which Python, node by node, is faster than numpy, level by level."""
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def sweep(layout: Layout, own: Floats, own_weighted: Floats, by: Inheritance) ->
         own_weighted: precision times mean of the same.
         by: how worth passes on.
     """
-    if len(own) <= FEW:
+    if len(own) <= FEW * len(layout.levels):
         return _node_by_node(layout, own, own_weighted, by)
     return _level_by_level(layout, own, own_weighted, by)
 

@@ -83,8 +83,10 @@ class ExperimentSearch:
         self._ranking = Ranking()
         self._pairs, self._correlations = 0, 0.0
         self._tells, self._refresh_at = 0, 0
-        self._bars, self._paid = array("d"), array("d")
-        """After each result the bar, and what was trained for all so far, in full runs."""
+        self._trained = 0.0
+        """For all results so far, in full runs."""
+        self._bars, self._since = array("d"), array("d")
+        """Each bar there was, and what had been trained when it came."""
         self._due: dict[int, int] = {}
         """Nodes with the rung they are to go on from, as of the last refresh, less those begun."""
         self.noise: Noise
@@ -148,8 +150,10 @@ class ExperimentSearch:
         before = self.tree.rung[node]
         if self.tree.tell(node, observation):
             self._learn(node)
-            self._bars.append(self.bar)
-            self._paid.append(self._trained() + self._cost(node, observation, before))
+            self._trained += self._cost(node, observation, before)
+            if not self._bars or self._bars[-1] != self.bar:
+                self._bars.append(self.bar)
+                self._since.append(self._trained)
 
     def fail(self, node: ExperimentId, how: Failure) -> None:
         """Note that a run earned nothing."""
@@ -227,11 +231,10 @@ class ExperimentSearch:
 
         Half, because records come at a rate of one in ``n``: ten runs without one mean nothing.
         """
-        trained = self._trained()
-        span = max(15.0, trained / 2)
-        if trained <= span:
+        span = max(15.0, self._trained / 2)
+        if self._trained <= span:
             return False
-        before = max(0, bisect_right(self._paid, trained - span) - 1)
+        before = max(0, bisect_right(self._since, self._trained - span) - 1)
         return self._bars[-1] - self._bars[before] < rise
 
     def _best_act(self) -> Choice | None:
@@ -279,9 +282,6 @@ class ExperimentSearch:
     def _exploration(self) -> float:
         given = self.rules.exploration
         return DEFAULT_EXPLORATION[self.rules.mode] if given is None else given
-
-    def _trained(self) -> float:
-        return self._paid[-1] if self._paid else 0.0
 
     def _cost(self, node: int, observation: Observation, before: int) -> float:
         """Return what was trained for a measurement, in full runs."""
