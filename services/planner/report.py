@@ -8,6 +8,7 @@ from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, node_view, score_view
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
+from shared.contracts.job import SearchMode
 from shared.contracts.run import Trained
 from shared.contracts.score import Score, paired_difference
 from shared.contracts.views import Comparison, ExperimentView, JobView, NodeView, Report, ScoreView
@@ -68,11 +69,15 @@ def _finalists(state: JobState) -> tuple[NodeView, ...]:
 
 
 def _choices(state: JobState) -> Iterator[str]:
-    """Yield why the search did what it did, an act a sentence."""
+    """Yield why the search did what it did, an act a sentence.
+
+    Only the posterior's own choices follow the index; of another mode it would say nothing.
+    """
+    by_index = state.spec.search.mode is SearchMode.POSTERIOR
     for work_id, (why, choice) in state.choices.items():
         terms = choice.chosen
         said = f"{work_id}: {why}"
-        if terms.index >= 0:
+        if by_index and terms.index >= 0:
             said += (
                 f" (index {terms.index:.4f} = expected improvement of {terms.value:.3f} "
                 f"± {terms.deviation:.3f} over {choice.bar:.3f} at cost {terms.cost:.2f}, "

@@ -7,7 +7,7 @@ from services.planner.state import fold
 from services.planner.tree import Stage
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.events import WorkEnded
-from shared.contracts.job import Search
+from shared.contracts.job import Search, SearchMode
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
@@ -297,7 +297,16 @@ def test_what_was_weighed_is_kept_in_the_ledger_with_its_terms_and_the_runner_up
     assert f": expected {last.chosen.value:.3f} ± {1.96 * last.chosen.deviation:.3f}" in why
     assert f"the best so far is {last.bar:.3f}; next best was" in why
     assert state.experiments[ExperimentId(8)].choice == last
-    assert f"propose-8: {why}" in report(state, now=bench.now).markdown
+    assert f"propose-8: {why} (index " in report(state, now=bench.now).markdown
+
+
+def test_a_mode_that_does_not_choose_by_the_index_does_not_say_one() -> None:
+    bench = Bench(with_search(Search(mode=SearchMode.UCT, smallest_gain=0), experiments=4))
+
+    said = report(bench.run_to_the_end(), now=bench.now).markdown
+
+    assert "propose-4: " in said
+    assert "(index " not in said
 
 
 def test_a_researcher_that_is_of_no_use_fails_the_job() -> None:
