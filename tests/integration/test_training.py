@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -325,11 +326,11 @@ def short_of_memory(most: int) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def train_here(recipe: Recipe, tmp_path: Path) -> Callable[[Recipe], Trained]:
+def train_here(recipe: Recipe, tmp_path: Path) -> Callable[..., Trained]:
     """Training in this process, so that the test can make its memory short."""
 
-    def train(recipe: Recipe) -> Trained:
-        data = materialise(recipe.data, tmp_path / "data")
+    def train(recipe: Recipe, **other_data: Any) -> Trained:
+        data = replace(materialise(recipe.data, tmp_path / "data"), **other_data)
         folder = tmp_path / f"checkpoint-{len(list(tmp_path.glob('checkpoint-*')))}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of settings that TRL itself makes
@@ -339,7 +340,7 @@ def train_here(recipe: Recipe, tmp_path: Path) -> Callable[[Recipe], Trained]:
 
 
 def test_a_batch_that_memory_cannot_hold_is_passed_in_parts_that_make_the_same_step(
-    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    train_here: Callable[..., Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_here(recipe)
     monkeypatch.setattr(sft._Trainer, "compute_loss", short_of_memory(3))
@@ -353,7 +354,7 @@ def test_a_batch_that_memory_cannot_hold_is_passed_in_parts_that_make_the_same_s
 
 
 def test_a_sample_that_memory_cannot_hold_fails_the_run(
-    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    train_here: Callable[..., Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sft._Trainer, "compute_loss", short_of_memory(0))
 
@@ -361,8 +362,18 @@ def test_a_sample_that_memory_cannot_hold_fails_the_run(
         train_here(recipe)
 
 
+def test_held_out_samples_that_do_not_fit_are_not_measured_on(
+    train_here: Callable[..., Trained], recipe: Recipe, tmp_path: Path
+) -> None:
+    too_long = tmp_path / "too_long.jsonl"
+    too_long.write_text('{"system": null, "prompt": "%s", "completion": "brown"}\n' % ("red " * 99))
+
+    assert train_here(recipe).held_out_curve != ()
+    assert train_here(recipe, held_out=too_long).held_out_curve == ()
+
+
 def test_the_longest_sample_comes_first(
-    train_here: Callable[[Recipe], Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    train_here: Callable[..., Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
     compute_loss: Any = sft._Trainer.compute_loss
