@@ -33,7 +33,7 @@ test: $(STAMP) ## unit, contract, architecture and integration tests
 demo: $(STAMP) ## watch a whole search on this machine, in about four minutes
 	$(BIN)/trex demo
 
-bench-search: $(STAMP) ## the pre-registered comparison of searches, anew, in about an hour and a half
+bench-search: $(STAMP) ## the pre-registered comparison of searches, anew, in about three quarters of an hour
 	$(BENCH) --out $(OUT)
 
 bench-search-report: $(STAMP) ## print the tables of the committed rows, in a minute

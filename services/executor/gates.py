@@ -52,7 +52,7 @@ def trainable(
         too_long=len(examples) - len(kept),
         cut=cut,
         trained_share=trained / tokens,
-        chat_template=hashlib.sha256(tokenizer.chat_template.encode()).hexdigest(),
+        chat_template=hashlib.sha256(tokenizer.get_chat_template().encode()).hexdigest(),
     )
 
 

@@ -12,7 +12,6 @@ al., "Cost-aware Bayesian Optimization", 2020, arXiv 2003.10870.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import erfc, exp, pow, sqrt
 from typing import Literal
 
 import numpy as np
@@ -40,7 +39,7 @@ _SUCCESSES, _FAILURES = 9, 1  # runs of a first guess at how often a run works
 Floats = NDArray[np.float64]
 ActKind = Literal["draft", "expand", "promote"]
 
-_SQRT2, _SQRT2PI = sqrt(2.0), sqrt(2.0 * math.pi)
+_SQRT2, _SQRT2PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
 NEVER = -1.0
 """Index of what cannot be done."""
 
@@ -79,13 +78,13 @@ def expected_improvement(value: float, deviation: float, bar: float) -> float:
     if deviation <= 0.0:
         return max(0.0, value - bar)
     u = (value - bar) / deviation
-    passed = deviation * (u * 0.5 * erfc(-u / _SQRT2) + exp(-0.5 * u * u) / _SQRT2PI)
+    passed = deviation * (u * 0.5 * math.erfc(-u / _SQRT2) + math.exp(-0.5 * u * u) / _SQRT2PI)
     return passed if passed > 0.0 else 0.0
 
 
 def draft_terms(tree: ExperimentTree, prior: Prior, stakes: Stakes) -> Terms:
     """Return the terms of a fresh start: ``EI / (1 + pending) / cheapest^(0.5 * COST_POWER)``."""
-    deviation = sqrt(prior.spread)
+    deviation = math.sqrt(prior.spread)
     index = NEVER
     if tree.may_grow(0):
         improvement = expected_improvement(prior.draft, deviation, stakes.bar)
@@ -114,7 +113,7 @@ def expand_terms(
 def promote_terms(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> Terms:
     """Return the terms of training a node longer: ``EI / c^COST_POWER``; once at a time."""
     index = _promote_index(tree, belief, stakes, node)
-    value, deviation = belief.mean[node], sqrt(belief.variance[node])
+    value, deviation = belief.mean[node], math.sqrt(belief.variance[node])
     return Terms("promote", node, index, value, deviation, tree.cost[node], tree.running[node])
 
 
@@ -142,14 +141,14 @@ def _next_children(
     told, full = int(Stage.TOLD), tree.rungs - 1
     stages, rungs, stales, costs = tree.stage, tree.rung, tree.stale, tree.cost
     step, change, bar = prior.step, prior.change, stakes.bar
-    lost, to_grow = 2.0 * sqrt(change), _precision_to_grow(prior)
-    cheapest = pow(stakes.cheapest, 0.5 * COST_POWER)
+    lost, to_grow = 2.0 * math.sqrt(change), _precision_to_grow(prior)
+    cheapest = math.pow(stakes.cheapest, 0.5 * COST_POWER)
     for node in nodes:
         measured, diverged = belief.measured_children[node], tree.diverged[node]
         expected = belief.mean[node] + step
         better = belief.sum_children[node] - measured * expected - lost * diverged
         value = expected + better / (measured + diverged + _SIBLINGS)
-        deviation = sqrt(belief.variance[node] + change)
+        deviation = math.sqrt(belief.variance[node] + change)
         done, pending, over = tree.done[node], tree.pending[node], tree.visits[node]
         k, known = done + pending, belief.own_precision[node]
         if (
@@ -157,15 +156,15 @@ def _next_children(
             or stales[node] >= MAX_STALE
             or known <= 0.0
             or not (rungs[node] == full or known >= to_grow)
-            or (k >= 3 and k >= math.ceil(WIDENING * sqrt(1 + over)))
+            or (k >= 3 and k >= math.ceil(WIDENING * math.sqrt(1 + over)))
         ):
             yield NEVER, value, deviation
             continue
         index = expected_improvement(value, deviation, bar)
         index *= 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
         index *= (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
-        crowd = pow(1 + done, CROWD_POWER) * (1 + pending)
-        yield index / (crowd * cheapest * pow(costs[node], COST_POWER)), value, deviation
+        crowd = math.pow(1 + done, CROWD_POWER) * (1 + pending)
+        yield index / (crowd * cheapest * math.pow(costs[node], COST_POWER)), value, deviation
 
 
 def _precision_to_grow(prior: Prior) -> float:
@@ -183,9 +182,9 @@ def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node
         or tree.running[node]
     ):
         return NEVER
-    deviation = sqrt(belief.variance[node])
+    deviation = math.sqrt(belief.variance[node])
     improvement = expected_improvement(belief.mean[node], deviation, stakes.bar)
-    return improvement / pow(tree.cost[node], COST_POWER)
+    return improvement / math.pow(tree.cost[node], COST_POWER)
 
 
 def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes) -> Floats:
@@ -224,7 +223,7 @@ def _expand_indexes(
     expected = np.asarray(belief.mean)[at] + prior.step
     measured, diverged = np.asarray(belief.measured_children)[at], np.asarray(tree.diverged)[at]
     better = np.asarray(belief.sum_children)[at] - measured * expected
-    better -= 2.0 * sqrt(prior.change) * diverged
+    better -= 2.0 * math.sqrt(prior.change) * diverged
     value = expected + better / (measured + diverged + _SIBLINGS)
     deviation = np.sqrt(np.asarray(belief.variance)[at] + prior.change)
     index = _improvements(value, deviation, stakes.bar)

@@ -155,11 +155,10 @@ def evidence(tree: ExperimentTree, noise: Noise, maps: Sequence[RungMap]) -> Evi
         value[at] = one.intercept + one.slope * value[at]
         variance[at] = one.residual
     precision = 1.0 / np.maximum(variance, 1e-12)
+    count = len(tree)
     return Evidence(
-        *(
-            np.bincount(node, weights, minlength=len(tree)).astype(np.float64)
-            for weights in (precision, precision * value)
-        )
+        np.bincount(node, precision, minlength=count).astype(np.float64),
+        np.bincount(node, precision * value, minlength=count).astype(np.float64),
     )
 
 

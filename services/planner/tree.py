@@ -305,10 +305,8 @@ class ExperimentTree:
             self._fly(node, -1)
 
     def _fly(self, node: int, change: int) -> None:
-        in_flight, parent = self.in_flight, self.parent
-        while node != NONE:  # not by `lineage`: it is what costs most of an act in a large tree
-            in_flight[node] += change
-            node = parent[node]
+        for ancestor in self.lineage(node):
+            self.in_flight[ancestor] += change
 
     def _grow_stale(self, parent: int) -> None:
         self.stale[parent] = min(MAX_STALE, self.stale[parent] + 1)

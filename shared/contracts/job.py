@@ -194,7 +194,8 @@ class Search(Contract):
 
     smallest_gain: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Difference worth another run, in the metric's unit: the search ends when no more than a
-    quarter of it is to be expected. None for a standard error; 0 always spends the budget."""
+    quarter of it is to be expected, or when half of the training, 15 full runs at least, brought
+    less than half of it. None for a standard error; 0 always spends the budget."""
 
     @model_validator(mode="after")
     def _fidelity_is_for_posterior(self) -> Self:

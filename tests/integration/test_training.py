@@ -373,8 +373,16 @@ def test_held_out_samples_that_do_not_fit_are_not_measured_on(
 
 
 def test_the_longest_sample_comes_first(
-    train_here: Callable[..., Trained], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+    train_here: Callable[..., Trained],
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    words = ["red"] * 200
+    words[150] = "red red red red red red red red"
+    one_long = tmp_path / "one_long.jsonl"
+    sample = '{"system": null, "prompt": "%s", "completion": "brown"}\n'
+    one_long.write_text("".join(sample % word for word in words))
     lengths: list[int] = []
     compute_loss: Any = sft._Trainer.compute_loss
 
@@ -383,9 +391,10 @@ def test_the_longest_sample_comes_first(
         return compute_loss(self, model, inputs, **others)
 
     monkeypatch.setattr(sft._Trainer, "compute_loss", compute)
-    train_here(recipe)
+    train_here(recipe, train=one_long)
 
-    assert lengths[0] == max(lengths) > min(lengths)
+    assert lengths[0] == max(lengths)
+    assert lengths.count(lengths[0]) == 1
 
 
 @pytest.mark.parametrize(("micro", "smaller"), [(8, 4), (12, 6), (9, 3), (7, 1), (1, None)])

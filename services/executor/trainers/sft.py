@@ -95,10 +95,10 @@ def train_sft(
     )
     for example in examples[:SHOWN]:
         sys.stdout.write(f"{shown(example, tokenizer, before=GREEN, after=PLAIN)}\n")
-    train, held_out = _dataset(examples), None
-    if data.held_out is not None:
-        unseen = tokenise(list(read_materialised(data.held_out)), tokenizer, max_length)
-        held_out = _dataset([example for example in unseen if 1 in example.completion_mask])
+    train = _dataset(examples)
+    held_out = data.held_out and _dataset(
+        tokenise(list(read_materialised(data.held_out)), tokenizer, max_length)
+    )
     if resume_from is not None and not (resume_from / TRAINER_STATE_NAME).is_file():
         say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
         resume_from = None

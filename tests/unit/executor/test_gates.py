@@ -15,7 +15,9 @@ class Tokenizer:
     """Knows how an answer ends, and what the samples were written with."""
 
     eos_token_id = STOP
-    chat_template = "{{ messages }}"
+
+    def get_chat_template(self) -> str:
+        return "{{ messages }}"
 
     def decode(self, ids: list[int]) -> str:
         return " ".join(str(one) for one in ids)
