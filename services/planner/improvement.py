@@ -10,7 +10,6 @@ al., "Cost-aware Bayesian Optimization", 2020, arXiv 2003.10870.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,7 +104,7 @@ def expand_terms(
     else it has the parent's expectation with more doubt and no children yet, and a chain of short
     runs would be grown in the dark.
     """
-    [(index, value, deviation)] = _next_children(tree, belief, prior, stakes, [node])
+    index, value, deviation = _next_child(tree, belief, prior, stakes, node)
     cost = tree.cost[node] * stakes.cheapest
     return Terms("expand", node, index, value, deviation, cost, tree.pending[node])
 
@@ -117,54 +116,54 @@ def promote_terms(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node:
     return Terms("promote", node, index, value, deviation, tree.cost[node], tree.running[node])
 
 
-def node_indexes(
-    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, nodes: Sequence[int]
-) -> list[float]:
-    """Return the highest index of the acts at each of these nodes."""
-    found = [index for index, _, _ in _next_children(tree, belief, prior, stakes, nodes)]
-    rungs, full = tree.rung, tree.rungs - 1
-    for place, node in enumerate(nodes):
-        if rungs[node] < full:
-            found[place] = max(found[place], _promote_index(tree, belief, stakes, node))
-    return found
+def best_terms(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
+) -> Terms:
+    """Return the terms of the act of highest index at a node: one more child, or a longer run."""
+    child = expand_terms(tree, belief, prior, stakes, node)
+    if _promote_index(tree, belief, stakes, node) > child.index:
+        return promote_terms(tree, belief, stakes, node)
+    return child
 
 
-def _next_children(
-    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, nodes: Iterable[int]
-) -> Iterator[tuple[float, float, float]]:
-    """Yield index, mean and deviation of what each node's next child should score.
+def node_index(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
+) -> float:
+    """Return the highest index of the acts at a node."""
+    index, _, _ = _next_child(tree, belief, prior, stakes, node)
+    longer = _promote_index(tree, belief, stakes, node)
+    return longer if longer > index else index
+
+
+def _next_child(
+    tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes, node: int
+) -> tuple[float, float, float]:
+    """Return index, mean and deviation of what the node's next child should score.
 
     The child is expected at the node's mean plus a step plus ``b``, what this node's children were
     better than that so far; one that diverged counts as two deviations worse.
     """
-    # A result renews all nodes up to the root, so what they share is looked up once.
-    told, full = int(Stage.TOLD), tree.rungs - 1
-    stages, rungs, stales, costs = tree.stage, tree.rung, tree.stale, tree.cost
-    step, change, bar = prior.step, prior.change, stakes.bar
-    lost, to_grow = 2.0 * math.sqrt(change), _precision_to_grow(prior)
-    cheapest = math.pow(stakes.cheapest, 0.5 * COST_POWER)
-    for node in nodes:
-        measured, diverged = belief.measured_children[node], tree.diverged[node]
-        expected = belief.mean[node] + step
-        better = belief.sum_children[node] - measured * expected - lost * diverged
+    measured, diverged, change = belief.measured_children[node], tree.diverged[node], prior.change
+    value = expected = belief.mean[node] + prior.step
+    if measured or diverged:
+        better = belief.sum_children[node] - measured * expected
+        better -= 2.0 * math.sqrt(change) * diverged
         value = expected + better / (measured + diverged + _SIBLINGS)
-        deviation = math.sqrt(belief.variance[node] + change)
-        done, pending, over = tree.done[node], tree.pending[node], tree.visits[node]
-        k, known = done + pending, belief.own_precision[node]
-        if (
-            stages[node] != told
-            or stales[node] >= MAX_STALE
-            or known <= 0.0
-            or not (rungs[node] == full or known >= to_grow)
-            or (k >= 3 and k >= math.ceil(WIDENING * math.sqrt(1 + over)))
-        ):
-            yield NEVER, value, deviation
-            continue
-        index = expected_improvement(value, deviation, bar)
-        index *= 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
-        index *= (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
-        crowd = math.pow(1 + done, CROWD_POWER) * (1 + pending)
-        yield index / (crowd * cheapest * math.pow(costs[node], COST_POWER)), value, deviation
+    deviation = math.sqrt(belief.variance[node] + change)
+    done, pending, over = tree.done[node], tree.pending[node], tree.visits[node]
+    k, known = done + pending, belief.own_precision[node]
+    if (
+        known <= 0.0
+        or not tree.may_grow(node)
+        or not (tree.is_full(node) or known >= _precision_to_grow(prior))
+        or (k >= 3 and k >= math.ceil(WIDENING * math.sqrt(1 + over)))
+    ):
+        return NEVER, value, deviation
+    index = expected_improvement(value, deviation, stakes.bar)
+    index *= 1.0 + (tree.prior[node] - 1.0) * _TRUST / (_TRUST + k)
+    index *= (_SUCCESSES + over - tree.failures[node]) / (_SUCCESSES + _FAILURES + over)
+    cost = math.pow(stakes.cheapest, 0.5 * COST_POWER) * math.pow(tree.cost[node], COST_POWER)
+    return index / (math.pow(1 + done, CROWD_POWER) * (1 + pending) * cost), value, deviation
 
 
 def _precision_to_grow(prior: Prior) -> float:
@@ -176,11 +175,9 @@ def _precision_to_grow(prior: Prior) -> float:
 
 
 def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> float:
-    if (
-        tree.stage[node] != Stage.TOLD
-        or not 0 <= tree.rung[node] < tree.rungs - 1
-        or tree.running[node]
-    ):
+    if tree.stage[node] != Stage.TOLD or tree.running[node]:
+        return NEVER
+    if not 0 <= tree.rung[node] < tree.rungs - 1:
         return NEVER
     deviation = math.sqrt(belief.variance[node])
     improvement = expected_improvement(belief.mean[node], deviation, stakes.bar)
@@ -188,7 +185,7 @@ def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node
 
 
 def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: Stakes) -> Floats:
-    """Return what `node_indexes` does, of every node; the root's is `NEVER`."""
+    """Return what `node_index` does, of every node; the root's is `NEVER`."""
     index = np.full(len(tree), NEVER)
     told, rung = np.asarray(tree.stage) == Stage.TOLD, np.asarray(tree.rung)
     told[0] = False

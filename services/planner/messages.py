@@ -66,6 +66,9 @@ class Sweeps:
     up: Floats
     up_weighted: Floats
     """Precision, and precision times mean, of everything measured at or below the node."""
+    sent: Floats
+    sent_weighted: Floats
+    """What that says of the parent; 0 of fresh starts."""
     rest: Floats
     rest_weighted: Floats
     """The same of what is known of the parent without this branch; 0 of fresh starts."""
@@ -127,7 +130,7 @@ def _node_by_node(layout: Layout, own: Floats, own_weighted: Floats, by: Inherit
         shrink = 1.0 / (1.0 + known * change)
         total.append(up[node] + known * shrink)
         weighted.append(up_weighted[node] + (known_weighted + known * step) * shrink)
-    columns = (up, up_weighted, rest, rest_weighted, total, weighted)
+    columns = (up, up_weighted, message, message_weighted, rest, rest_weighted, total, weighted)
     return Sweeps(*(np.array(column) for column in columns))
 
 
@@ -154,4 +157,4 @@ def _level_by_level(layout: Layout, own: Floats, own_weighted: Floats, by: Inher
         shrink = 1.0 / (1.0 + rest[level] * by.change)
         total[level] += rest[level] * shrink
         weighted[level] += (rest_weighted[level] + rest[level] * by.step) * shrink
-    return Sweeps(up, up_weighted, rest, rest_weighted, total, weighted)
+    return Sweeps(up, up_weighted, message, message_weighted, rest, rest_weighted, total, weighted)

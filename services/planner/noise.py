@@ -1,11 +1,13 @@
 """How far a measured score may be from what the recipe is worth: items and seeds. Pure."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.tree import ExperimentTree
+from shared.contracts.score import Score, paired
 
 PRIOR_RUNS = 3
 """Runs that the first guess of the seeds' variance counts as."""
@@ -69,6 +71,23 @@ def measure_noise(
     squares, freedom = _between_seeds(tree, top)
     seed = (PRIOR_RUNS * guess + squares) / (PRIOR_RUNS + freedom)
     return Noise(evaluation=evaluation, seed=seed, kept=kept)
+
+
+def shared_correlation(a: Score, b: Score) -> float | None:
+    """Return how alike the two find the items hard: Pearson's correlation, in [-1, 1].
+
+    None when one of them found all items alike, or there are fewer than 3.
+
+    Raises:
+        ValueError: the scores are not on the same rows.
+    """
+    x, y = (np.array(items) for items in paired(a, b))
+    if len(x) < 3 or (x == x[0]).all() or (y == y[0]).all():
+        return None
+    x -= x.mean()
+    y -= y.mean()
+    spread = float(x @ x) * float(y @ y)
+    return max(-1.0, min(1.0, float(x @ y) / math.sqrt(spread))) if spread > 0.0 else None
 
 
 def _between_seeds(tree: ExperimentTree, top: NDArray[np.bool_]) -> tuple[float, int]:

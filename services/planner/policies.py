@@ -4,11 +4,11 @@ Each returns the node to grow below, or None when every place to grow waits for 
 """
 
 import math
-from itertools import islice
 
 import numpy as np
 
-from services.planner.tree import ExperimentTree, Stage
+from services.planner.branches import Branches, branches_of
+from services.planner.tree import NONE, ExperimentTree, Stage
 from shared.contracts.base import ROOT
 from shared.contracts.job import Backup
 
@@ -28,39 +28,33 @@ def uct(tree: ExperimentTree, *, exploration: float, backup: Backup, width: int)
     Source: UCT, Kocsis and Szepesvari, ECML 2006, section 2; counting what is under way, the
     virtual loss of Chaslot et al., Computers and Games 2008; progressive widening, Coulom, 2007.
     """
+    below = branches_of(tree)
+    tried = [over + more for over, more in zip(tree.visits, below.in_flight, strict=True)]
+
+    def index(node: int, parent: int) -> float:
+        bonus = math.sqrt(math.log(max(tried[parent], 1)) / tried[node])
+        return _reward(tree, below, node, backup) + exploration * bonus
+
     waiting = [int(ROOT)]
     while waiting:
         node = waiting.pop()
         if tree.may_grow(node) and _has_room(tree, node, width):
             return node
-        tried = tree.visits[node] + tree.in_flight[node]
-        ranked = [
-            (_uct_index(tree, child, tried, exploration, backup), -child)
-            for child in tree.children(node)
-            if tree.visits[child] + tree.in_flight[child]
-        ]
+        ranked = [(index(child, node), -child) for child in tree.children(node) if tried[child]]
         waiting.extend(-child for _, child in sorted(ranked))  # the most promising is next
     return None
 
 
-def _uct_index(
-    tree: ExperimentTree, node: int, parent_tried: int, exploration: float, backup: Backup
-) -> float:
-    tried = tree.visits[node] + tree.in_flight[node]
-    bonus = math.sqrt(math.log(max(parent_tried, 1)) / tried)
-    return _reward(tree, node, backup) + exploration * bonus
-
-
-def _reward(tree: ExperimentTree, node: int, backup: Backup) -> float:
+def _reward(tree: ExperimentTree, below: Branches, node: int, backup: Backup) -> float:
     """Return what a branch earned, in [0, 1]: its best, or the mean of all its experiments."""
     spread = tree.highest - tree.lowest
     succeeded = tree.visits[node] - tree.failures[node]
     if spread <= 0 or not succeeded:
         return 0.5 if succeeded else 0.0
     if backup == "max":
-        return (tree.best_below[node] - tree.lowest) / spread
-    earned = (tree.sum_below[node] - succeeded * tree.lowest) / spread
-    return earned / (tree.visits[node] + tree.in_flight[node])
+        return (below.best[node] - tree.lowest) / spread
+    earned = (below.total[node] - succeeded * tree.lowest) / spread
+    return earned / (tree.visits[node] + below.in_flight[node])
 
 
 def _has_room(tree: ExperimentTree, node: int, width: int) -> bool:
@@ -108,7 +102,7 @@ def greedy(tree: ExperimentTree) -> int | None:
 
 def sequential(tree: ExperimentTree) -> int | None:
     """Below the last experiment that did not fail, once it is over: one chain."""
-    if tree.in_flight[ROOT]:
+    if any(tree.running):
         return None
     grown = [node for node in range(len(tree)) if tree.may_grow(node)]
     return max(grown, default=None)
@@ -122,8 +116,11 @@ def random(tree: ExperimentTree) -> int | None:
 def has_drafts(tree: ExperimentTree, count: int) -> bool:
     """Whether so many fresh starts are under way or did not fail; looks at no more than needed."""
     gone = (Stage.BROKEN, Stage.DIVERGED, Stage.DROPPED, Stage.ALIAS)
-    alive = (child for child in tree.children(ROOT) if tree.stage[child] not in gone)
-    return sum(1 for _ in islice(alive, count)) == count
+    child = tree.last_child[ROOT]
+    while count and child != NONE:
+        count -= tree.stage[child] not in gone
+        child = tree.older_sibling[child]
+    return count == 0
 
 
 def _draft(tree: ExperimentTree) -> int | None:

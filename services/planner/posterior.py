@@ -12,7 +12,6 @@ section 7.2; for wavelet-like Gaussian trees, Chou, Willsky and Benveniste, 1994
 """
 
 from array import array
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,11 @@ from numpy.typing import NDArray
 from services.planner.messages import Layout, sweep
 from services.planner.prior import Evidence, Prior
 from services.planner.tree import ExperimentTree
+from shared.contracts.base import ROOT
+
+MOVED = 0.01
+"""What moves a belief: such a share of a deviation, or of a variance, of what is expected of the
+node's next child."""
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +38,9 @@ class Posterior:
         self.up_precision = array("d", [0.0])
         self.up_weighted = array("d", [0.0])
         """The same of everything measured at or below the node."""
+        self.sent_precision = array("d", [0.0])
+        self.sent_weighted = array("d", [0.0])
+        """What its parent was told that this says of the parent."""
         self.mean = array("d", [0.0])
         """Expected full score; of nodes not measured, what their parent makes likely."""
         self.variance = array("d", [0.0])
@@ -48,6 +55,8 @@ class Posterior:
             self.own_weighted,
             self.up_precision,
             self.up_weighted,
+            self.sent_precision,
+            self.sent_weighted,
             self.sum_children,
         ):
             zeros.append(0.0)
@@ -64,68 +73,87 @@ class Posterior:
         np.asarray(self.own_weighted)[:] = read.weighted
         np.asarray(self.up_precision)[order] = found.up
         np.asarray(self.up_weighted)[order] = found.up_weighted
+        np.asarray(self.sent_precision)[order] = found.sent
+        np.asarray(self.sent_weighted)[order] = found.sent_weighted
         np.asarray(self.mean)[order] = found.weighted / found.total
         np.asarray(self.variance)[order] = 1.0 / found.total
         self._count_children(tree)
 
     def update(self, tree: ExperimentTree, prior: Prior, node: int) -> list[int]:
-        """Take in what was newly measured at a node; return its lineage, the root left out.
+        """Take in what was newly measured at a node other than the root.
 
-        Exact for the lineage, given the prior; cousins keep what they were believed to be until the
-        next `refresh`. What they miss shrinks with every edge between.
+        It is told from parent to parent for as long as it moves their beliefs by `MOVED`; what is
+        held back is told with the next that comes the same way. Cousins, and who is not told, keep
+        what they were believed to be until the next `refresh`.
+
+        Returns:
+            The node and its ancestors up to the first that was not moved, or to the draft.
         """
-        path = list(tree.lineage(node))[:-1]
-        self._send_up(tree, prior, path)
-        self._send_down(tree, prior, path)
+        self._take_in(tree, prior, node)
+        path, moved = self._send_up(tree, prior, node)
+        self._send_down(tree, prior, path, moved)
         return path
 
     def is_measured(self, node: int) -> bool:
         """Whether a node has measurements of its own."""
         return self.own_precision[node] > 0.0
 
-    def _send_up(self, tree: ExperimentTree, prior: Prior, path: list[int]) -> None:
-        """Put the node's own measurements in, then replace each message to the parent above."""
-        up, up_weighted = self.up_precision, self.up_weighted
-        step, change = prior.step, prior.change
-        node = path[0]
+    def _take_in(self, tree: ExperimentTree, prior: Prior, node: int) -> None:
         precision, weighted = _own(tree, prior, node)
         if precision > 0.0 and not self.is_measured(node):
             for parent in (tree.parent[node], *tree.aliases.get(node, ())):
                 self.measured_children[parent] += 1
                 self.sum_children[parent] += self.mean[node]
-        before, before_weighted = up[node], up_weighted[node]
-        up[node] += precision - self.own_precision[node]
-        up_weighted[node] += weighted - self.own_weighted[node]
+        self.up_precision[node] += precision - self.own_precision[node]
+        self.up_weighted[node] += weighted - self.own_weighted[node]
         self.own_precision[node], self.own_weighted[node] = precision, weighted
-        for child, parent in pairwise(path):
-            old = before / (1.0 + before * change)
-            new = up[child] / (1.0 + up[child] * change)
-            old_weighted = before_weighted / (1.0 + before * change) - old * step
-            new_weighted = up_weighted[child] / (1.0 + up[child] * change) - new * step
-            before, before_weighted = up[parent], up_weighted[parent]
-            up[parent] += new - old
-            up_weighted[parent] += new_weighted - old_weighted
 
-    def _send_down(self, tree: ExperimentTree, prior: Prior, path: list[int]) -> None:
-        """From the draft down the path: what all the rest of the tree says about each node."""
+    def _send_up(self, tree: ExperimentTree, prior: Prior, node: int) -> tuple[list[int], int]:
+        """Tell parent after parent; return who was looked at, and how many of them moved."""
         up, up_weighted = self.up_precision, self.up_weighted
+        sent, sent_weighted = self.sent_precision, self.sent_weighted
         step, change = prior.step, prior.change
-        total = weighted = 0.0
-        for node in reversed(path):
-            if node == path[-1]:
+        path = [node]
+        while (parent := tree.parent[node]) != ROOT:
+            path.append(parent)
+            precision = up[node]
+            shrink = 1.0 / (1.0 + precision * change)
+            message, weighted = precision * shrink, (up_weighted[node] - precision * step) * shrink
+            more, more_weighted = message - sent[node], weighted - sent_weighted[node]
+            variance = self.variance[parent]
+            shift = (more_weighted - more * self.mean[parent]) * variance
+            surer, doubt = more * variance * variance, variance + change
+            if shift * shift <= MOVED * MOVED * doubt and abs(surer) <= MOVED * doubt:
+                return path, len(path) - 1
+            sent[node], sent_weighted[node] = message, weighted
+            up[parent] += more
+            up_weighted[parent] += more_weighted
+            node = parent
+        return path, len(path)
+
+    def _send_down(self, tree: ExperimentTree, prior: Prior, path: list[int], moved: int) -> None:
+        """Down the path to all that moved: what the rest of the tree says about each."""
+        step, change = prior.step, prior.change
+        if moved < len(path):
+            total = 1.0 / self.variance[path[moved]]
+            weighted = self.mean[path[moved]] * total
+        for place in range(moved - 1, -1, -1):
+            node = path[place]
+            if place == len(path) - 1:
                 down, down_weighted = 1.0 / prior.spread, prior.draft / prior.spread
             else:
-                shrink = 1.0 / (1.0 + up[node] * change)
-                rest = total - up[node] * shrink
-                rest_weighted = weighted - (up_weighted[node] - up[node] * step) * shrink
+                rest, rest_weighted = (
+                    total - self.sent_precision[node],
+                    weighted - self.sent_weighted[node],
+                )
                 shrink = 1.0 / (1.0 + rest * change)
                 down, down_weighted = rest * shrink, (rest_weighted + rest * step) * shrink
-            total, weighted = up[node] + down, up_weighted[node] + down_weighted
+            total = self.up_precision[node] + down
+            weighted = self.up_weighted[node] + down_weighted
             mean = weighted / total
-            if self.own_precision[node] > 0.0:
-                moved = mean - self.mean[node]
+            if self.is_measured(node):
                 for parent in (tree.parent[node], *tree.aliases.get(node, ())):
-                    self.sum_children[parent] += moved
+                    self.sum_children[parent] += mean - self.mean[node]
             self.mean[node], self.variance[node] = mean, 1.0 / total
 
     def _count_children(self, tree: ExperimentTree) -> None:

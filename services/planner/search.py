@@ -8,7 +8,7 @@ replayed from its ledger. Pure.
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -20,9 +20,10 @@ from services.planner.improvement import (
     Stakes,
     Terms,
     all_indexes,
+    best_terms,
     draft_terms,
     expand_terms,
-    node_indexes,
+    node_index,
     promote_terms,
 )
 from services.planner.messages import layout_of
@@ -161,7 +162,7 @@ class ExperimentSearch:
         self.tree.fail(node, how)
         if measured:
             self.refresh()  # it may have lost its place among the measured
-        self._rank(list(self.tree.lineage(node)))
+        self._rank(self.tree.lineage(node))
 
     def lose(self, node: ExperimentId) -> None:
         """Take a run back whose machine went away; it counts nowhere."""
@@ -189,7 +190,7 @@ class ExperimentSearch:
         """Say what a full run of each node's children should cost, in mean full runs."""
         for node, full_runs in costs.items():
             self.tree.cost[node] = full_runs
-        self._rank(list(costs))
+        self._rank_all()
 
     def compare(self, correlation: float) -> None:
         """Take in how alike two experiments' results on the same items are, in [-1, 1]."""
@@ -245,11 +246,14 @@ class ExperimentSearch:
         draft = draft_terms(tree, self.prior, stakes)
         if tree.may_grow(ROOT) and not policies.has_drafts(tree, self.drafts_wanted()):
             return self._chosen(draft, None, "among the first fresh starts")
-        ranked = [self._terms_of(node) for node in self._ranking.top(2)]
-        possible = [terms for terms in (*ranked, draft) if terms.index >= 0]
-        if not possible:
+        acts = [
+            best_terms(tree, self.posterior, self.prior, stakes, node)
+            for node in self._ranking.top(2)
+        ]
+        acts = [terms for terms in (*acts, draft) if terms.index >= 0]
+        if not acts:
             return None
-        best, *others = sorted(possible, key=lambda terms: -terms.index)
+        best, *others = sorted(acts, key=lambda terms: -terms.index)
         return self._chosen(best, others[0] if others else None, "")
 
     def _first_due(self) -> ExperimentId | None:
@@ -261,14 +265,6 @@ class ExperimentSearch:
             if tree.rung[node] == rung and not tree.running[node]
         )
         return next(waiting, None)
-
-    def _terms_of(self, node: int) -> Terms:
-        terms = expand_terms(self.tree, self.posterior, self.prior, self._stakes, node)
-        if self.tree.rungs > 1:
-            longer = promote_terms(self.tree, self.posterior, self._stakes, node)
-            if longer.index > terms.index:
-                return longer
-        return terms
 
     def _grow_terms(self, node: int) -> Terms:
         if node == ROOT:
@@ -296,18 +292,24 @@ class ExperimentSearch:
         if self._tells >= self._refresh_at:
             self.refresh()
             return
-        path = self.posterior.update(self.tree, self.prior, node)
-        full = (self.posterior.mean[n] for n in path if self.tree.is_full(n))
-        if max(full, default=-math.inf) > self.bar + _MOVED * self.prior.scale:
+        if node == ROOT:
+            return  # what the base model scores says nothing of recipes
+        moved = self.posterior.update(self.tree, self.prior, node)
+        higher = self.bar + _MOVED * self.prior.scale
+        if any(self.posterior.mean[n] > higher and self.tree.is_full(n) for n in moved):
             self.refresh()
         else:
-            self._rank(path)
+            self._rank(moved)
 
-    def _rank(self, nodes: Sequence[int]) -> None:
-        nodes = [node for node in nodes if node != ROOT]
-        indexes = node_indexes(self.tree, self.posterior, self.prior, self._stakes, nodes)
-        for node, index in zip(nodes, indexes, strict=True):
-            self._ranking.set(node, index)
+    def _rank(self, nodes: Iterable[int]) -> None:
+        tree, belief, prior, stakes = self.tree, self.posterior, self.prior, self._stakes
+        for node in nodes:
+            if node != ROOT:
+                self._ranking.set(node, node_index(tree, belief, prior, stakes, node))
+
+    def _rank_all(self) -> None:
+        indexes = all_indexes(self.tree, self.posterior, self.prior, self._stakes)
+        self._ranking.replace_all(indexes)
 
     def refresh(self) -> None:
         """Renew every belief and every index."""
@@ -321,7 +323,7 @@ class ExperimentSearch:
         self.prior, read = learn_prior(tree, layout, self.noise)
         self.posterior.refresh(tree, layout, self.prior, read)
         self._stakes = Stakes(self._bar(), self._cheapest())
-        self._ranking.replace_all(all_indexes(tree, self.posterior, self.prior, self._stakes))
+        self._rank_all()
         nodes = due(tree, np.asarray(self.posterior.mean)) if tree.rungs > 1 else []
         self._due = {node: tree.rung[node] for node in nodes}
         wait = 1 if len(tree) < ALWAYS_REFRESHED else len(tree) // 40

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from services.planner.costs import in_mean_runs, learn_costs
 from services.planner.experiment import Experiment, Run, number_of
 from services.planner.finish import CHECKED, SEARCHED, delivered
+from services.planner.noise import shared_correlation
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId, digest
@@ -27,7 +28,7 @@ from shared.contracts.job import Fidelity, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
-from shared.contracts.score import Score, ScoreRequest, shared_correlation
+from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Request, Result
 from shared.store import Entry
 

@@ -93,14 +93,8 @@ class ExperimentTree:
         """Experiments over at or below the node, failed ones included."""
         self.failures = array("i", [0])
         """Experiments failed at or below the node."""
-        self.in_flight = array("i", [0])
-        """Experiments under way at or below the node."""
         self.value = array("d", [0.0])
         """Mean of what was measured at ``rung`` on the rows that are searched by."""
-        self.best_below = array("d", [-float("inf")])
-        """Highest ``value`` at or below the node."""
-        self.sum_below = array("d", [0.0])
-        """Sum of every ``value`` at or below the node."""
         self.prior = array("d", [1.0])
         """How promising the proposer finds the node, relative to others."""
         self.cost = array("d", [1.0])
@@ -140,34 +134,29 @@ class ExperimentTree:
         self.stale.append(0)
         for zeros in (self.done, self.pending, self.diverged, self.visits, self.failures):
             zeros.append(0)
-        self.in_flight.append(0)
         self.value.append(0.0)
-        self.best_below.append(-float("inf"))
-        self.sum_below.append(0.0)
         self.prior.append(1.0)
         self.cost.append(self.cost[parent])
         self.pending[parent] += 1
-        self._fly(node, 1)
         return ExperimentId(node)
 
     def begin(self, node: ExperimentId) -> None:
         """Note that a run of a measured experiment is under way: a longer one, or another seed."""
         self.running[node] += 1
-        self._fly(node, 1)
 
     def tell(self, node: ExperimentId, observation: Observation) -> bool:
         """Take in a measurement; return False when it was known, which changes nothing.
 
         A result that comes after the experiment was given up still counts.
         """
-        if self._known(node, observation):
-            return False
         same_run = [
             o
             for o in self.observations(node)
             if self.observed_seed[o] == observation.seed
             and self.observed_rung[o] == observation.rung
         ]
+        if any(self.observed_split[o] == observation.split for o in same_run):
+            return False
         anew = all(self.observed_split[o] > observation.split for o in same_run)
         for o in same_run if anew else ():
             self.observed_anew[o] = 0
@@ -255,18 +244,9 @@ class ExperimentTree:
         """Whether a node was measured at full fidelity."""
         return self.rung[node] == self.rungs - 1
 
-    def _known(self, node: int, new: Observation) -> bool:
-        return any(
-            self.observed_rung[o] == new.rung
-            and self.observed_seed[o] == new.seed
-            and self.observed_split[o] == new.split
-            for o in self.observations(node)
-        )
-
     def _take_value(self, node: int, new: Observation) -> None:
         if new.rung < self.rung[node]:
             return
-        before = self.value[node] if self.rung[node] != NONE else 0.0
         same = [
             self.observed_value[o]
             for o in self.observations(node)
@@ -275,9 +255,6 @@ class ExperimentTree:
         self.rung[node] = new.rung
         self.value[node] = value = sum(same) / len(same)
         self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
-        for ancestor in self.lineage(node):
-            self.sum_below[ancestor] += value - before
-            self.best_below[ancestor] = max(self.best_below[ancestor], value)
 
     def _over(self, node: int, stage: Stage) -> None:
         """Count an experiment as over; one that failed or was given up may come back told."""
@@ -295,18 +272,16 @@ class ExperimentTree:
         self.diverged[parent] += (stage == Stage.DIVERGED) - (earlier == Stage.DIVERGED)
         if not failed:
             self.stale[parent] = 0
-        for ancestor in self.lineage(node):
-            self.visits[ancestor] += not counted
-            self.failures[ancestor] += failed - failed_before
+        if not counted:
+            for ancestor in self.lineage(node):
+                self.visits[ancestor] += 1
+        if failed != failed_before:
+            for ancestor in self.lineage(node):
+                self.failures[ancestor] += failed - failed_before
 
     def _land(self, node: int) -> None:
         if self.running[node]:
             self.running[node] -= 1
-            self._fly(node, -1)
-
-    def _fly(self, node: int, change: int) -> None:
-        for ancestor in self.lineage(node):
-            self.in_flight[ancestor] += change
 
     def _grow_stale(self, parent: int) -> None:
         self.stale[parent] = min(MAX_STALE, self.stale[parent] + 1)

@@ -83,7 +83,6 @@ def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> 
         sentence=_node_sentence(experiment),
         changed=experiment.proposal.changed if experiment.proposal else (),
         visits=tree.visits[experiment.id],
-        in_flight=tree.in_flight[experiment.id],
         score=score_view(experiment.score),
         fidelity=None if run is None else state.search.rules.rungs[run.rung],
         went_on=tuple(_shares(state, experiment)[:-1]),

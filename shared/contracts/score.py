@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from operator import mul
+from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Annotated, Literal, TypeAlias
 
@@ -148,44 +148,25 @@ def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
     Raises:
         ValueError: the scores are not on the same rows.
     """
-    ours, theirs = _paired(a, b)
+    ours, theirs = paired(a, b)
     differences = [x - y for x, y in zip(ours, theirs, strict=True)]
     n = len(differences)
     stderr = stdev(differences) / math.sqrt(n) if n > 1 else None
     return (a.value - b.value if a.n == b.n else fmean(differences)), stderr
 
 
-def shared_correlation(a: Score, b: Score) -> float | None:
-    """Return how alike the two find the items hard: Pearson's correlation, in [-1, 1].
-
-    None when one of them found all items alike, or there are fewer than 3.
+def paired(a: Score, b: Score) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the results of the items that both answered, item by item.
 
     Raises:
         ValueError: the scores are not on the same rows.
     """
-    ours, theirs = _paired(a, b)
-    if len(ours) < 3 or len(set(ours)) == 1 or len(set(theirs)) == 1:
-        return None
-    # `statistics.correlation` takes more than twice as long, which a ledger's fold would feel.
-    x, y = _centred(ours), _centred(theirs)
-    spread = sum(map(mul, x, x)) * sum(map(mul, y, y))
-    together: float = sum(map(mul, x, y))
-    return max(-1.0, min(1.0, together / math.sqrt(spread))) if spread > 0.0 else None
-
-
-def _centred(values: list[float]) -> list[float]:
-    mean = fmean(values)
-    return [value - mean for value in values]
-
-
-def _paired(a: Score, b: Score) -> tuple[list[float], list[float]]:
-    """Return the results of the items that both answered."""
     if a.data_sha256 != b.data_sha256:
         raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
     if a.item_share == b.item_share:
         if a.n != b.n:
             raise ValueError(f"scores of {a.n} and {b.n} items cannot be paired")
-        return list(a.items), list(b.items)
+        return a.items, b.items
     # Not by their items: a small data set is answered in full at any share.
     small, large = (a, b) if a.item_share < b.item_share else (b, a)
     if large.item_share < 1.0:
@@ -193,4 +174,4 @@ def _paired(a: Score, b: Score) -> tuple[list[float], list[float]]:
     kept = [large.items[i] for i in positions(large.n, small.item_share)]
     if len(kept) != small.n:
         raise ValueError(f"wanted {len(kept)} items of {large.n}, found {small.n}")
-    return (list(a.items), kept) if small is a else (kept, list(b.items))
+    return (a.items, kept) if small is a else (kept, b.items)

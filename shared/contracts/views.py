@@ -112,9 +112,6 @@ class NodeView(Contract):
     visits: NonNegativeInt
     """Experiments told at or below this node."""
 
-    in_flight: NonNegativeInt
-    """Experiments under way at or below this node."""
-
     score: ScoreView | None
     """Its score on dev; None while unknown."""
 

@@ -244,5 +244,5 @@ def test_whatever_goes_wrong_a_job_ends_within_its_budget_and_says_why(
     assert report(state, now=bench.now).markdown
     assert state.runs <= budget.experiments + 1 + 1e-9
     assert state.gpu_seconds <= most_seconds + 1e-9
-    for column in (state.search.tree.pending, state.search.tree.in_flight):
+    for column in (state.search.tree.pending, state.search.tree.running):
         assert min(column) >= 0

@@ -17,7 +17,7 @@ from services.planner.improvement import (
     draft_terms,
     expand_terms,
     expected_improvement,
-    node_indexes,
+    node_index,
     promote_terms,
 )
 from services.planner.search import ExperimentSearch, SearchRules
@@ -79,7 +79,7 @@ def test_all_indexes_at_once_are_those_of_the_nodes_one_by_one(
     stakes = Stakes(search.bar, RUNGS[search.first_rung()])
 
     together = all_indexes(tree, belief, prior, stakes)
-    alone = node_indexes(tree, belief, prior, stakes, range(1, len(tree)))
+    alone = [node_index(tree, belief, prior, stakes, node) for node in range(1, len(tree))]
 
     assert together[ROOT] == NEVER
     np.testing.assert_allclose(together[1:], alone, rtol=1e-9, atol=1e-15)
@@ -108,7 +108,7 @@ def growing(search: ExperimentSearch, node: int = NODE) -> float:
 def both_ways(search: ExperimentSearch) -> list[float]:
     """The index of the first node, alone and among all."""
     parts = (search.tree, search.posterior, search.prior, stakes_of(search))
-    return [*node_indexes(*parts, [NODE]), float(all_indexes(*parts)[NODE])]
+    return [node_index(*parts, NODE), float(all_indexes(*parts)[NODE])]
 
 
 def lengthening(search: ExperimentSearch, node: int = NODE) -> float:

@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.planner.noise import PRIOR_RUNS, SHARED, Noise, measure_noise
+from services.planner.noise import (
+    PRIOR_RUNS,
+    SHARED,
+    Noise,
+    measure_noise,
+    shared_correlation,
+)
 from services.planner.tree import ExperimentTree, Observation
 from shared.contracts.base import ROOT
+from shared.contracts.score import Score
+from tests.support.examples import score
 
 KEPT = 1 - SHARED
 VARIANCE = 0.0025
@@ -108,3 +116,23 @@ def test_noise_grows_with_the_square_of_the_metrics_unit(tenths: list[list[int]]
     ten = noise(runs(*[[float(n) for n in own] for own in tenths]), seed_deviation=1.0)
 
     assert ten.seed == pytest.approx(100 * one.seed)
+
+
+def scored(items: list[float]) -> Score:
+    changed = {"items": tuple(items), "value": sum(items) / len(items)}
+    return score().model_copy(update=changed)
+
+
+def test_models_that_find_the_same_items_hard_are_correlated() -> None:
+    easy_first = [1.0] * 5 + [0.0] * 5
+
+    assert shared_correlation(scored(easy_first), scored(easy_first)) == pytest.approx(1.0)
+    assert shared_correlation(scored(easy_first), scored(easy_first[::-1])) == pytest.approx(-1.0)
+    assert shared_correlation(scored([1.0, 0.0, 1.0, 0.0]), scored([1.0, 1.0, 0.0, 0.0])) == 0.0
+
+
+@pytest.mark.parametrize("items", [[1.0] * 10, [1.0, 0.0]])
+def test_where_nothing_can_be_told_there_is_no_correlation(items: list[float]) -> None:
+    other = [float(i % 2) for i in range(len(items))]
+
+    assert shared_correlation(scored(items), scored(other)) is None

@@ -4,10 +4,13 @@ import math
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.planner import posterior
 from services.planner.messages import layout_of
+from services.planner.posterior import MOVED
 from services.planner.prior import evidence
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation, Stage
@@ -101,7 +104,9 @@ def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
         return
     prior = search.prior
     search.tree.tell(fresh, Observation(1, 0.77, 0.0025))
-    path = search.posterior.update(search.tree, prior, fresh)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(posterior, "MOVED", 0.0)  # every change is told, however small
+        path = search.posterior.update(search.tree, prior, fresh)
     updated = [(search.posterior.mean[n], search.posterior.variance[n]) for n in path]
     read = evidence(search.tree, prior.noise, prior.maps)
     search.posterior.refresh(search.tree, layout_of(search.tree), prior, read)
@@ -112,6 +117,30 @@ def test_an_update_of_one_branch_is_what_a_refresh_says_of_it(
         rtol=1e-8,
         atol=1e-10,
     )
+
+
+def test_what_is_not_told_up_to_the_root_is_little_and_never_lost() -> None:
+    search, rng = ExperimentSearch(SearchRules(seed_deviation=0.05)), random.Random(5)
+    node = ROOT
+    for _ in range(30):
+        node = search.expand(node)
+        search.tell(node, Observation(0, rng.gauss(0.5, 0.1), 0.0025))
+    tree, prior, belief = search.tree, search.prior, search.posterior
+    lineage = list(tree.lineage(node))[:-1]
+
+    for _ in range(200):
+        child = tree.expand(node)
+        belief.append(0.0, 1.0)
+        tree.tell(child, Observation(0, rng.gauss(0.5, 0.1), 0.0025))
+        assert len(belief.update(tree, prior, child)) < len(lineage)
+
+    told = np.array([(belief.mean[n], belief.variance[n]) for n in lineage])
+    read = evidence(tree, prior.noise, prior.maps)
+    belief.refresh(tree, layout_of(tree), prior, read)
+    exact = np.array([(belief.mean[n], belief.variance[n]) for n in lineage])
+    off, doubt = np.abs(told - exact), exact[:, 1] + prior.change
+    assert (off[:, 0] < 2 * MOVED * np.sqrt(doubt)).all()
+    assert (off[:, 1] < 2 * MOVED * doubt).all()
 
 
 def children_of(search: ExperimentSearch) -> tuple[list[float], list[int]]:

@@ -600,3 +600,14 @@ def test_a_record_renews_every_belief_at_once() -> None:
     search.refresh()
     assert told == contents(search)
     assert search.bar == search.posterior.mean[child]
+
+
+def test_the_base_model_may_be_measured_again_however_many_experiments_there_are() -> None:
+    search, rng = ExperimentSearch(SearchRules()), Random(0)
+    for node in range(ALWAYS_REFRESHED + 20):
+        search.tell(search.expand(ExperimentId(rng.randrange(node + 1))), Observation(0, 0.5, 0.01))
+    best = search.ask()
+
+    search.tell(ROOT, Observation(0, 0.4, 0.01, split=1))
+
+    assert search.ask() == best

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.planner.branches import branches_of
 from services.planner.tree import MAX_STALE, ExperimentTree, Failure, Observation, Stage
 from shared.contracts.base import ROOT, ExperimentId
 
 FAILED = (Stage.BROKEN, Stage.DIVERGED)
 OVER = (Stage.TOLD, *FAILED)
-UNTOUCHED = -math.inf
 
 
 def chain(length: int, *, rungs: int = 1) -> ExperimentTree:
@@ -34,10 +34,10 @@ def test_a_tree_begins_with_the_base_model_alone() -> None:
     assert not tree.is_full(ROOT)
 
 
-def test_an_experiment_under_way_counts_up_to_the_root() -> None:
+def test_an_experiment_under_way_counts_at_its_parent() -> None:
     tree = chain(3)
 
-    assert list(tree.in_flight) == [3, 3, 2, 1]
+    assert list(tree.running) == [0, 1, 1, 1]
     assert list(tree.pending) == [1, 1, 1, 0]
     assert list(tree.depth) == [0, 1, 2, 3]
 
@@ -48,9 +48,8 @@ def test_a_result_counts_up_to_the_root() -> None:
     assert tree.tell(ExperimentId(3), seen(0.7))
 
     assert list(tree.visits) == [1, 1, 1, 1]
-    assert list(tree.in_flight) == [2, 2, 1, 0]
     assert (list(tree.done), list(tree.pending)) == ([0, 0, 1, 0], [1, 1, 0, 0])
-    assert list(tree.best_below) == list(tree.sum_below) == [0.7] * 4
+    assert tree.running[3] == 0
 
 
 def test_a_result_told_again_changes_nothing() -> None:
@@ -69,7 +68,6 @@ def test_an_experiment_is_worth_the_mean_over_its_seeds_at_its_highest_rung() ->
 
     assert tree.is_full(1)
     assert tree.value[1] == pytest.approx(0.5)
-    assert tree.sum_below[0] == pytest.approx(0.5)
     assert (tree.lowest, tree.highest) == pytest.approx((0.4, 0.9))
 
 
@@ -100,13 +98,12 @@ def test_an_experiment_that_is_only_checked_has_no_value_to_search_by() -> None:
     tree.tell(ExperimentId(1), seen(0.2, split=1))
 
     assert (tree.stage[1], tree.rung[1]) == (Stage.TOLD, -1)
-    assert tree.best_below[0] == UNTOUCHED
 
 
 def test_a_result_that_comes_after_the_experiment_was_given_up_still_counts() -> None:
     tree = chain(1)
     tree.lose(ExperimentId(1))
-    assert (tree.visits[0], tree.pending[0], tree.in_flight[0]) == (0, 0, 0)
+    assert (tree.visits[0], tree.pending[0], tree.running[1]) == (0, 0, 0)
 
     tree.tell(ExperimentId(1), seen(0.7))
 
@@ -132,7 +129,7 @@ def test_only_what_was_measured_in_full_survives_a_failure(rung: int, stage: Sta
 
     tree.fail(ExperimentId(1), "diverged")
 
-    assert (tree.stage[1], tree.running[1], tree.in_flight[0]) == (stage, 0, 0)
+    assert (tree.stage[1], tree.running[1]) == (stage, 0)
     assert tree.failures[0] == (stage != Stage.TOLD)
 
 
@@ -257,7 +254,7 @@ def carried_out(acts: list[Act], *, sane: bool) -> ExperimentTree:
 def test_no_count_is_ever_negative(acts: list[Act]) -> None:
     tree = carried_out(acts, sane=False)
 
-    for column in (tree.pending, tree.in_flight, tree.running, tree.done, tree.visits, tree.stale):
+    for column in (tree.pending, tree.running, tree.done, tree.visits, tree.stale):
         assert min(column) >= 0
 
 
@@ -278,7 +275,6 @@ def test_every_count_is_what_counting_again_gives(acts: list[Act]) -> None:
     assert list(tree.diverged) == [number(nodes, Stage.DIVERGED) for nodes in children]
     assert list(tree.visits) == [number(nodes, *OVER) for nodes in below]
     assert list(tree.failures) == [number(nodes, *FAILED) for nodes in below]
-    assert list(tree.in_flight) == [sum(tree.running[n] for n in nodes) for nodes in below]
 
 
 @given(ACTS)
@@ -295,10 +291,13 @@ def test_every_value_is_what_its_measurements_give(acts: list[Act]) -> None:
             values[node] = sum(same) / len(same)
             assert tree.value[node] == pytest.approx(values[node])
 
+    branches = branches_of(tree)
     for node in range(len(tree)):
-        below = [value for n, value in values.items() if node in tree.lineage(n)]
-        assert tree.sum_below[node] == pytest.approx(sum(below), abs=1e-9)
-        assert tree.best_below[node] >= max(below, default=UNTOUCHED) - 1e-12
+        below = [n for n in range(len(tree)) if node in tree.lineage(n)]
+        known = [values[n] for n in below if n in values]
+        assert branches.total[node] == pytest.approx(sum(known), abs=1e-9)
+        assert branches.best[node] == pytest.approx(max(known, default=-math.inf))
+        assert branches.in_flight[node] == sum(tree.running[n] for n in below)
 
 
 @given(ACTS)

@@ -9,7 +9,6 @@ from shared.contracts.score import (
     Score,
     paired_difference,
     positions,
-    shared_correlation,
 )
 from tests.support.examples import score
 
@@ -57,18 +56,3 @@ def test_a_part_of_few_items_is_all_of_them() -> None:
 def test_two_scores_of_different_parts_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="one must be on all items"):
         paired_difference(of([1.0] * 30, share=0.5), of([1.0] * 20, share=0.3))
-
-
-def test_models_that_find_the_same_items_hard_are_correlated() -> None:
-    easy_first = [1.0] * 5 + [0.0] * 5
-
-    assert shared_correlation(of(easy_first), of(easy_first)) == pytest.approx(1.0)
-    assert shared_correlation(of(easy_first), of(easy_first[::-1])) == pytest.approx(-1.0)
-    assert shared_correlation(of([1.0, 0.0, 1.0, 0.0]), of([1.0, 1.0, 0.0, 0.0])) == 0.0
-
-
-@pytest.mark.parametrize("items", [[1.0] * 10, [1.0, 0.0]])
-def test_where_nothing_can_be_told_there_is_no_correlation(items: list[float]) -> None:
-    other = [float(i % 2) for i in range(len(items))]
-
-    assert shared_correlation(of(items), of(other)) is None

@@ -82,7 +82,6 @@ def node(number: int, parent: int | None, **fields: object) -> NodeView:
         "sentence": "as proposed",
         "changed": (),
         "visits": 1,
-        "in_flight": 0,
         "score": None,
         "fidelity": None,
         "went_on": (),
