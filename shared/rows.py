@@ -10,10 +10,10 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts.job import Mapping
 from shared.errors import DataFailed
@@ -32,18 +32,47 @@ class Row:
     """Column name to value, as parsed."""
 
 
+class Turn(NamedTuple):
+    """One message of a conversation."""
+
+    role: str
+    """``system``, ``user`` or ``assistant``."""
+
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row as a conversation of one prompt and one answer."""
+    """One row as a conversation that ends with one answer."""
 
     prompt: str
+    """What the user says last."""
+
     completion: str
+    """The answer; where two are compared, the better one."""
+
     system: str | None = None
+
+    history: tuple[Turn, ...] = ()
+    """What was said before the prompt."""
+
+    rejected: str | None = None
+    """A worse answer to the same; None where none is given."""
+
+    good: bool | None = None
+    """Whether the answer is to be learned or to be avoided; None where nobody judged it."""
+
+    source: str = field(default="", compare=False)
+    """Path of the file it came from."""
+
+    row: int = field(default=0, compare=False)
+    """Line of that file, counted from 1; for Parquet the number of the row."""
 
     def messages(self) -> list[dict[str, str]]:
         """Return what comes before the answer, as chat messages."""
-        system = [{"role": "system", "content": self.system}] if self.system is not None else []
-        return [*system, {"role": "user", "content": self.prompt}]
+        system = [Turn("system", self.system)] if self.system is not None else []
+        turns = [*system, *self.history, Turn("user", self.prompt)]
+        return [turn._asdict() for turn in turns]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -114,7 +143,7 @@ def to_sample(row: Row, mapping: Mapping, path: Path) -> Sample:
             f"{path} line {row.number}: wanted text, found the half character "
             f"U+{ord(error.object[error.start]):04X}; correct the row or remove it"
         ) from None
-    return Sample(prompt, completion, mapping.system)
+    return Sample(prompt, completion, mapping.system, source=str(path), row=row.number)
 
 
 def sha256_of(path: Path) -> str:
