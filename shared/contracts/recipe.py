@@ -99,10 +99,8 @@ class FullTuning(Contract):
     kind: Literal["full"] = "full"
 
 
-class Lora(Contract):
-    """Train low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
-
-    kind: Literal["lora"] = "lora"
+class _LowRank(Contract):
+    """Low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
 
     r: PositiveInt
     """Rank of the update."""
@@ -117,7 +115,22 @@ class Lora(Contract):
     """Rank-stabilised scaling; Kalajdzievski 2023, arXiv 2312.03732."""
 
 
-Adapter: TypeAlias = Annotated[FullTuning | Lora, Field(discriminator="kind")]
+class Lora(_LowRank):
+    """Train low-rank adapters; Hu et al. 2021, arXiv 2106.09685."""
+
+    kind: Literal["lora"] = "lora"
+
+
+class Qlora(_LowRank):
+    """Train low-rank adapters of a base model held in 4 bits; needs CUDA and bitsandbytes.
+
+    Source: Dettmers et al. 2023, arXiv 2305.14314.
+    """
+
+    kind: Literal["qlora"] = "qlora"
+
+
+Adapter: TypeAlias = Annotated[FullTuning | Lora | Qlora, Field(discriminator="kind")]
 """Which weights are trained."""
 
 
@@ -250,6 +263,10 @@ class Recipe(Versioned):
 
     adapter: Adapter
     """Which weights are trained."""
+
+    continues: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None = None
+    """Digest of the recipe whose weights are trained on, of the same kind of adapter; None starts
+    from the base model."""
 
     seed: NonNegativeInt = 0
     """Of weight initialisation, dropout and the order of samples."""

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
 
 from services.executor.chat_tokens import tokenise
 from services.executor.nano import make_nano_base
@@ -25,6 +27,7 @@ from shared.contracts.recipe import (
     Lora,
     Map,
     Method,
+    Qlora,
     Recipe,
     Sft,
 )
@@ -217,3 +220,25 @@ def test_data_that_do_not_fit_the_method_are_refused(
 ) -> None:
     with pytest.raises(DataFailed, match=found):
         fit(write(12, **of_each), how)
+
+
+def test_weights_that_are_not_saved_end_the_run_after_one_step(
+    write: Write, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = PeftModel.save_pretrained
+
+    def forgetful(model: PeftModel, folder: str, **how: Any) -> None:
+        save(model, folder, **how)
+        file = Path(folder) / "adapter_model.safetensors"
+        weights = load_file(file)
+        save_file(dict(list(weights.items())[1:]), file)
+
+    monkeypatch.setattr(PeftModel, "save_pretrained", forgetful)
+
+    with pytest.raises(TrainingFailed, match=r"wanted the trained weight .*lora_A.*, found none"):
+        fit(write(48), method(Sft))
+
+
+def test_a_base_model_in_four_bits_wants_an_accelerator(write: Write, fit: Fit) -> None:
+    with pytest.raises(TrainingFailed, match="wanted CUDA and bitsandbytes"):
+        fit(write(48), method(Sft), Qlora(r=4, lora_alpha=8))

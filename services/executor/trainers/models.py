@@ -1,13 +1,14 @@
 """Loads base models and adapters, and says what this machine computes with."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from shared.contracts.recipe import FullTuning, Lora, Recipe
+from shared.contracts.recipe import FullTuning, Lora, Qlora, Recipe
 from shared.errors import TrainingFailed
 
 
@@ -37,9 +38,9 @@ def load_model(recipe: Recipe, start_from: Path | None) -> Any:
         TrainingFailed: there is no such model, or the checkpoint is of another kind.
     """
     if start_from is None:
-        return _loaded(AutoModelForCausalLM, recipe.base_model, dtype=dtype())
+        return _base(recipe)
     adapted = (start_from / "adapter_config.json").is_file()
-    if adapted != isinstance(recipe.adapter, Lora):
+    if adapted == isinstance(recipe.adapter, FullTuning):
         raise TrainingFailed(
             f"wanted a checkpoint of the recipe's own kind to go on from, found "
             f"{'an adapter' if adapted else 'a full model'} at {start_from}; train "
@@ -47,8 +48,28 @@ def load_model(recipe: Recipe, start_from: Path | None) -> Any:
         )
     if not adapted:
         return _loaded(AutoModelForCausalLM, str(start_from), dtype=dtype())
-    base = _loaded(AutoModelForCausalLM, recipe.base_model, dtype=dtype())
-    return PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
+    return PeftModel.from_pretrained(_base(recipe), str(start_from), is_trainable=True)
+
+
+def _base(recipe: Recipe) -> Any:
+    quantised = {}
+    if isinstance(recipe.adapter, Qlora):
+        quantised["quantization_config"] = _four_bits()
+    return _loaded(AutoModelForCausalLM, recipe.base_model, dtype=dtype(), **quantised)
+
+
+def _four_bits() -> BitsAndBytesConfig:
+    if not torch.cuda.is_available() or find_spec("bitsandbytes") is None:
+        raise TrainingFailed(
+            "wanted CUDA and bitsandbytes for the adapter qlora, found "
+            f"{'no bitsandbytes' if torch.cuda.is_available() else 'no CUDA device'}; use lora"
+        )
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype(),
+    )
 
 
 def new_adapter(recipe: Recipe, start_from: Path | None) -> LoraConfig | None:
@@ -56,7 +77,7 @@ def new_adapter(recipe: Recipe, start_from: Path | None) -> LoraConfig | None:
     match recipe.adapter:
         case FullTuning():
             return None
-        case Lora() as lora:
+        case Lora() | Qlora() as lora:
             if start_from is not None:
                 return None
             return LoraConfig(

@@ -26,6 +26,7 @@ from services.executor.trainers.models import (
     load_tokenizer,
     new_adapter,
 )
+from services.executor.trainers.proof import Proof
 from services.executor.trainers.saving import save
 from services.executor.trainers.watch import (
     LOSS_POINTS,
@@ -130,7 +131,7 @@ def train(
             "eval_dataset": material.held_out,
             "processing_class": tokenizer,
             "peft_config": new_adapter(recipe, start_from),
-            "callbacks": [watching],
+            "callbacks": [watching, Proof(tokenizer)],
         }
         arguments = _arguments(recipe, micro, folder, len(material.train), evaluate=evaluates)
         try:
