@@ -23,6 +23,7 @@ from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.filter import filter_by_length
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.load import load
+from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
 from services.executor.operators.sample import sample
 from shared import rows
@@ -120,6 +121,9 @@ def _samples(operators: Sequence[recipe.Operator], kept: list[int]) -> Iterator[
         case [recipe.Load(path=path, sha256=sha256), recipe.Map(mapping=mapping), *others]:
             loaded = _counted(load(Path(path), sha256), kept, 0)
             samples = _counted(map_rows(loaded, mapping, Path(path)), kept, 1)
+        case [recipe.LoadHub() as hub, recipe.Map(mapping=mapping), *others]:
+            loaded = _counted(load_hub(hub), kept, 0)
+            samples = _counted(map_rows(loaded, mapping, Path(hub.dataset)), kept, 1)
         case _:
             raise ValueError("data operators must begin with load and map, as a recipe's do")
     for place, operator in enumerate(others, start=2):
@@ -141,7 +145,7 @@ def _applied(operator: recipe.Operator, samples: Iterator[rows.Sample]) -> Itera
             return sample(samples, share=operator.share, seed=operator.seed)
         case recipe.HoldOut():
             return samples  # split once all of them are known
-        case recipe.Load() | recipe.Map():
+        case recipe.Load() | recipe.LoadHub() | recipe.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
     assert_never(operator)
 
@@ -157,10 +161,9 @@ def _refuse_nothing(operators: Sequence[recipe.Operator], kept: list[int]) -> No
         return
     place = kept.index(0)
     operator = operators[place]
-    if isinstance(operator, recipe.Load):
-        raise DataFailed(
-            f"{operator.path}: wanted at least one row, found none; give a file with rows"
-        )
+    if isinstance(operator, recipe.Load | recipe.LoadHub):
+        source = operator.path if isinstance(operator, recipe.Load) else operator.dataset
+        raise DataFailed(f"{source}: wanted at least one row, found none; give a file with rows")
     now = ", ".join(f"{name}={value}" for name, value in operator if name != "kind")
     raise DataFailed(
         f"data operator {place + 1} of {len(operators)}, {operator.kind}: wanted at least one "

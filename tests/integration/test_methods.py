@@ -14,7 +14,8 @@ from services.executor.pipeline import Materialised
 from services.executor.trainers.grpo import reward_of
 from services.executor.trainers.models import load_model, load_tokenizer
 from services.executor.trainers.train import train
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import (
     Adapter,
     Dpo,
@@ -92,7 +93,7 @@ def fit(base: Path, tmp_path: Path) -> Fit:
 
 
 def recipe_of(base: Path, method: Method, adapter: Adapter = LORA) -> Recipe:
-    mapping = Mapping(prompt="{a}", completion="{b}")
+    mapping = Templates(prompt="{a}", completion="{b}")
     data = (Load(path="unused", sha256="0" * 64), Map(mapping=mapping))
     return Recipe(base_model=str(base), data=data, method=method, adapter=adapter)
 

@@ -11,11 +11,11 @@ from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
 from services.executor.operators.load import load
 from services.executor.operators.map import map_rows
 from services.executor.operators.sample import sample
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.errors import DataFailed
 from shared.rows import Sample, sha256_of
 
-MAPPING = Mapping(prompt="Q: {q}", completion="{a}", system="Answer.")
+MAPPING = Templates(prompt="Q: {q}", completion="{a}", system="Answer.")
 SAMPLES = st.lists(st.builds(Sample, st.text("aA \n", max_size=4), st.text("bB ", max_size=3)))
 SHARES = st.floats(0.01, 1.0)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.executor.pipeline import Materialised, materialise, read_materialised
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
 from shared.contracts.recipe import Sample as Share
 from shared.contracts.run import RowCount
@@ -23,7 +23,7 @@ from shared.rows import Sample, sha256_of
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
     path = folder / "source.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    mapping = Mapping(prompt="{text}", completion="{text}!", system=system)
+    mapping = Templates(prompt="{text}", completion="{text}!", system=system)
     return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
 
 

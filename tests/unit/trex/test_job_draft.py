@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Templates
 from shared.errors import Rejected
 from shared.rows import read_rows, read_samples
 from trex.inspect_data import look_at, suggest_metric
@@ -11,7 +12,7 @@ from trex.job_draft import draft_job
 from trex.jobfile import read_job
 from trex.split import write_split
 
-MAPPING = Mapping(prompt="{text}", completion="{label}")
+MAPPING = Templates(prompt="{text}", completion="{label}")
 
 
 def write_csv(path: Path, header: str, rows: list[str]) -> Path:
@@ -75,7 +76,7 @@ def test_odd_column_names_survive_the_job_file(tmp_path: Path) -> None:
     draft_job(data, tmp_path / "job.yaml", prompt=prompt, completion=completion)
 
     mapping = read_job(tmp_path / "job.yaml").data.mapping
-    assert (mapping.prompt, mapping.completion) == (prompt, completion)
+    assert mapping == Templates(prompt=prompt, completion=completion)
 
 
 def test_a_template_with_a_stray_brace_is_refused(labelled: Path) -> None:
@@ -86,20 +87,21 @@ def test_a_template_with_a_stray_brace_is_refused(labelled: Path) -> None:
 def test_unknown_columns_are_named_with_what_to_type(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "frage,antwort", ["a,b"])
 
-    with pytest.raises(Rejected, match="found frage, antwort; name them with --prompt"):
+    with pytest.raises(Rejected, match="found frage, antwort; write data"):
         look_at(data)
 
 
 def test_columns_are_known_whatever_their_case(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "Id,Question,Answer", ["1,why,so"])
 
-    assert look_at(data).mapping == Mapping(prompt="{Question}", completion="{Answer}")
+    assert look_at(data).mapping == Templates(prompt="{Question}", completion="{Answer}")
 
 
 def test_an_instruction_is_followed_by_its_input(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "instruction,input,output", ["add,1 2,3"])
 
-    assert look_at(data).mapping.prompt == "{instruction}\n\n{input}"
+    mapping = Templates(prompt="{instruction}\n\n{input}", completion="{output}")
+    assert look_at(data).mapping == mapping
 
 
 def test_the_first_five_rows_are_kept_to_be_shown(labelled: Path) -> None:
