@@ -109,13 +109,13 @@ def _read_json(path: Path) -> Iterator[Numbered]:
 def _array(found: Any, path: Path) -> list[Any]:
     if isinstance(found, list):
         return found
-    inside = found.values() if isinstance(found, dict) else ()
-    arrays = [value for value in inside if isinstance(value, list)]
+    if not isinstance(found, dict):
+        raise DataFailed(f"{path}: wanted an array of objects, found {_name_of(found)}; correct it")
+    arrays = [value for value in found.values() if isinstance(value, list)]
     if len(arrays) != 1:
-        held = f"an object with {len(arrays)}" if isinstance(found, dict) else _name_of(found)
         raise DataFailed(
-            f"{path}: wanted an array of objects, or an object with one such array, found {held}; "
-            "keep the array that holds the rows"
+            f"{path}: wanted an array of objects, or an object with one such array, found "
+            f"{len(arrays)} arrays in it; keep the array that holds the rows"
         )
     return arrays[0]
 

@@ -18,7 +18,7 @@ ANSWERED = ("label", "answer", "completion", "output", "response", "target", "so
 CONVERSATIONS = ("messages", "conversations", "conversation")
 
 Columns = dict[str, list[Any]]
-"""Values by name; names as `detect` found them in every row."""
+"""Values by name, of the columns that every row has."""
 
 
 def detect(rows: Iterable[Row], path: Path) -> Mapping:
@@ -34,29 +34,59 @@ def detect(rows: Iterable[Row], path: Path) -> Mapping:
     Raises:
         DataFailed: no rows, or columns of no shape that is known; they are listed.
     """
-    first = list(islice(rows, LOOK_ROWS))
-    if not first:
-        raise DataFailed(f"{path}: wanted rows, found none; give a file with rows")
-    columns = {
-        name: [row.columns[name] for row in first]
-        for name in first[0].columns
-        if all(name in row.columns for row in first)
-    }
+    first = _first(rows, path)
+    columns = _common(first)
     found = (
         _preference(columns)
         or _conversations(columns)
         or _judged(columns)
         or _pair(columns)
-        or _prompts(columns)
+        or _prompts(columns, first)
     )
     if found is None:
-        raise DataFailed(
-            f"{path}: wanted columns of a shape that is known, such as messages, or question and "
-            "answer, or prompt, chosen and rejected, found "
-            f"{', '.join(first[0].columns) or 'no columns'}; write data.mapping, or let trex init "
-            "do so with --prompt '{column}' and --completion '{column}'"
-        )
+        raise _doubt(first, path)
     return found
+
+
+def pair(
+    rows: Iterable[Row], path: Path, *, prompt: str | None, completion: str | None
+) -> Templates:
+    """Return a prompt and its answer; of the two templates, a missing one is told as by `detect`.
+
+    Raises:
+        DataFailed: as `detect`.
+        ValueError: a template that is given has stray braces or names no column.
+    """
+    first = _first(rows, path)
+    columns = _common(first)
+    prompt, completion = prompt or _prompt(columns), completion or _completion(columns)
+    if prompt is None or completion is None:
+        raise _doubt(first, path)
+    return Templates(prompt=prompt, completion=completion)
+
+
+def _first(rows: Iterable[Row], path: Path) -> list[Row]:
+    first = list(islice(rows, LOOK_ROWS))
+    if not first:
+        raise DataFailed(f"{path}: wanted rows, found none; give a file with rows")
+    return first
+
+
+def _common(rows: list[Row]) -> Columns:
+    return {
+        name: [row.columns[name] for row in rows]
+        for name in rows[0].columns
+        if all(name in row.columns for row in rows)
+    }
+
+
+def _doubt(rows: list[Row], path: Path) -> DataFailed:
+    return DataFailed(
+        f"{path}: wanted columns of a shape that is known, such as messages, or question and "
+        "answer, or prompt, chosen and rejected, found "
+        f"{', '.join(rows[0].columns) or 'no columns'}; write data.mapping, or let trex init "
+        "do so with --prompt '{column}' and --completion '{column}'"
+    )
 
 
 def _preference(columns: Columns) -> Mapping | None:
@@ -90,16 +120,18 @@ def _judged(columns: Columns) -> Mapping | None:
 
 
 def _pair(columns: Columns) -> Mapping | None:
-    prompt, answers = _prompt(columns), _named(columns, ANSWERED)
-    if prompt is None or len(answers) != 1:
+    prompt, completion = _prompt(columns), _completion(columns)
+    if prompt is None or completion is None:
         return None
-    return Templates(prompt=prompt, completion=_braced(answers[0]))
+    return Templates(prompt=prompt, completion=completion)
 
 
-def _prompts(columns: Columns) -> Mapping | None:
+def _prompts(columns: Columns, rows: list[Row]) -> Mapping | None:
     # Any other column may be the answer under a name that is not known.
     alone = _named(columns, ("prompt", "question", "query", "problem", "instruction"))
-    return Prompts(prompt=_braced(alone[0])) if len(columns) == len(alone) == 1 else None
+    if len(alone) != 1 or any(len(row.columns) > 1 for row in rows):
+        return None
+    return Prompts(prompt=_braced(alone[0]))
 
 
 def _prompt(columns: Columns) -> str | None:
@@ -110,6 +142,11 @@ def _prompt(columns: Columns) -> str | None:
     if len(tasks) == len(extra) == 1 and set(asked) <= {*tasks, *extra}:
         return f"{_braced(tasks[0])}\n\n{_braced(extra[0])}"
     return _braced(asked[0]) if len(asked) == 1 else None
+
+
+def _completion(columns: Columns) -> str | None:
+    answered = _named(columns, ANSWERED)
+    return _braced(answered[0]) if len(answered) == 1 else None
 
 
 def _named(columns: Columns, names: tuple[str, ...]) -> list[str]:

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 
 from shared.contracts.job import Limits, MetricName
-from shared.contracts.mapping import Mapping, Templates
+from shared.contracts.mapping import Mapping
 from shared.errors import DataFailed, Rejected
 from shared.rows import Sample, read_rows, read_samples
-from shared.shapes import detect
+from shared.shapes import detect, pair
 from trex.job_data import is_free_text, unsuited
 
 LOOK_ROWS = 20_000
@@ -88,18 +88,11 @@ def suggest_metric(references: Sequence[str]) -> MetricName:
 
 
 def _mapping(path: Path, prompt: str | None, completion: str | None) -> Mapping:
-    if prompt is None or completion is None:
-        found = detect(read_rows(path), path)
-        if prompt is None and completion is None:
-            return found
-        if not isinstance(found, Templates):
-            raise Rejected(
-                f"{path}: wanted a prompt and its answer in columns beside --prompt or "
-                f"--completion, found {found.kind}; leave the option away, or give both"
-            )
-        prompt, completion = prompt or found.prompt, completion or found.completion
+    rows = read_rows(path)
+    if prompt is None and completion is None:
+        return detect(rows, path)
     try:
-        return Templates(prompt=prompt, completion=completion)
+        return pair(rows, path, prompt=prompt, completion=completion)
     except ValueError:
         raise Rejected(
             "--prompt and --completion: wanted templates with column names in braces such as "

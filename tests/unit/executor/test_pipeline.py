@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
+from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, LoadHub, Map, Operator
 from shared.contracts.recipe import Sample as Share
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
@@ -159,6 +159,17 @@ def test_a_file_without_rows_is_the_files_fault(tmp_path: Path) -> None:
 
     with pytest.raises(DataFailed, match=r"source\.jsonl: wanted at least one row, found none"):
         materialise(operators, tmp_path / "cache")
+
+
+def test_a_data_set_of_the_hub_is_prepared_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
+    hub = LoadHub(dataset=str(tmp_path), split="train", revision="0" * 40)
+    _, mapping = source(tmp_path, [])
+
+    made = materialise([hub, mapping], tmp_path / "cache")
+
+    assert [one.prompt for one in read_materialised(made.train)] == ["a", "b"]
+    assert made.rows[0] == RowCount(operator="load_hub", rows_in=2, rows_out=2)
 
 
 def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:

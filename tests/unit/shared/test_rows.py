@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,24 @@ def refusal(path: Path) -> str:
         ("x.jsonl", b'\xef\xbb\xbf{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}'),
         ("x.csv", b"\xef\xbb\xbfq,a\n1+1,2\n2+2,4\n"),
         ("x.csv", b'\xef\xbb\xbf"q",a\n1+1,2\n2+2,4\n'),
+        ("x.json", b'\xef\xbb\xbf[{"q": "1+1", "a": "2"},\r\n {"q": "2+2", "a": "4"}]'),
+        ("x.json", b'{"version": 1, "data": [{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]}'),
+        ("x.jsonl.gz", gzip.compress(b'{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}')),
+        ("x.CSV.GZ", gzip.compress(b"\xef\xbb\xbfq,a\r\n1+1,2\r\n2+2,4\r\n")),
+        ("x.tsv.gz", gzip.compress(b"q\ta\n1+1\t2\n2+2\t4\n")),
+        ("x.json.gz", gzip.compress(b'[{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]')),
     ],
 )
 def test_rows_are_read_whatever_the_format_line_ends_and_byte_order_mark(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     assert columns(written(tmp_path, name, data)) == TWO_ROWS
+
+
+def test_a_row_of_json_is_numbered_by_its_place_in_the_array(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.json", b'[{"q": "1+1", "a": "2"},\n\n{"q": "2+2"}]')
+
+    assert refusal(path).startswith(" row 2: wanted a column 'a'")
 
 
 def test_parquet_rows_are_numbered_across_batches(tmp_path: Path) -> None:
