@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar, assert_never
 
@@ -30,8 +30,10 @@ from shared import rows
 from shared.contracts import recipe
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
+from shared.turns import Turn
 
 _TRAIN, _HELD_OUT, _MANIFEST = "train.jsonl", "held_out.jsonl", "manifest.json"
+_COLUMNS = tuple(field.name for field in fields(rows.Sample))
 _ROW_COUNTS = TypeAdapter(tuple[RowCount, ...])
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -83,7 +85,9 @@ def read_materialised(path: Path) -> Iterator[rows.Sample]:
     """Yield the samples of one file of a `Materialised`, in order."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
-            yield rows.Sample(**json.loads(line))
+            columns = json.loads(line)
+            columns["history"] = tuple(Turn(*turn) for turn in columns.get("history", ()))
+            yield rows.Sample(**columns)
 
 
 def _name(operators: Sequence[recipe.Operator]) -> str:
@@ -173,7 +177,7 @@ def _refuse_nothing(operators: Sequence[recipe.Operator], kept: list[int]) -> No
 
 
 def _line(one: rows.Sample) -> bytes:
-    columns = {"system": one.system, "prompt": one.prompt, "completion": one.completion}
+    columns = {name: getattr(one, name) for name in _COLUMNS}
     return json.dumps(columns, ensure_ascii=False).encode() + b"\n"
 
 

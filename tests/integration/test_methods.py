@@ -206,6 +206,8 @@ def test_a_parent_of_another_kind_cannot_be_gone_on_from(
 @pytest.mark.parametrize(
     ("how", "of_each", "found"),
     [
+        (method(Sft), {"good": lambda _: False}, "wanted an answer to learn, found one judged bad"),
+        (method(Sft), {"completion": lambda _: ""}, "wanted an answer to learn, found none"),
         (method(Dpo), {}, "wanted two answers to a prompt"),
         (method(Kto), {}, "wanted an answer judged good or bad"),
         (method(Kto), {"good": lambda _: True}, "found that all 12 are good"),
