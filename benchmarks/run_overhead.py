@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from shared.contracts.base import ExperimentId, JobId
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Load, Lora, Map, Recipe, Sft
 from shared.contracts.run import RunRequest, Trained
 from shared.rows import sha256_of
@@ -110,7 +110,7 @@ def _request(scratch: Path) -> RunRequest:
         base_model=str(base),
         data=(
             Load(path=str(rows), sha256=sha256_of(rows)),
-            Map(mapping=Mapping(prompt="{q}", completion="{a}")),
+            Map(mapping=Templates(prompt="{q}", completion="{a}")),
         ),
         method=Sft(
             learning_rate=1e-3,

@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar, assert_never
 
@@ -23,14 +23,17 @@ from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.filter import filter_by_length
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.load import load
+from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
 from services.executor.operators.sample import sample
 from shared import rows
 from shared.contracts import recipe
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
+from shared.turns import Turn
 
 _TRAIN, _HELD_OUT, _MANIFEST = "train.jsonl", "held_out.jsonl", "manifest.json"
+_COLUMNS = tuple(field.name for field in fields(rows.Sample))
 _ROW_COUNTS = TypeAdapter(tuple[RowCount, ...])
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -82,7 +85,9 @@ def read_materialised(path: Path) -> Iterator[rows.Sample]:
     """Yield the samples of one file of a `Materialised`, in order."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
-            yield rows.Sample(**json.loads(line))
+            columns = json.loads(line)
+            columns["history"] = tuple(Turn(*turn) for turn in columns.get("history", ()))
+            yield rows.Sample(**columns)
 
 
 def _name(operators: Sequence[recipe.Operator]) -> str:
@@ -120,6 +125,9 @@ def _samples(operators: Sequence[recipe.Operator], kept: list[int]) -> Iterator[
         case [recipe.Load(path=path, sha256=sha256), recipe.Map(mapping=mapping), *others]:
             loaded = _counted(load(Path(path), sha256), kept, 0)
             samples = _counted(map_rows(loaded, mapping, Path(path)), kept, 1)
+        case [recipe.LoadHub() as hub, recipe.Map(mapping=mapping), *others]:
+            loaded = _counted(load_hub(hub), kept, 0)
+            samples = _counted(map_rows(loaded, mapping, Path(hub.dataset)), kept, 1)
         case _:
             raise ValueError("data operators must begin with load and map, as a recipe's do")
     for place, operator in enumerate(others, start=2):
@@ -141,7 +149,7 @@ def _applied(operator: recipe.Operator, samples: Iterator[rows.Sample]) -> Itera
             return sample(samples, share=operator.share, seed=operator.seed)
         case recipe.HoldOut():
             return samples  # split once all of them are known
-        case recipe.Load() | recipe.Map():
+        case recipe.Load() | recipe.LoadHub() | recipe.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
     assert_never(operator)
 
@@ -157,10 +165,9 @@ def _refuse_nothing(operators: Sequence[recipe.Operator], kept: list[int]) -> No
         return
     place = kept.index(0)
     operator = operators[place]
-    if isinstance(operator, recipe.Load):
-        raise DataFailed(
-            f"{operator.path}: wanted at least one row, found none; give a file with rows"
-        )
+    if isinstance(operator, recipe.Load | recipe.LoadHub):
+        source = operator.path if isinstance(operator, recipe.Load) else operator.dataset
+        raise DataFailed(f"{source}: wanted at least one row, found none; give a file with rows")
     now = ", ".join(f"{name}={value}" for name, value in operator if name != "kind")
     raise DataFailed(
         f"data operator {place + 1} of {len(operators)}, {operator.kind}: wanted at least one "
@@ -170,7 +177,7 @@ def _refuse_nothing(operators: Sequence[recipe.Operator], kept: list[int]) -> No
 
 
 def _line(one: rows.Sample) -> bytes:
-    columns = {"system": one.system, "prompt": one.prompt, "completion": one.completion}
+    columns = {name: getattr(one, name) for name in _COLUMNS}
     return json.dumps(columns, ensure_ascii=False).encode() + b"\n"
 
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import Contract, Versioned
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping
 
 
 class Load(Contract):
@@ -24,10 +24,28 @@ class Load(Contract):
     kind: Literal["load"] = "load"
 
     path: str
-    """JSONL, CSV, TSV or Parquet, told by the file's ending."""
+    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending."""
 
     sha256: str
     """Of the file's bytes; a file that changed since is another experiment."""
+
+
+class LoadHub(Contract):
+    """Read the rows of a data set on the Hugging Face hub as they stream in."""
+
+    kind: Literal["load_hub"] = "load_hub"
+
+    dataset: str = Field(min_length=1)
+    """Its id, for example ``stanfordnlp/sst2``. Of a folder the revision cannot be checked."""
+
+    config: str | None = None
+    """Which part of it; None for the only one."""
+
+    split: str = Field(min_length=1)
+    """For example ``train``."""
+
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    """A commit, whole: a branch may hold other rows tomorrow."""
 
 
 class Map(Contract):
@@ -36,7 +54,7 @@ class Map(Contract):
     kind: Literal["map"] = "map"
 
     mapping: Mapping
-    """Templates over the row's columns."""
+    """What a row says, by its shape."""
 
 
 class Filter(Contract):
@@ -88,7 +106,7 @@ class HoldOut(Contract):
 
 
 Operator: TypeAlias = Annotated[
-    Load | Map | Filter | Deduplicate | Sample | HoldOut, Field(discriminator="kind")
+    Load | LoadHub | Map | Filter | Deduplicate | Sample | HoldOut, Field(discriminator="kind")
 ]
 """One step of data preparation."""
 
@@ -256,7 +274,8 @@ class Recipe(Versioned):
     """A folder with a transformers model, or a hub id."""
 
     data: tuple[Operator, ...]
-    """Data operators in order: one ``load`` first, then one ``map``, then any of the others."""
+    """Data operators in order: one ``load`` or ``load_hub`` first, then one ``map``, then any of
+    the others."""
 
     method: Method
     """The training method and its hyper-parameters."""
@@ -273,7 +292,7 @@ class Recipe(Versioned):
 
     @model_validator(mode="after")
     def _loads_then_maps(self) -> "Recipe":
-        kinds = [operator.kind for operator in self.data]
+        kinds = ["load" if isinstance(one, LoadHub) else one.kind for one in self.data]
         if kinds[:2] != ["load", "map"] or kinds.count("load") > 1 or kinds.count("map") > 1:
             raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
         if kinds.count("hold_out") > 1 or "hold_out" in kinds[:-1]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.executor.training import WarmTrainer
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping, Templates
 from shared.contracts.recipe import FullTuning, HoldOut, Load, Map, Recipe, Sft
 from shared.rows import sha256_of
 from tests.support.nano import make_base, write_rows
@@ -23,7 +23,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mapping() -> Mapping:
-    return Mapping(prompt="{text}", completion="{answer}")
+    return Templates(prompt="{text}", completion="{answer}")
 
 
 @pytest.fixture(scope="session")

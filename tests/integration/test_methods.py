@@ -16,7 +16,8 @@ from services.executor.pipeline import Materialised
 from services.executor.trainers.grpo import reward_of
 from services.executor.trainers.models import load_model, load_tokenizer
 from services.executor.trainers.train import train
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import (
     Adapter,
     Dpo,
@@ -95,7 +96,7 @@ def fit(base: Path, tmp_path: Path) -> Fit:
 
 
 def recipe_of(base: Path, method: Method, adapter: Adapter = LORA) -> Recipe:
-    mapping = Mapping(prompt="{a}", completion="{b}")
+    mapping = Templates(prompt="{a}", completion="{b}")
     data = (Load(path="unused", sha256="0" * 64), Map(mapping=mapping))
     return Recipe(base_model=str(base), data=data, method=method, adapter=adapter)
 
@@ -208,6 +209,8 @@ def test_a_parent_of_another_kind_cannot_be_gone_on_from(
 @pytest.mark.parametrize(
     ("how", "of_each", "found"),
     [
+        (method(Sft), {"good": lambda _: False}, "wanted an answer to learn, found one judged bad"),
+        (method(Sft), {"completion": lambda _: ""}, "wanted an answer to learn, found none"),
         (method(Dpo), {}, "wanted two answers to a prompt"),
         (method(Kto), {}, "wanted an answer judged good or bad"),
         (method(Kto), {"good": lambda _: True}, "found that all 12 are good"),

@@ -19,7 +19,7 @@ from services.executor.trainers import sft
 from services.executor.trainers import train as training
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping
 from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained
 from shared.errors import TrainingFailed

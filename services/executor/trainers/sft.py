@@ -10,13 +10,20 @@ from services.executor.chat_tokens import tokenise
 from services.executor.trainers.order import Ordered
 from services.executor.trainers.tokens import Columns
 from shared.contracts.recipe import Sft
+from shared.errors import DataFailed
 from shared.rows import Sample
 
 _UNTRAINED = -100  # what torch's cross-entropy leaves out
 
 
 def columns(samples: Sequence[Sample], tokenizer: Any, max_length: int) -> Columns:
-    """Return token ids and labels; the loss does not count the prompt."""
+    """Return token ids and labels; the loss does not count the prompt.
+
+    Raises:
+        DataFailed: an answer that is missing or was judged bad, or as `tokenise`.
+    """
+    for one in samples:
+        _refuse_what_is_no_example(one)
     examples = tokenise(samples, tokenizer, max_length)
     return {
         "input_ids": [one.prompt + one.completion for one in examples],
@@ -38,6 +45,15 @@ def build(method: Sft, arguments: dict[str, Any], parts: dict[str, Any]) -> Trai
         include_num_input_tokens_seen="non_padding",
     )
     return _Trainer(args=args, **parts)
+
+
+def _refuse_what_is_no_example(one: Sample) -> None:
+    if not one.is_right:
+        raise DataFailed(
+            f"{one.source} line {one.row}: wanted an answer to learn, found "
+            f"{'one judged bad' if one.completion else 'none'}; use another method than sft, or "
+            "rows with right answers alone"
+        )
 
 
 class _Trainer(Ordered, SFTTrainer):

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.executor.pipeline import Materialised, materialise, read_materialised
-from shared.contracts.job import Mapping
-from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
+from shared.contracts.mapping import Preference, Templates
+from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, LoadHub, Map, Operator
 from shared.contracts.recipe import Sample as Share
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
-from shared.rows import Sample, sha256_of
+from shared.rows import Row, Sample, sha256_of, to_sample
 
 
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
     path = folder / "source.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    mapping = Mapping(prompt="{text}", completion="{text}!", system=system)
+    mapping = Templates(prompt="{text}", completion="{text}!", system=system)
     return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
 
 
@@ -51,11 +51,27 @@ def test_samples_are_written_one_object_a_line_and_read_back(tmp_path: Path) -> 
     made = materialise(operators, tmp_path / "cache")
 
     lines = made.train.read_bytes().decode().removesuffix("\n").split("\n")
-    assert list(json.loads(lines[0])) == ["system", "prompt", "completion"]
+    assert json.loads(lines[0])["prompt"] == "两行\nof text\u2028here"
     assert list(read_materialised(made.train)) == [
         Sample("两行\nof text\u2028here", "两行\nof text\u2028here!", "Be brief."),
         Sample("b", "b!", "Be brief."),
     ]
+
+
+def test_nothing_of_a_sample_is_lost_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "source.jsonl"
+    said = [{"role": role, "content": role} for role in ("system", "user", "assistant", "user")]
+    row = {"prompt": said, "chosen": "2", "rejected": "3"}
+    path.write_text("\n" + json.dumps(row) + "\n")
+    mapping = Preference(prompt="{prompt}", chosen="{chosen}", rejected="{rejected}")
+    load = Load(path=str(path), sha256=sha256_of(path))
+
+    made = materialise([load, Map(mapping=mapping)], tmp_path / "cache")
+
+    (sample,) = read_materialised(made.train)
+    assert sample == to_sample(Row(2, row), mapping, path)
+    assert sample.messages() == said
+    assert (sample.source, sample.row) == (str(path), 2)
 
 
 def test_every_operator_is_counted(tmp_path: Path) -> None:
@@ -159,6 +175,17 @@ def test_a_file_without_rows_is_the_files_fault(tmp_path: Path) -> None:
 
     with pytest.raises(DataFailed, match=r"source\.jsonl: wanted at least one row, found none"):
         materialise(operators, tmp_path / "cache")
+
+
+def test_a_data_set_of_the_hub_is_prepared_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
+    hub = LoadHub(dataset=str(tmp_path), split="train", revision="0" * 40)
+    _, mapping = source(tmp_path, [])
+
+    made = materialise([hub, mapping], tmp_path / "cache")
+
+    assert [one.prompt for one in read_materialised(made.train)] == ["a", "b"]
+    assert made.rows[0] == RowCount(operator="load_hub", rows_in=2, rows_out=2)
 
 
 def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:
