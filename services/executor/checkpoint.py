@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RunRequest, Trained
+from shared.contracts.run import RowCount, RunRequest, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -28,7 +28,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "tags": ["open-trex", "sft", recipe.adapter.kind],
         }
     )
-    rows = [f"| {row.operator} | {row.rows_in} | {row.rows_out} |" for row in trained.rows]
+    rows = [_counted(row) for row in trained.rows]
+    named = [f"- {name}" for row in trained.rows for name in row.named]
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "transformers", "trl", "peft")
     )
@@ -51,9 +52,15 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",
-            "| data operator | rows in | rows out |",
-            "|---|---|---|",
+            "| data operator | rows in | rows out | dropped |",
+            "|---|---|---|---|",
             *rows,
             "",
+            *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
+
+
+def _counted(row: RowCount) -> str:
+    dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
+    return f"| {row.operator} | {row.rows_in} | {row.rows_out} | {dropped} |"

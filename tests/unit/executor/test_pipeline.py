@@ -1,9 +1,11 @@
 import json
+import random
 import resource
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from threading import Barrier
 
@@ -12,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.executor.pipeline import Materialised, materialise, read_materialised
+from services.executor.sample_files import iterate_samples, write_samples
 from shared.contracts.job import Mapping
 from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
 from shared.contracts.recipe import Sample as Share
-from shared.contracts.run import RowCount
+from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
-from shared.rows import Sample, sha256_of
+from shared.rows import Sample, Turn, sha256_of
 
 
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
@@ -28,7 +31,7 @@ def source(folder: Path, texts: list[str], *, system: str | None = None) -> list
 
 
 def names(cache: Path) -> list[str]:
-    return sorted(path.name for path in cache.iterdir())
+    return sorted(path.name for path in cache.iterdir() if not path.name.endswith(".lock"))
 
 
 def contents(made: Materialised) -> dict[str, bytes]:
@@ -45,17 +48,33 @@ def room_for(file_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_samples_are_written_one_object_a_line_and_read_back(tmp_path: Path) -> None:
+def test_samples_are_read_back_with_everything_they_say(tmp_path: Path) -> None:
     operators = source(tmp_path, ["两行\nof text\u2028here", "b"], system="Be brief.")
 
     made = materialise(operators, tmp_path / "cache")
 
-    lines = made.train.read_bytes().decode().removesuffix("\n").split("\n")
-    assert list(json.loads(lines[0])) == ["system", "prompt", "completion"]
-    assert list(read_materialised(made.train)) == [
+    found = list(read_materialised(made.train))
+    assert found == [
         Sample("两行\nof text\u2028here", "两行\nof text\u2028here!", "Be brief."),
         Sample("b", "b!", "Be brief."),
     ]
+    assert [(one.source, one.row) for one in found] == [
+        (str(tmp_path / "source.jsonl"), 1),
+        (str(tmp_path / "source.jsonl"), 2),
+    ]
+
+
+def test_every_field_of_a_sample_is_kept_on_disk(tmp_path: Path) -> None:
+    turns = (Turn("user", "hi"), Turn("assistant", "hello"))
+    whole = Sample("q", "a", "s", turns, rejected="b", good=False, source="f.jsonl", row=7)
+    bare = Sample("q", "a")
+
+    write_samples(tmp_path / "samples", tmp_path / "lineage", [whole, bare])
+
+    found = list(iterate_samples(tmp_path / "samples"))
+    assert [astuple(one) for one in found] == [astuple(whole), astuple(bare)]
+    assert found[0].history == turns
+    assert found[0].history[0].role == "user"
 
 
 def test_every_operator_is_counted(tmp_path: Path) -> None:
@@ -71,9 +90,24 @@ def test_every_operator_is_counted(tmp_path: Path) -> None:
     assert made.rows == (
         RowCount(operator="load", rows_in=100, rows_out=100),
         RowCount(operator="map", rows_in=100, rows_out=100),
-        RowCount(operator="filter", rows_in=100, rows_out=99),
-        RowCount(operator="deduplicate", rows_in=99, rows_out=60),
-        RowCount(operator="hold_out", rows_in=60, rows_out=54),
+        RowCount(
+            operator="filter",
+            rows_in=100,
+            rows_out=99,
+            dropped=(Dropped(why="prompt too long", samples=1),),
+        ),
+        RowCount(
+            operator="deduplicate",
+            rows_in=99,
+            rows_out=60,
+            dropped=(Dropped(why="seen before", samples=39),),
+        ),
+        RowCount(
+            operator="hold_out",
+            rows_in=60,
+            rows_out=54,
+            dropped=(Dropped(why="set aside", samples=6),),
+        ),
     )
 
 
@@ -89,7 +123,13 @@ def test_held_out_samples_are_not_trained_on_and_none_is_lost(tmp_path: Path) ->
     assert (len(train), len(held_out)) == (32, 8)
     assert train == sorted(train)
     assert sorted(train + held_out) == texts
-    assert names(made.train.parent) == ["held_out.jsonl", "manifest.json", "train.jsonl"]
+    assert names(made.train.parent) == [
+        "held_out.parquet",
+        "held_out_lineage.parquet",
+        "lineage.parquet",
+        "manifest.json",
+        "train.parquet",
+    ]
 
 
 def test_too_few_samples_to_hold_any_out_makes_no_held_out_file(tmp_path: Path) -> None:
@@ -148,10 +188,9 @@ def test_the_operator_that_dropped_the_last_samples_is_named(tmp_path: Path) -> 
 
     assert str(failed.value) == (
         "data operator 4 of 5, filter: wanted at least one sample to be left of the 2 that "
-        "arrived, found none; remove it or loosen it (now max_prompt_chars=2, "
-        "max_completion_chars=9)"
+        "arrived, found none (prompt too long: 2); remove it or loosen it (now "
+        "max_prompt_chars=2, max_completion_chars=9)"
     )
-    assert names(tmp_path / "cache") == []
 
 
 def test_a_file_without_rows_is_the_files_fault(tmp_path: Path) -> None:
@@ -171,7 +210,8 @@ def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> 
 
 
 def test_no_room_is_said_in_a_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    operators = source(tmp_path, ["x" * 1000] * 100)
+    draw = random.Random(0)
+    operators = source(tmp_path, [draw.randbytes(1000).hex() for _ in range(100)])
 
     with room_for(50_000), pytest.raises(DataFailed, match="wanted room for the prepared samples"):
         materialise(operators, tmp_path / "cache")
