@@ -2,6 +2,7 @@ import json
 import random
 import resource
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,15 +13,34 @@ from threading import Barrier
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
+from services.executor import stages
+from services.executor.operators.load import load
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from services.executor.sample_files import iterate_samples, write_samples
 from shared.contracts.job import Mapping
-from shared.contracts.recipe import Deduplicate, Filter, HoldOut, Load, Map, Operator
+from shared.contracts.recipe import (
+    Balance,
+    Decontaminate,
+    Deduplicate,
+    Extract,
+    Filter,
+    HoldOut,
+    Language,
+    Load,
+    Map,
+    Matching,
+    NearDuplicates,
+    Operator,
+    Quality,
+    Where,
+)
 from shared.contracts.recipe import Sample as Share
 from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
-from shared.rows import Sample, Turn, sha256_of
+from shared.fingerprint import Fingerprint, hashed, tokens
+from shared.rows import Row, Sample, Turn, sha256_of
 
 
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
@@ -28,6 +48,31 @@ def source(folder: Path, texts: list[str], *, system: str | None = None) -> list
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     mapping = Mapping(prompt="{text}", completion="{text}!", system=system)
     return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
+
+
+def labelled(folder: Path, labels: list[str]) -> list[Operator]:
+    path = folder / "labelled.jsonl"
+    rows = ({"text": f"text {number}", "label": label} for number, label in enumerate(labels))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mapping = Mapping(prompt="{text}", completion="{label}")
+    return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
+
+
+def completions(made: Materialised) -> Counter[str]:
+    return Counter(one.completion for one in read_materialised(made.train))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Collects the files that are read, each time they are."""
+    files: list[Path] = []
+
+    def counting(path: Path, sha256: str) -> Iterator[Row]:
+        files.append(path)
+        return load(path, sha256)
+
+    monkeypatch.setattr(stages, "load", counting)
+    return files
 
 
 def names(cache: Path) -> list[str]:
@@ -159,7 +204,102 @@ def test_other_operators_are_made_anew(tmp_path: Path) -> None:
     assert len(list(read_materialised(second.train))) < 2
 
 
-def test_workers_who_race_share_one_folder_and_leave_no_other(tmp_path: Path) -> None:
+def test_recipes_that_begin_alike_share_the_dear_part(tmp_path: Path, loaded: list[Path]) -> None:
+    begin = [*source(tmp_path, ["a", "b", "B", "c"]), Deduplicate()]
+
+    materialise([*begin, Filter(max_prompt_chars=9, max_completion_chars=9)], tmp_path / "cache")
+    other = materialise([*begin, Share(share=0.9)], tmp_path / "cache")
+
+    assert len(loaded) == 1
+    assert [row.rows_out for row in other.rows][:3] == [4, 4, 3]
+
+
+def test_a_share_of_each_label_and_the_balance_of_labels_are_kept(tmp_path: Path) -> None:
+    begin = labelled(tmp_path, ["yes"] * 80 + ["no"] * 20)
+
+    each = materialise([*begin, Share(share=0.25, by="label")], tmp_path / "cache")
+    even = materialise([*begin, Balance(max_share=0.5)], tmp_path / "cache")
+
+    assert completions(each) == {"yes": 20, "no": 5}
+    assert completions(even) == {"yes": 20, "no": 20}
+    assert each.rows[-1].dropped == (Dropped(why="not drawn", samples=75),)
+    assert even.rows[-1].dropped == (Dropped(why="label too frequent", samples=60),)
+
+
+def test_rows_are_chosen_and_taken_apart_before_they_are_mapped(tmp_path: Path) -> None:
+    load, _ = source(tmp_path, ["Q: 1+1 A: 2", "Q: 2+2 A: 4", "nothing", "spam"])
+    operators = [
+        load,
+        Where(column="text", values=("spam",), fate="drop"),
+        Extract(column="text", pattern=r"Q: (?P<q>.+) A: (?P<a>.+)"),
+        Map(mapping=Mapping(prompt="{q}", completion="{a}")),
+    ]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert list(read_materialised(made.train)) == [Sample("1+1", "2"), Sample("2+2", "4")]
+    assert [row.rows_out for row in made.rows] == [4, 3, 2, 2]
+    assert made.rows[2].dropped == (Dropped(why="no match in text", samples=1),)
+
+
+def test_every_operator_on_single_samples_is_carried_out_and_says_why(tmp_path: Path) -> None:
+    english = "Please tell me where the nearest railway station is."
+    texts = [
+        english,
+        english.replace("nearest", "nearer"),
+        "Bitte sagen Sie mir, wo sich der nächste Bahnhof befindet.",
+        "see http://x for more",
+        "1 2 3 4 5 6 7 8 9",
+        "the sealed text that nobody may ever learn from",
+    ]
+    sealed = tmp_path / "sealed.json"
+    sealed.write_text(
+        Fingerprint(
+            task="toy", splits=("test",), items=1, ngrams=(), texts=(hashed(tokens(texts[5])),)
+        ).model_dump_json()
+    )
+    operators = [
+        *source(tmp_path, texts),
+        Matching(pattern="https?://", fate="drop"),
+        Quality(),
+        Language(languages=("en",)),
+        Decontaminate(path=str(sealed), sha256=sha256_of(sealed)),
+        NearDuplicates(threshold=0.6),
+    ]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert [one.prompt for one in read_materialised(made.train)] == [english]
+    assert [(row.operator, row.dropped[0].why) for row in made.rows[2:]] == [
+        ("matching", "matches"),
+        ("quality", "few letters"),
+        ("language", "in de"),
+        ("decontaminate", "a sealed text"),
+        ("near_duplicates", "nearly seen before"),
+    ]
+    assert made.rows[5].named == (f"{tmp_path / 'source.jsonl'}:6",)
+
+
+def test_the_lineage_of_every_sample_lies_beside_it_in_the_same_order(tmp_path: Path) -> None:
+    texts = [f"text {number % 35}" for number in range(50)]
+    operators = [*source(tmp_path, texts), Deduplicate(), HoldOut(share=0.2, max_samples=5)]
+
+    made = materialise(operators, tmp_path / "cache")
+
+    assert made.held_out is not None
+    for samples, lineage in ((made.train, "lineage"), (made.held_out, "held_out_lineage")):
+        beside = parquet.read_table(samples.with_name(f"{lineage}.parquet")).to_pylist()
+        found = list(read_materialised(samples))
+        assert [(one["source"], one["row"]) for one in beside] == [
+            (one.source, one.row) for one in found
+        ]
+        assert [texts[one.row - 1] for one in found] == [one.prompt for one in found]
+        assert len({one["blake2b"] for one in beside}) == len(found)
+
+
+def test_workers_who_race_share_one_folder_and_leave_no_other(
+    tmp_path: Path, loaded: list[Path]
+) -> None:
     operators = source(tmp_path, [f"text {number}" for number in range(3000)])
     start = Barrier(6)
 
@@ -171,6 +311,7 @@ def test_workers_who_race_share_one_folder_and_leave_no_other(tmp_path: Path) ->
         made = list(pool.map(make, range(6)))
 
     assert len(set(made)) == 1
+    assert len(loaded) == 1
     assert names(tmp_path / "cache") == [made[0].train.parent.name]
     assert len(list(read_materialised(made[0].train))) == 3000
 
