@@ -2,9 +2,11 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftbench.fingerprint import fingerprint
+from ftbench.task import Split
 from services.executor.operators.decontaminate import decontaminate
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.judging import MAX_NAMED, Tally, judged, naming
@@ -16,6 +18,7 @@ from shared.contracts.recipe import Fate, Part, Quality
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens
 from shared.rows import Sample, Turn, sha256_of
+from tests.support.benchmark import fixture_items
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen"
 SHORT = "the cat sat on the mat"
@@ -119,6 +122,7 @@ def test_nearly_all_pairs_of_enough_resemblance_are_found_and_few_others() -> No
     assert found[20] == 0
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 1.0), st.integers(1, 64).map(lambda n: 16 * n))
 def test_bands_find_a_pair_at_the_threshold(threshold: float, num_perm: int) -> None:
     count = bands(threshold, num_perm)
@@ -181,3 +185,15 @@ def test_dropped_samples_are_named_by_file_and_row_up_to_a_thousand() -> None:
     assert tally.named[:2] == ["f.csv:0", "f.csv:2"]
     assert len(tally.named) == MAX_NAMED
     assert tally.dropped == {"leaks": MAX_NAMED + 4}
+
+
+def test_what_a_task_seals_is_found_and_what_it_gives_away_is_not(tmp_path: Path) -> None:
+    items = fixture_items("econ_logic_qa")
+    path = tmp_path / "sealed.json"
+    path.write_text(fingerprint("econ_logic_qa", items).model_dump_json())
+    judge = decontaminate(path, sha256_of(path))
+
+    leaks = {one.id: judge(prompt(one.messages[-1].content)) is not None for one in items}
+
+    assert leaks == {one.id: one.split is not Split.TRAIN for one in items}
+    assert set(leaks.values()) == {True, False}

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.executor.operators.labels import balanced, share_of_each
@@ -47,7 +47,8 @@ def test_the_most_frequent_labels_are_cut_and_the_others_left() -> None:
     assert kept(labels, balanced(labels, max_share=0.6, seed=0)) == {"yes": 15, "no ": 6, "no": 4}
 
 
-@given(LABELS, st.floats(0.2, 1.0))
+@settings(deadline=None)
+@given(LABELS, st.integers(20, 100).map(lambda percent: percent / 100))
 def test_balance_keeps_as_many_as_the_share_allows(labels: list[str], max_share: float) -> None:
     counts = Counter(labels)
     if max_share * len(counts) < 1:
