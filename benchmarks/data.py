@@ -43,7 +43,7 @@ from shared.contracts.job import Mapping
 from shared.contracts.recipe import Deduplicate, Filter, Load, Map, Quality
 from shared.contracts.recipe import Sample as Share
 from shared.fingerprint import Fingerprint, hashed
-from shared.rows import Row, sha256_of
+from shared.rows import Row, Sample, sha256_of
 
 MAPPING = Mapping(prompt="{question}", completion="{label}")
 LABELS = ("positive", "negative", "neutral", "mixed")
@@ -89,13 +89,14 @@ def _steps(scratch: Path, count: int) -> Iterator[tuple[str, Callable[[], object
         return lambda: sum(1 for _ in items)
 
     def judge(one: Judge) -> Callable[[], object]:
-        return all_of(judged(samples, one, Tally("")))
+        found: Iterator[Sample] = judged(samples, one, Tally(""))
+        return all_of(found)
 
     def labels() -> Iterator[str]:
         return (one.completion for one in samples)
 
     yield "load", all_of(load(file, sha256))
-    yield "where", all_of(judged(rows, where("label", LABELS[:2], "keep", file), Tally("")))
+    yield "where", all_of(_chosen(rows, file))
     yield "extract", all_of(_extracted(rows, file))
     yield "map", all_of(map_rows(rows, MAPPING, file))
     yield "filter", judge(filter_by_length(max_prompt_chars=200, max_completion_chars=20))
@@ -110,6 +111,10 @@ def _steps(scratch: Path, count: int) -> Iterator[tuple[str, Callable[[], object
     yield "sample by label", lambda: share_of_each(labels(), share=0.5, seed=0)
     yield "write to disk", lambda: write_samples(kept, scratch / "lineage.parquet", samples)
     yield "read from disk", all_of(iterate_samples(kept))
+
+
+def _chosen(rows: list[Row], file: Path) -> Iterator[Row]:
+    return judged(rows, where("label", LABELS[:2], "keep", file), Tally(""))
 
 
 def _extracted(rows: list[Row], file: Path) -> Iterator[Row]:

@@ -26,7 +26,7 @@ from services.executor.sample_files import (
     write_durably,
     write_samples,
 )
-from services.executor.stages import first_stage, later_stage, stage_start
+from services.executor.stages import Stored, first_stage, later_stage, stage_start
 from shared import rows
 from shared.contracts import recipe
 from shared.contracts.run import RowCount
@@ -107,7 +107,7 @@ def _fill(folder: Path, *, operators: Sequence[recipe.Operator], upto: int, cach
         case [recipe.HoldOut() as last] if before is not None:
             _set_aside(folder, before, last, tallies[0])
         case _:
-            samples = _samples(stage, tallies, before)
+            samples = _samples(stage, tallies, before, cache)
             write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
             _refuse_nothing(operators, start, tallies)
     counts = (*(before.rows if before else ()), *(tally.count() for tally in tallies))
@@ -115,11 +115,23 @@ def _fill(folder: Path, *, operators: Sequence[recipe.Operator], upto: int, cach
 
 
 def _samples(
-    stage: Sequence[recipe.Operator], tallies: list[Tally], before: Materialised | None
+    stage: Sequence[recipe.Operator],
+    tallies: list[Tally],
+    before: Materialised | None,
+    cache: Path,
 ) -> Iterator[rows.Sample]:
     if before is None:
         return first_stage(stage, tallies)
-    return later_stage(stage, tallies, partial(read_materialised, before.train))
+
+    def prepare(operators: Sequence[recipe.Operator]) -> Stored:
+        return _stored(_made(operators, len(operators), cache))
+
+    return later_stage(stage, tallies, _stored(before), prepare)
+
+
+def _stored(made: Materialised) -> Stored:
+    # Reading through the value keeps its folder in use.
+    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
 
 
 def _set_aside(folder: Path, before: Materialised, operator: recipe.HoldOut, tally: Tally) -> None:

@@ -1,6 +1,7 @@
 """Which operators are carried out in one pass over the samples, and what each does to them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from pathlib import Path
@@ -11,11 +12,12 @@ from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.extract import extract
 from services.executor.operators.filter import filter_by_length
 from services.executor.operators.judging import Judge, Tally, drawn, judged, naming
-from services.executor.operators.labels import balanced, share_of_each
+from services.executor.operators.labels import balanced, luckiest, share_of_each
 from services.executor.operators.language import language
 from services.executor.operators.load import load
 from services.executor.operators.map import map_rows
 from services.executor.operators.matching import matching
+from services.executor.operators.mix import interleaved, quotas
 from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
@@ -23,8 +25,17 @@ from services.executor.operators.where import where
 from shared.contracts import recipe
 from shared.rows import Row, Sample
 
-Again = Callable[[], Iterator[Sample]]
-"""Yields the samples that an operator gets, from the first, as often as it is called."""
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Samples that can be read as often as one likes."""
+
+    count: int
+    read: Callable[[], Iterator[Sample]]
+
+
+Prepare = Callable[[Sequence[recipe.Operator]], Stored]
+"""Returns what other operators make of their own file."""
 
 
 def stage_start(operators: Sequence[recipe.Operator]) -> int:
@@ -52,34 +63,67 @@ def first_stage(operators: Sequence[recipe.Operator], tallies: Sequence[Tally]) 
         found = _applied_to_rows(operator, found, path, tally)
     tally = tallies[mapped - 1]
     samples = tally.leaving(map_rows(tally.arriving(found), last.mapping, path))
-    return later_stage(operators[mapped:], tallies[mapped:], lambda: samples)
+    return _all_applied(operators[mapped:], tallies[mapped:], samples)
 
 
 def later_stage(
-    operators: Sequence[recipe.Operator], tallies: Sequence[Tally], again: Again
+    operators: Sequence[recipe.Operator],
+    tallies: Sequence[Tally],
+    stored: Stored,
+    prepare: Prepare,
 ) -> Iterator[Sample]:
-    """Yield what operators on samples make of them, counting in ``tallies``."""
-    samples = again()
+    """Yield what operators on samples make of stored ones, counting in ``tallies``."""
+    samples = _begun(operators[0], stored, tallies[0], prepare)
+    return _all_applied(operators[1:], tallies[1:], samples)
+
+
+def _begun(
+    operator: recipe.Operator, stored: Stored, tally: Tally, prepare: Prepare
+) -> Iterator[Sample]:
+    """Yield what the first operator of a stage makes, which may read its samples twice."""
+    labels = (one.completion for one in stored.read())
+    match operator:
+        case recipe.Sample(by="label"):
+            keep = share_of_each(labels, share=operator.share, seed=operator.seed)
+            return drawn(stored.read(), lambda all_: compress(all_, keep), tally, "not drawn")
+        case recipe.Balance():
+            keep = balanced(labels, max_share=operator.max_share, seed=operator.seed)
+            why = "label too frequent"
+            return drawn(stored.read(), lambda all_: compress(all_, keep), tally, why)
+        case recipe.Mix():
+            others = [prepare(source.data) for source in operator.sources]
+            return _mixed(operator, [stored, *others], tally)
+        case _:
+            return _applied(operator, stored.read(), tally)
+
+
+def _mixed(operator: recipe.Mix, sources: Sequence[Stored], tally: Tally) -> Iterator[Sample]:
+    weights = [1.0, *(source.weight for source in operator.sources)]
+    sizes = quotas([one.count for one in sources], weights, operator.temperature)
+    taken = [
+        compress(one.read(), luckiest(one.count, size, seed=operator.seed))
+        for one, size in zip(sources, sizes, strict=True)
+    ]
+    tally.rows_in = sources[0].count
+    tally.dropped["not drawn"] = sources[0].count - sizes[0]
+    return tally.leaving(interleaved(taken, sizes))
+
+
+def _all_applied(
+    operators: Sequence[recipe.Operator], tallies: Sequence[Tally], samples: Iterator[Sample]
+) -> Iterator[Sample]:
     for operator, tally in zip(operators, tallies, strict=True):
-        samples = _applied(operator, samples, tally, again)
+        samples = _applied(operator, samples, tally)
     return samples
 
 
 def _applied(
-    operator: recipe.Operator, samples: Iterator[Sample], tally: Tally, again: Again
+    operator: recipe.Operator, samples: Iterator[Sample], tally: Tally
 ) -> Iterator[Sample]:
-    match operator:
-        case recipe.Sample(by="random"):
-            draw = partial(sample, share=operator.share, seed=operator.seed)
-            return drawn(samples, draw, tally, "not drawn")
-        case recipe.Sample():
-            keep = share_of_each(_labels(again), share=operator.share, seed=operator.seed)
-            return drawn(samples, lambda all_: compress(all_, keep), tally, "not drawn")
-        case recipe.Balance():
-            keep = balanced(_labels(again), max_share=operator.max_share, seed=operator.seed)
-            return drawn(samples, lambda all_: compress(all_, keep), tally, "label too frequent")
-        case _:
-            return judged(samples, _judge(operator, tally), tally)
+    if isinstance(operator, recipe.Sample):
+        draw = partial(sample, share=operator.share, seed=operator.seed)
+        return drawn(samples, draw, tally, "not drawn")
+    return judged(samples, _judge(operator, tally), tally)
 
 
 def _judge(operator: recipe.Operator, tally: Tally) -> Judge:
@@ -105,7 +149,7 @@ def _judge(operator: recipe.Operator, tally: Tally) -> Judge:
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
         case recipe.Load() | recipe.Where() | recipe.Extract() | recipe.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-        case recipe.Sample() | recipe.Balance() | recipe.HoldOut():
+        case recipe.Balance() | recipe.Mix() | recipe.Sample() | recipe.HoldOut():
             raise ValueError(f"{operator.kind} judges no sample by itself")
     assert_never(operator)
 
@@ -125,10 +169,6 @@ def _applied_to_rows(
             raise ValueError(f"{operator.kind} cannot stand before map, as in a recipe")
 
 
-def _labels(again: Again) -> Iterator[str]:
-    return (one.completion for one in again())
-
-
 def _mapped(operators: Sequence[recipe.Operator]) -> int:
     """Return how many operators come up to ``map``."""
     for place, operator in enumerate(operators, start=1):
@@ -146,7 +186,7 @@ def _is_dear(operator: recipe.Operator) -> bool:
 
 def _reads_twice(operator: recipe.Operator) -> bool:
     match operator:
-        case recipe.Balance() | recipe.HoldOut() | recipe.Sample(by="label"):
+        case recipe.Balance() | recipe.Mix() | recipe.HoldOut() | recipe.Sample(by="label"):
             return True
         case _:
             return False

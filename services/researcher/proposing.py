@@ -111,7 +111,7 @@ def _grounded(recipe: Recipe, request: ProposeRequest) -> Recipe:
     load, mapping, hold_out = start.data
     place = [operator.kind for operator in recipe.data].index("map")
     on_rows = recipe.data[1:place]
-    on_samples = [one for one in recipe.data[place + 1 :] if one.kind != "hold_out"]
+    on_samples = [one for one in recipe.data[place + 1 :] if one.kind not in ("hold_out", "mix")]
     recipe = replaced(
         recipe,
         base_model=start.base_model,

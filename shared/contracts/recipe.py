@@ -4,6 +4,7 @@ Two recipes with the same `digest` are the same experiment.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -200,6 +201,48 @@ class Balance(Contract):
     """The same seed keeps the same samples on every machine."""
 
 
+def _refuse_other_orders(kinds: Sequence[str]) -> None:
+    of_samples = [kind for kind in kinds if kind not in ("where", "extract")]
+    begins = kinds[:1] == ["load"] and of_samples[:2] == ["load", "map"]
+    if not begins or kinds.count("load") > 1 or kinds.count("map") > 1:
+        raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
+    if {"where", "extract"} & set(kinds[kinds.index("map") :]):
+        raise ValueError(f"where and extract must stand between load and map, has {kinds}")
+
+
+class Source(Contract):
+    """Samples to mix in."""
+
+    data: tuple["Operator", ...]
+    """The operators that make them, as of a recipe; no ``hold_out``."""
+
+    weight: PositiveFloat = 1.0
+    """The samples that arrive weigh 1."""
+
+    @model_validator(mode="after")
+    def _holds_nothing_out(self) -> "Source":
+        kinds = [operator.kind for operator in self.data]
+        _refuse_other_orders(kinds)
+        if "hold_out" in kinds:
+            raise ValueError(f"hold_out must follow mix and not stand inside it, has {kinds}")
+        return self
+
+
+class Mix(Contract):
+    """Add samples of other files in a proportion, as many as there are without taking any twice."""
+
+    kind: Literal["mix"] = "mix"
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """What is added to the samples that arrive."""
+
+    temperature: PositiveFloat | None = None
+    """Weights are multiplied by ``samples ** (1 / temperature)``; without it sizes do not count."""
+
+    seed: NonNegativeInt = 0
+    """The same seed takes the same samples on every machine."""
+
+
 class Sample(Contract):
     """Keep a random share of the samples, in their order."""
 
@@ -243,6 +286,7 @@ Operator: TypeAlias = Annotated[
     | NearDuplicates
     | Decontaminate
     | Balance
+    | Mix
     | Sample
     | HoldOut,
     Field(discriminator="kind"),
@@ -333,16 +377,7 @@ class Recipe(Versioned):
     @model_validator(mode="after")
     def _loads_then_maps(self) -> "Recipe":
         kinds = [operator.kind for operator in self.data]
-        of_samples = [kind for kind in kinds if kind not in ("where", "extract")]
-        if (
-            kinds[:1] != ["load"]
-            or of_samples[:2] != ["load", "map"]
-            or kinds.count("load") > 1
-            or kinds.count("map") > 1
-        ):
-            raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
-        if set(kinds[kinds.index("map") :]) & {"where", "extract"}:
-            raise ValueError(f"where and extract must stand between load and map, has {kinds}")
+        _refuse_other_orders(kinds)
         if kinds.count("hold_out") > 1 or "hold_out" in kinds[:-1]:
             raise ValueError(f"hold_out must be the last operator of data, which is {kinds}")
         return self

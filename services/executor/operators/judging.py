@@ -41,7 +41,7 @@ class Tally:
 
     def count(self) -> RowCount:
         """Return what was counted."""
-        dropped = sorted(self.dropped.items(), key=lambda one: (-one[1], one[0]))
+        dropped = sorted((+self.dropped).items(), key=lambda one: (-one[1], one[0]))
         return RowCount(
             operator=self.operator,
             rows_in=self.rows_in,
@@ -68,8 +68,7 @@ def drawn(
 ) -> Iterator[T]:
     """Yield the items that ``draw`` passes on and count the others by one reason."""
     yield from tally.leaving(draw(tally.arriving(items)))
-    if tally.rows_in > tally.rows_out:
-        tally.dropped[why] = tally.rows_in - tally.rows_out
+    tally.dropped[why] = tally.rows_in - tally.rows_out
 
 
 def naming(judge: Judge, tally: Tally) -> Judge:

@@ -40,6 +40,11 @@ def balanced(labels: Iterable[str], *, max_share: float, seed: int) -> NDArray[n
     return _luckiest(codes, np.minimum(counts, _cap(counts, max_share)), seed)
 
 
+def luckiest(count: int, quota: int, *, seed: int) -> NDArray[np.bool_]:
+    """Return which ``quota`` of ``count`` samples to keep, the same for a seed on every machine."""
+    return _luckiest(np.zeros(count, dtype=np.int64), np.array([quota]), seed)
+
+
 def _cap(counts: NDArray[np.int64], max_share: float) -> int:
     """Return the most samples a label may keep.
 

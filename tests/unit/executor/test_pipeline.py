@@ -31,9 +31,11 @@ from shared.contracts.recipe import (
     Load,
     Map,
     Matching,
+    Mix,
     NearDuplicates,
     Operator,
     Quality,
+    Source,
     Where,
 )
 from shared.contracts.recipe import Sample as Share
@@ -224,6 +226,37 @@ def test_a_share_of_each_label_and_the_balance_of_labels_are_kept(tmp_path: Path
     assert completions(even) == {"yes": 20, "no": 20}
     assert each.rows[-1].dropped == (Dropped(why="not drawn", samples=75),)
     assert even.rows[-1].dropped == (Dropped(why="label too frequent", samples=60),)
+
+
+def test_other_files_are_mixed_in_and_their_part_is_prepared_once(
+    tmp_path: Path, loaded: list[Path]
+) -> None:
+    own = source(tmp_path, [f"text {number}" for number in range(40)])
+    others = Source(data=tuple(labelled(tmp_path, ["yes"] * 50)), weight=0.5)
+
+    made = materialise([*own, Mix(sources=(others,))], tmp_path / "cache")
+    materialise([*own, Mix(sources=(others,), temperature=1.0)], tmp_path / "cache")
+
+    found = list(read_materialised(made.train))
+    assert Counter(Path(one.source).name for one in found) == {
+        "source.jsonl": 40,
+        "labelled.jsonl": 20,
+    }
+    assert made.rows[-1] == RowCount(operator="mix", rows_in=40, rows_out=60)
+    assert len(loaded) == 2
+
+
+def test_of_the_samples_that_arrive_only_as_many_are_mixed_as_there_are_of_others(
+    tmp_path: Path,
+) -> None:
+    own = source(tmp_path, [f"text {number}" for number in range(40)])
+    others = Source(data=tuple(labelled(tmp_path, ["yes"] * 10)))
+
+    made = materialise([*own, Mix(sources=(others,))], tmp_path / "cache")
+
+    assert made.rows[-1] == RowCount(
+        operator="mix", rows_in=40, rows_out=20, dropped=(Dropped(why="not drawn", samples=30),)
+    )
 
 
 def test_rows_are_chosen_and_taken_apart_before_they_are_mapped(tmp_path: Path) -> None:

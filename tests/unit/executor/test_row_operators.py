@@ -57,6 +57,14 @@ def test_named_groups_become_columns_and_rows_without_a_match_are_counted() -> N
     assert (tally.rows_in, tally.rows_out, tally.dropped) == (4, 2, {"no match in text": 2})
 
 
+def test_a_column_without_a_value_is_not_taken_apart() -> None:
+    some = rows("text", None, "2")
+
+    found = extract(some, column="text", pattern="(?P<a>.+)", path=FILE, tally=Tally("extract"))
+
+    assert [row.number for row in found] == [2]
+
+
 def test_a_group_that_took_no_part_is_a_column_without_a_value() -> None:
     some = rows("text", "2")
 

@@ -17,7 +17,7 @@ from services.researcher.rules import RuleResearcher
 from shared.contracts.base import ExperimentId, JobId, digest
 from shared.contracts.job import Limits
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
-from shared.contracts.recipe import Balance, Quality, Recipe, Where
+from shared.contracts.recipe import Balance, Mix, Quality, Recipe, Source, Where
 from shared.errors import NothingNew, Rejected
 from tests.unit.researcher.researcher_examples import (
     DIVERGED,
@@ -283,3 +283,11 @@ def test_operators_the_rules_do_not_know_stay_where_somebody_put_them() -> None:
 
     assert [one for one in made.data if one in theirs] == list(theirs)
     assert [one.kind for one in deduplicated.data][-3:] == ["balance", "deduplicate", "hold_out"]
+
+
+def test_rows_of_other_files_are_not_mixed_into_a_proposal() -> None:
+    load, mapping, hold_out = recipe().data
+    mix = Mix(sources=(Source(data=(load, mapping)),))
+    foreign = finding(1, replaced(recipe(), data=(load, mapping, mix, hold_out)))
+
+    assert mix not in propose(request([foreign], parent=1)).recipe.data

@@ -8,8 +8,10 @@ from shared.contracts.recipe import (
     HoldOut,
     Load,
     Map,
+    Mix,
     Operator,
     Recipe,
+    Source,
     Where,
 )
 from tests.support.examples import recipe
@@ -46,3 +48,18 @@ def test_rows_are_chosen_and_taken_apart_between_load_and_map() -> None:
 def test_operators_in_another_order_are_refused(data: tuple[Operator, ...], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         with_data(*data)
+
+
+def test_what_is_mixed_in_is_made_like_a_recipes_data_but_holds_nothing_out() -> None:
+    assert Source(data=(LOAD, WHERE, MAP)).weight == 1
+
+    with pytest.raises(ValidationError, match="must begin with load, map"):
+        Source(data=(MAP, LOAD))
+    with pytest.raises(ValidationError, match="hold_out must follow mix"):
+        Source(data=(LOAD, MAP, HOLD_OUT))
+
+
+def test_a_mix_survives_the_wire() -> None:
+    mixed = with_data(LOAD, MAP, Mix(sources=(Source(data=(LOAD, MAP), weight=0.5),)))
+
+    assert Recipe.model_validate_json(mixed.model_dump_json()) == mixed
