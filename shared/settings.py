@@ -46,6 +46,10 @@ class ArtifactSettings(BaseSettings):
     folder: Path = Path(".trex/artifacts")
     """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path."""
 
+    data_gib: float = Field(default=200.0, ge=0)
+    """``TREX_ARTIFACTS_DATA_GIB``: prepared data of all jobs that is kept; what was not wanted for
+    longest goes first, and what is in use stays."""
+
 
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""

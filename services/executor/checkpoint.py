@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RunRequest, Tokenised, Trained
+from shared.contracts.run import RowCount, RunRequest, Tokenised, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -28,7 +28,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "tags": ["open-trex", recipe.method.kind, recipe.adapter.kind],
         }
     )
-    rows = [f"| {row.operator} | {row.rows_in} | {row.rows_out} |" for row in trained.rows]
+    rows = [_counted(row) for row in trained.rows]
+    named = [f"- {name}" for row in trained.rows for name in row.named]
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "transformers", "trl", "peft")
     )
@@ -46,20 +47,26 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
             f"- samples in one forward pass: {trained.micro_batch}",
-            *_counted(trained.tokenised),
+            *_seen(trained.tokenised),
             f"- chat template: sha256 `{trained.tokenised.chat_template}`",
             f"- last training loss: {trained.train_loss:.4f} nats per token",
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",
-            "| data operator | rows in | rows out |",
-            "|---|---|---|",
+            "| data operator | rows in | rows out | dropped |",
+            "|---|---|---|---|",
             *rows,
             "",
+            *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
 
 
-def _counted(tokenised: Tokenised) -> list[str]:
+def _counted(row: RowCount) -> str:
+    dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
+    return f"| {row.operator} | {row.rows_in} | {row.rows_out} | {dropped} |"
+
+
+def _seen(tokenised: Tokenised) -> list[str]:
     share = tokenised.trained_share
     return [] if share is None else [f"- tokens that the loss counted: {share:.0%}"]

@@ -1,51 +1,49 @@
 """Carries out a recipe's data operators once and keeps what they made.
 
 What was made lies in a folder named after the operators, so the same operators are carried out only
-once, by whichever recipe, worker or attempt comes first. A folder under that name is always whole:
-it is written elsewhere and renamed into place. A worker killed half-way leaves a hidden folder
-that nobody reads.
+once, by whichever recipe, worker or attempt comes first. Operators that see all samples end a
+stage: what they made has a folder of its own, and recipes that begin alike share it.
 """
 
 import errno
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar, assert_never
 
+import numpy as np
 from pydantic import TypeAdapter
 
-from services.executor.operators.deduplicate import deduplicate
-from services.executor.operators.filter import filter_by_length
+from services.executor.cache import MANIFEST, Use, obtain
 from services.executor.operators.hold_out import hold_out
-from services.executor.operators.load import load
-from services.executor.operators.load_hub import load_hub
-from services.executor.operators.map import map_rows
-from services.executor.operators.sample import sample
+from services.executor.operators.judging import Tally
+from services.executor.sample_files import (
+    iterate_samples,
+    split_file,
+    write_durably,
+    write_samples,
+)
+from services.executor.stages import Stored, first_stage, later_stage, stage_start
 from shared import rows
 from shared.contracts import recipe
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
-from shared.turns import Turn
 
-_TRAIN, _HELD_OUT, _MANIFEST = "train.jsonl", "held_out.jsonl", "manifest.json"
-_COLUMNS = tuple(field.name for field in fields(rows.Sample))
+_TRAIN, _LINEAGE = "train.parquet", "lineage.parquet"
+_HELD_OUT, _HELD_OUT_LINEAGE = "held_out.parquet", "held_out_lineage.parquet"
 _ROW_COUNTS = TypeAdapter(tuple[RowCount, ...])
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """Samples on disk, ready for a trainer."""
+    """Samples on disk, ready for a trainer. They stay there as long as this value lives."""
 
     train: Path
-    """Samples to train on; read them with `read_materialised`."""
+    """Samples to train on; read them with `read_materialised`. Beside it lies their lineage."""
 
     held_out: Path | None
     """Samples training must not see; None when none were set aside."""
@@ -53,41 +51,40 @@ class Materialised:
     rows: tuple[RowCount, ...]
     """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave."""
 
+    use: Use | None = field(default=None, compare=False, repr=False)
+    """Keeps the folder from being evicted; None of files that are in no cache."""
+
 
 def materialise(operators: Sequence[recipe.Operator], cache: Path) -> Materialised:
-    """Return what the operators make of their file, making it only if ``cache`` lacks it.
+    """Return what the operators make of their file, making only what ``cache`` lacks.
 
     Doing it twice, or in two processes at once, gives the same bytes once; the file is not read
-    again. After an error nothing is left in the cache.
+    again. After an error only whole stages are left in the cache.
 
     Raises:
-        DataFailed: the file cannot be read or is another, a row does not fit, no sample is left, or
+        DataFailed: a file cannot be read or is another, a row does not fit, no sample is left, or
             the disk is full.
     """
-    folder = cache / _name(operators)
-    if not folder.exists():
-        with _room_wanted(cache):
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=cache) as scratch:
-                unpublished = Path(scratch) / folder.name
-                unpublished.mkdir()
-                _fill(unpublished, operators)
-                publish(unpublished, folder)
-    held_out = folder / _HELD_OUT
-    return Materialised(
-        train=folder / _TRAIN,
-        held_out=held_out if held_out.exists() else None,
-        rows=_ROW_COUNTS.validate_json((folder / _MANIFEST).read_bytes()),
-    )
+    with _room_wanted(cache):
+        return _made(operators, len(operators), cache)
 
 
 def read_materialised(path: Path) -> Iterator[rows.Sample]:
     """Yield the samples of one file of a `Materialised`, in order."""
-    with path.open(encoding="utf-8", newline="\n") as file:
-        for line in file:
-            columns = json.loads(line)
-            columns["history"] = tuple(Turn(*turn) for turn in columns.get("history", ()))
-            yield rows.Sample(**columns)
+    return iterate_samples(path)
+
+
+def _made(operators: Sequence[recipe.Operator], upto: int, cache: Path) -> Materialised:
+    """Return what the first ``upto`` operators make."""
+    folder = cache / _name(operators[:upto])
+    use = obtain(folder, partial(_fill, operators=operators, upto=upto, cache=cache))
+    held_out = folder / _HELD_OUT
+    return Materialised(
+        train=folder / _TRAIN,
+        held_out=held_out if held_out.exists() else None,
+        rows=_ROW_COUNTS.validate_json((folder / MANIFEST).read_bytes()),
+        use=use,
+    )
 
 
 def _name(operators: Sequence[recipe.Operator]) -> str:
@@ -100,114 +97,77 @@ def _name(operators: Sequence[recipe.Operator]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fill(folder: Path, operators: Sequence[recipe.Operator]) -> None:
-    kept = [0] * len(operators)
-    train = folder / _TRAIN
-    _write_lines(train, map(_line, _samples(operators, kept)))
-    _refuse_nothing(operators, kept)
-    last = operators[-1]
-    if isinstance(last, recipe.HoldOut):
-        aside = hold_out(kept[-1], share=last.share, max_samples=last.max_samples, seed=last.seed)
-        if aside:
-            _split(train, folder / _HELD_OUT, aside)
-        kept[-1] -= len(aside)
-    arrived = [kept[0], *kept[:-1]]
-    counts = tuple(
-        RowCount(operator=operator.kind, rows_in=rows_in, rows_out=rows_out)
-        for operator, rows_in, rows_out in zip(operators, arrived, kept, strict=True)
-    )
-    _write_lines(folder / _MANIFEST, [_ROW_COUNTS.dump_json(counts, indent=2)])
-
-
-def _samples(operators: Sequence[recipe.Operator], kept: list[int]) -> Iterator[rows.Sample]:
-    """Yield what comes out of the last operator, counting in ``kept`` what leaves each."""
-    match operators:
-        case [recipe.Load(path=path, sha256=sha256), recipe.Map(mapping=mapping), *others]:
-            loaded = _counted(load(Path(path), sha256), kept, 0)
-            samples = _counted(map_rows(loaded, mapping, Path(path)), kept, 1)
-        case [recipe.LoadHub() as hub, recipe.Map(mapping=mapping), *others]:
-            loaded = _counted(load_hub(hub), kept, 0)
-            samples = _counted(map_rows(loaded, mapping, Path(hub.dataset)), kept, 1)
+def _fill(folder: Path, *, operators: Sequence[recipe.Operator], upto: int, cache: Path) -> None:
+    """Carry out the last stage of the first ``upto`` operators, on what those before it make."""
+    start = stage_start(operators[:upto])
+    before = _made(operators, start, cache) if start else None
+    stage = operators[start:upto]
+    tallies = [Tally(operator.kind) for operator in stage]
+    match stage:
+        case [recipe.HoldOut() as last] if before is not None:
+            _set_aside(folder, before, last, tallies[0])
         case _:
-            raise ValueError("data operators must begin with load and map, as a recipe's do")
-    for place, operator in enumerate(others, start=2):
-        samples = _counted(_applied(operator, samples), kept, place)
-    return samples
+            samples = _samples(stage, tallies, before, cache)
+            write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
+            _refuse_nothing(operators, start, tallies)
+    counts = (*(before.rows if before else ()), *(tally.count() for tally in tallies))
+    write_durably(folder / MANIFEST, _ROW_COUNTS.dump_json(counts, indent=2))
 
 
-def _applied(operator: recipe.Operator, samples: Iterator[rows.Sample]) -> Iterator[rows.Sample]:
-    match operator:
-        case recipe.Filter():
-            return filter_by_length(
-                samples,
-                max_prompt_chars=operator.max_prompt_chars,
-                max_completion_chars=operator.max_completion_chars,
-            )
-        case recipe.Deduplicate():
-            return deduplicate(samples, by=operator.by)
-        case recipe.Sample():
-            return sample(samples, share=operator.share, seed=operator.seed)
-        case recipe.HoldOut():
-            return samples  # split once all of them are known
-        case recipe.Load() | recipe.LoadHub() | recipe.Map():
-            raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-    assert_never(operator)
+def _samples(
+    stage: Sequence[recipe.Operator],
+    tallies: list[Tally],
+    before: Materialised | None,
+    cache: Path,
+) -> Iterator[rows.Sample]:
+    if before is None:
+        return first_stage(stage, tallies)
+
+    def prepare(operators: Sequence[recipe.Operator]) -> Stored:
+        return _stored(_made(operators, len(operators), cache))
+
+    return later_stage(stage, tallies, _stored(before), prepare)
 
 
-def _counted(items: Iterable[T], kept: list[int], place: int) -> Iterator[T]:
-    for item in items:
-        kept[place] += 1
-        yield item
+def _stored(made: Materialised) -> Stored:
+    # Reading through the value keeps its folder in use.
+    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
 
 
-def _refuse_nothing(operators: Sequence[recipe.Operator], kept: list[int]) -> None:
-    if kept[-1]:
+def _set_aside(folder: Path, before: Materialised, operator: recipe.HoldOut, tally: Tally) -> None:
+    tally.rows_in = before.rows[-1].rows_out
+    aside = hold_out(
+        tally.rows_in, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
+    )
+    tally.rows_out = tally.rows_in - len(aside)
+    if not aside:
+        for name in (_TRAIN, _LINEAGE):
+            write_durably(folder / name, before.train.with_name(name).read_bytes())
         return
-    place = kept.index(0)
-    operator = operators[place]
+    tally.dropped["set aside"] = len(aside)
+    chosen = np.zeros(tally.rows_in, dtype=np.bool_)
+    chosen[list(aside)] = True
+    for name, held_out in ((_TRAIN, _HELD_OUT), (_LINEAGE, _HELD_OUT_LINEAGE)):
+        split_file(before.train.with_name(name), chosen, folder / name, folder / held_out)
+
+
+def _refuse_nothing(
+    operators: Sequence[recipe.Operator], start: int, tallies: Sequence[Tally]
+) -> None:
+    if tallies[-1].rows_out:
+        return
+    place = next(place for place, tally in enumerate(tallies) if not tally.rows_out)
+    operator, tally = operators[start + place], tallies[place]
     if isinstance(operator, recipe.Load | recipe.LoadHub):
         source = operator.path if isinstance(operator, recipe.Load) else operator.dataset
         raise DataFailed(f"{source}: wanted at least one row, found none; give a file with rows")
     now = ", ".join(f"{name}={value}" for name, value in operator if name != "kind")
+    why = ", ".join(f"{reason}: {count}" for reason, count in tally.dropped.most_common(3))
     raise DataFailed(
-        f"data operator {place + 1} of {len(operators)}, {operator.kind}: wanted at least one "
-        f"sample to be left of the {kept[place - 1]} that arrived, found none; remove it or "
-        f"loosen it (now {now})"
+        f"data operator {start + place + 1} of {len(operators)}, {operator.kind}: wanted at least "
+        f"one sample to be left of the {tally.rows_in} that arrived, found none ({why}); remove it "
+        f"or loosen it (now {now})"
     )
-
-
-def _line(one: rows.Sample) -> bytes:
-    columns = {name: getattr(one, name) for name in _COLUMNS}
-    return json.dumps(columns, ensure_ascii=False).encode() + b"\n"
-
-
-def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        file.writelines(lines)
-        # A power cut after the folder was published must not leave it with an empty file.
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _split(train: Path, held_out: Path, aside: frozenset[int]) -> None:
-    everything = train.rename(train.with_suffix(".all"))
-    for path, is_held_out in ((train, False), (held_out, True)):
-        with everything.open("rb") as lines:
-            _write_lines(
-                path,
-                (line for place, line in enumerate(lines) if (place in aside) == is_held_out),
-            )
-    everything.unlink()
-
-
-def publish(unpublished: Path, folder: Path) -> None:
-    """Move a whole folder to where others find it, unless somebody else was faster."""
-    try:
-        unpublished.rename(folder)
-    except OSError as error:
-        # Somebody else was faster; the same operators gave them the same bytes.
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
 
 
 @contextmanager

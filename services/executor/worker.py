@@ -1,6 +1,7 @@
 """Answers the executor's messages."""
 
 from services.executor.attempt import carry_out
+from services.executor.cache import evict
 from services.executor.training import WarmTrainer
 from shared.answering import Lease
 from shared.contracts.work import Result
@@ -15,6 +16,9 @@ def run(queue: QueueSettings, artifacts: ArtifactSettings) -> None:
     folder = artifacts.folder.resolve()
 
     def perform(lease: Lease) -> Result:
-        return carry_out(lease, trainer=trainer, artifacts=folder)
+        try:
+            return carry_out(lease, trainer=trainer, artifacts=folder)
+        finally:
+            evict(folder.glob("*/data"), int(artifacts.data_gib * 2**30))
 
     serve("executor", queue, perform=perform)

@@ -121,5 +121,9 @@ def _with_operator(recipe: Recipe, kind: str, value: Value) -> tuple[Operator, .
         new = Filter(max_prompt_chars=int(prompt), max_completion_chars=int(completion))
     elif kind == "sample" and value != 1.0:
         new = Sample(share=float(value), seed=recipe.seed)
-    operators = kept if new is None else [*kept, new]
-    return tuple(sorted(operators, key=lambda operator: _ORDER.index(operator.kind)))
+    if new is not None:
+        # What the rules do not know of stays where somebody put it.
+        later = _ORDER[_ORDER.index(kind) + 1 :]
+        places = (place for place, operator in enumerate(kept) if operator.kind in later)
+        kept.insert(next(places, len(kept)), new)
+    return tuple(kept)

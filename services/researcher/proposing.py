@@ -16,7 +16,7 @@ from services.researcher.mutations import mutations
 from services.researcher.novelty import only_new
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
-from shared.contracts.recipe import Operator, Recipe
+from shared.contracts.recipe import Recipe
 from shared.errors import NothingNew, Rejected
 
 CANDIDATES = 8
@@ -109,13 +109,13 @@ def _grounded(recipe: Recipe, request: ProposeRequest) -> Recipe:
     """Return the recipe on the job's model, rows and limits, whoever proposed its parent."""
     start = prior.default_recipe(request.brief, request.context)
     load, mapping, hold_out = start.data
-    between: list[Operator] = [
-        operator for operator in recipe.data if operator.kind not in ("load", "map", "hold_out")
-    ]
+    place = [operator.kind for operator in recipe.data].index("map")
+    on_rows = recipe.data[1:place]
+    on_samples = [one for one in recipe.data[place + 1 :] if one.kind not in ("hold_out", "mix")]
     recipe = replaced(
         recipe,
         base_model=start.base_model,
-        data=(load, mapping, *between, hold_out),
+        data=(load, *on_rows, mapping, *on_samples, hold_out),
         seed=start.seed,
     )
     recipe = with_method(recipe, max_length=start.method.max_length)

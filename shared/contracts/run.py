@@ -61,6 +61,16 @@ class RewardPoint(Contract):
     better answer is preferred."""
 
 
+class Dropped(Contract):
+    """Samples that a data operator dropped for the same reason."""
+
+    why: str
+    """In a few words, such as ``prompt too long``."""
+
+    samples: PositiveInt
+    """How many."""
+
+
 class RowCount(Contract):
     """What one data operator did."""
 
@@ -72,6 +82,12 @@ class RowCount(Contract):
 
     rows_out: NonNegativeInt
     """Samples that left."""
+
+    dropped: tuple[Dropped, ...] = ()
+    """Why the others did not leave, the most frequent reason first."""
+
+    named: tuple[str, ...] = ()
+    """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
 
 
 class Tokenised(Contract):

@@ -1,6 +1,5 @@
 """Every method that a recipe can name, trained for real on a nano model."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from services.executor.chat_tokens import tokenise
 from services.executor.nano import make_nano_base
 from services.executor.pipeline import Materialised
+from services.executor.sample_files import write_samples
 from services.executor.trainers.grpo import reward_of
 from services.executor.trainers.models import load_model, load_tokenizer
 from services.executor.trainers.train import train
@@ -64,14 +64,15 @@ def write(tmp_path: Path) -> Write:
     """Prepared samples: a colour each, always to be answered by one, with what a method wants."""
 
     def write(count: int, **of_each: Callable[[int], Any]) -> Materialised:
-        path = tmp_path / f"samples-{len(list(tmp_path.glob('samples-*')))}" / "train.jsonl"
-        path.parent.mkdir()
-        lines = []
+        folder = tmp_path / f"samples-{len(list(tmp_path.glob('samples-*')))}"
+        folder.mkdir()
+        samples = []
         for number in range(count):
-            sample = {"prompt": WORDS[number % len(WORDS)], "completion": ANSWER}
-            lines.append(sample | {name: value(number) for name, value in of_each.items()})
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return Materialised(train=path, held_out=None, rows=())
+            special = {name: value(number) for name, value in of_each.items()}
+            usual = {"prompt": WORDS[number % len(WORDS)], "completion": ANSWER}
+            samples.append(Sample(**(usual | special)))
+        write_samples(folder / "train.parquet", folder / "lineage.parquet", samples)
+        return Materialised(train=folder / "train.parquet", held_out=None, rows=())
 
     return write
 

@@ -1,6 +1,5 @@
 """Samples as token ids: what the loss sees of them, and that they are made once."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,14 @@ import pytest
 
 from services.executor.chat_tokens import tokenise
 from services.executor.pipeline import Materialised
+from services.executor.sample_files import write_samples
 from services.executor.trainers import sft
 from services.executor.trainers.material import Material, material_of
 from services.executor.trainers.models import load_tokenizer
 from services.executor.trainers.tokens import Columns
 from shared.contracts.recipe import Recipe
-from shared.rows import Sample, Turn
+from shared.rows import Sample
+from shared.turns import Turn
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +25,9 @@ def tokenizer(nano_base: Path) -> Any:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Materialised:
-    train = tmp_path / "train.jsonl"
-    rows = [{"prompt": f"red {n}", "completion": "blue"} for n in range(40)]
-    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train = tmp_path / "train.parquet"
+    samples = [Sample(f"red {number}", "blue") for number in range(40)]
+    write_samples(train, tmp_path / "lineage.parquet", samples)
     return Materialised(train=train, held_out=None, rows=())
 
 

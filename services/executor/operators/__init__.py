@@ -1,1 +1,1 @@
-"""Steps of data preparation, one a file: samples in, samples out."""
+"""Steps of data preparation, one a file; how they are put together is in `stages`."""

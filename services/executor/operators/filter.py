@@ -1,16 +1,19 @@
 """Drops samples that are too long to be worth training on."""
 
-from collections.abc import Iterable, Iterator
-
+from services.executor.operators.judging import Judge
 from shared.rows import Sample
 
 
-def filter_by_length(
-    samples: Iterable[Sample], *, max_prompt_chars: int, max_completion_chars: int
-) -> Iterator[Sample]:
-    """Yield the samples within both bounds, in characters; the bounds themselves are within."""
-    return (
-        sample
-        for sample in samples
-        if len(sample.prompt) <= max_prompt_chars and len(sample.completion) <= max_completion_chars
-    )
+def filter_by_length(*, max_prompt_chars: int, max_completion_chars: int) -> Judge:
+    """Return a judge of both bounds, in characters; the bounds themselves are within.
+
+    Not in tokens: these need the base model's tokenizer, which only training loads. It leaves out
+    what does not fit its ``max_length``.
+    """
+
+    def judge(sample: Sample) -> str | None:
+        if len(sample.prompt) > max_prompt_chars:
+            return "prompt too long"
+        return "completion too long" if len(sample.completion) > max_completion_chars else None
+
+    return judge

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from shared.contracts.mapping import Mapping, Messages, Preference, Templates
 from shared.contracts.recipe import Filter, Load, Map
-from shared.contracts.run import RowCount
+from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.rows import sha256_of
 
@@ -31,7 +31,7 @@ def prepared(path: Path, mapping: Mapping, *more: Filter) -> Materialised:
 def refusal(path: Path, mapping: Mapping) -> str:
     with pytest.raises(DataFailed) as failed:
         prepared(path, mapping)
-    assert list((path.parent / "cache").iterdir()) == []
+    assert list((path.parent / "cache").glob("[!.]*")) == []
     return str(failed.value).removeprefix(str(path.parent / ""))[1:]
 
 
@@ -226,7 +226,8 @@ def test_a_row_of_two_hundred_thousand_words_is_a_sample_like_any_other(tmp_path
     made = prepared(path, PAIR, Filter(max_prompt_chars=10_000, max_completion_chars=10))
 
     assert len(list(read_materialised(prepared(path, PAIR).train))[1].prompt) == 1_000_000
-    assert made.rows[-1] == RowCount(operator="filter", rows_in=2, rows_out=1)
+    long = Dropped(why="prompt too long", samples=1)
+    assert made.rows[-1] == RowCount(operator="filter", rows_in=2, rows_out=1, dropped=(long,))
 
 
 def test_a_filter_that_drops_every_row_is_named_with_the_count(tmp_path: Path) -> None:

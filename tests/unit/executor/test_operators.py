@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.filter import filter_by_length
 from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
+from services.executor.operators.judging import Judge, Tally, judged
 from services.executor.operators.load import load
 from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
@@ -25,6 +26,10 @@ SHARES = st.floats(0.01, 1.0)
 
 def numbered(count: int) -> list[Sample]:
     return [Sample(f"question {number}", f"answer {number}") for number in range(count)]
+
+
+def kept_by(judge: Judge, samples: list[Sample]) -> list[Sample]:
+    return list(judged(samples, judge, Tally("")))
 
 
 def in_order(some: list[Sample], of: list[Sample]) -> bool:
@@ -63,7 +68,7 @@ def test_samples_at_the_bounds_are_kept_and_longer_ones_dropped() -> None:
     fits = Sample("12345", "123")
     samples = [Sample("123456", "123"), fits, Sample("12345", "1234")]
 
-    kept = list(filter_by_length(samples, max_prompt_chars=5, max_completion_chars=3))
+    kept = kept_by(filter_by_length(max_prompt_chars=5, max_completion_chars=3), samples)
 
     assert kept == [fits]
 
@@ -71,13 +76,13 @@ def test_samples_at_the_bounds_are_kept_and_longer_ones_dropped() -> None:
 def test_the_first_answer_to_each_prompt_is_kept() -> None:
     samples = [Sample("Hi  there", "x"), Sample("bye", "x"), Sample("hi\nTHERE ", "y")]
 
-    assert list(deduplicate(samples, by="prompt")) == samples[:2]
+    assert kept_by(deduplicate(by="prompt"), samples) == samples[:2]
 
 
 def test_by_sample_only_whole_repetitions_are_dropped() -> None:
     samples = [Sample("hi", "x y"), Sample("hi", "y"), Sample("hi x", "y"), Sample("HI", " x y")]
 
-    assert list(deduplicate(samples, by="sample")) == samples[:3]
+    assert kept_by(deduplicate(by="sample"), samples) == samples[:3]
 
 
 def test_the_same_seed_keeps_the_same_samples_on_every_machine() -> None:
@@ -111,24 +116,25 @@ def test_a_tiny_share_of_something_is_not_nothing() -> None:
 def test_operators_take_no_more_than_they_are_asked_for() -> None:
     endless = (Sample(f"question {number}", "answer") for number in iter(random.random, None))
 
-    short = filter_by_length(endless, max_prompt_chars=99, max_completion_chars=99)
+    short = filter_by_length(max_prompt_chars=99, max_completion_chars=99)
+    distinct = judged(judged(endless, short, Tally("filter")), deduplicate(), Tally("deduplicate"))
 
-    assert next(sample(deduplicate(short), share=0.5, seed=0)).completion == "answer"
+    assert next(sample(distinct, share=0.5, seed=0)).completion == "answer"
 
 
 @given(samples=SAMPLES, share=SHARES, seed=st.integers(0, 9))
 def test_operators_never_invent_or_reorder_a_sample(
     samples: list[Sample], share: float, seed: int
 ) -> None:
-    filtered = list(filter_by_length(samples, max_prompt_chars=2, max_completion_chars=2))
-    distinct = list(deduplicate(samples))
+    filtered = kept_by(filter_by_length(max_prompt_chars=2, max_completion_chars=2), samples)
+    distinct = kept_by(deduplicate(), samples)
     sampled = list(sample(samples, share=share, seed=seed))
 
     assert in_order(filtered, samples)
     assert in_order(distinct, samples)
     assert in_order(sampled, samples)
     assert bool(distinct) == bool(sampled) == bool(samples)
-    assert list(deduplicate(distinct)) == distinct
+    assert kept_by(deduplicate(), distinct) == distinct
 
 
 @given(st.integers(0, 300), SHARES.filter(lambda share: share < 1), st.integers(1, 50))

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ftbench.cli import app
-from ftbench.fingerprint import Fingerprint
 from ftbench.results import read_result, write_result
 from ftbench.sources import files_of
 from ftbench.task import Split
 from ftbench.tasks import NAMES, fixture_of, get_task
+from shared.fingerprint import Fingerprint
 from tests.support.benchmark import fixture_items
 from tests.support.results import toy_result
 

@@ -5,16 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench.fingerprint import (
-    FEWEST,
-    MAX_GROUPS,
-    NGRAM,
-    Fingerprint,
-    fingerprint,
-    hashed,
-    tokens,
-)
+from ftbench.fingerprint import MAX_GROUPS, fingerprint
 from ftbench.task import Item, Split
+from shared.fingerprint import FEWEST, NGRAM, Fingerprint, hashed, tokens
 from tests.support.benchmark import fixture_items
 from tests.support.toy import toy_item
 

@@ -21,7 +21,10 @@ def test_a_data_operator_that_comes_or_goes_is_shown() -> None:
 
     assert differences(without, with_it) == ("deduplicate by prompt",)
     assert differences(with_it, without) == ("deduplicate by → off",)
-    assert differences(without, recipe(sample=0.5)) == ("sample share 0.5",)
+    assert differences(without, recipe(sample=0.5)) == (
+        "sample share 0.5",
+        "sample by random",
+    )
 
 
 def test_another_adapter_is_one_change_and_its_rank() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.researcher import proposing
 from services.researcher.costs import predicted_s
 from services.researcher.difference import facts, near_same
+from services.researcher.factors import replaced, with_value
 from services.researcher.mutations import Mutation
 from services.researcher.novelty import REDRAWS, only_new
 from services.researcher.prior import learning_rate
@@ -16,7 +17,7 @@ from services.researcher.rules import RuleResearcher
 from shared.contracts.base import ExperimentId, JobId, digest
 from shared.contracts.job import Limits
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
-from shared.contracts.recipe import Recipe
+from shared.contracts.recipe import Balance, Mix, Quality, Recipe, Source, Where
 from shared.errors import NothingNew, Rejected
 from tests.unit.researcher.researcher_examples import (
     DIVERGED,
@@ -269,3 +270,24 @@ def test_when_little_is_left_to_try_fewer_recipes_come_back(
     several = asked.model_copy(update={"experiments": tuple(ExperimentId(n) for n in (2, 3, 4))})
 
     assert len(RuleResearcher().propose(several).proposals) == 2
+
+
+def test_operators_the_rules_do_not_know_stay_where_somebody_put_them() -> None:
+    load, mapping, hold_out = recipe().data
+    where = Where(column="level", values=("easy",))
+    theirs = (load, where, mapping, Quality(), Balance(max_share=0.5), hold_out)
+    foreign = finding(1, replaced(recipe(), data=theirs))
+
+    made = propose(request([foreign], parent=1)).recipe
+    deduplicated = with_value(foreign.recipe, "deduplicate", "prompt")
+
+    assert [one for one in made.data if one in theirs] == list(theirs)
+    assert [one.kind for one in deduplicated.data][-3:] == ["balance", "deduplicate", "hold_out"]
+
+
+def test_rows_of_other_files_are_not_mixed_into_a_proposal() -> None:
+    load, mapping, hold_out = recipe().data
+    mix = Mix(sources=(Source(data=(load, mapping)),))
+    foreign = finding(1, replaced(recipe(), data=(load, mapping, mix, hold_out)))
+
+    assert mix not in propose(request([foreign], parent=1)).recipe.data

@@ -1,0 +1,197 @@
+"""Which operators are carried out in one pass over the samples, and what each does to them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
+from pathlib import Path
+from typing import assert_never
+
+from services.executor.operators.decontaminate import decontaminate
+from services.executor.operators.deduplicate import deduplicate
+from services.executor.operators.extract import extract
+from services.executor.operators.filter import filter_by_length
+from services.executor.operators.judging import Judge, Tally, drawn, judged, naming
+from services.executor.operators.labels import balanced, luckiest, share_of_each
+from services.executor.operators.language import language
+from services.executor.operators.load import load
+from services.executor.operators.load_hub import load_hub
+from services.executor.operators.map import map_rows
+from services.executor.operators.matching import matching
+from services.executor.operators.mix import interleaved, quotas
+from services.executor.operators.near_duplicates import near_duplicates
+from services.executor.operators.quality import quality
+from services.executor.operators.sample import sample
+from services.executor.operators.where import where
+from shared.contracts import recipe
+from shared.rows import Row, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Samples that can be read as often as one likes."""
+
+    count: int
+    read: Callable[[], Iterator[Sample]]
+
+
+Prepare = Callable[[Sequence[recipe.Operator]], Stored]
+"""Returns what other operators make of their own file."""
+
+
+def stage_start(operators: Sequence[recipe.Operator]) -> int:
+    """Return where the last stage begins: how many operators come before it; 0 for the first.
+
+    A stage ends after an operator whose work is worth keeping, and before one that must read its
+    samples twice: first to choose, then to pass them on.
+    """
+    for start in range(len(operators) - 1, _mapped(operators) - 1, -1):
+        if _is_dear(operators[start - 1]) or _reads_twice(operators[start]):
+            return start
+    return 0
+
+
+def first_stage(operators: Sequence[recipe.Operator], tallies: Sequence[Tally]) -> Iterator[Sample]:
+    """Yield what operators from ``load`` on make of their file, counting in ``tallies``."""
+    mapped = _mapped(operators)
+    match operators[:mapped]:
+        case [recipe.Load() as first, *between, recipe.Map() as last]:
+            path = Path(first.path)
+            loaded = load(path, first.sha256)
+        case [recipe.LoadHub() as first, *between, recipe.Map() as last]:
+            path = Path(first.dataset)
+            loaded = load_hub(first)
+        case _:
+            raise ValueError("data operators must begin with load and map, as a recipe's do")
+    found = tallies[0].leaving(tallies[0].arriving(loaded))
+    for operator, tally in zip(between, tallies[1:], strict=False):
+        found = _applied_to_rows(operator, found, path, tally)
+    tally = tallies[mapped - 1]
+    samples = tally.leaving(map_rows(tally.arriving(found), last.mapping, path))
+    return _all_applied(operators[mapped:], tallies[mapped:], samples)
+
+
+def later_stage(
+    operators: Sequence[recipe.Operator],
+    tallies: Sequence[Tally],
+    stored: Stored,
+    prepare: Prepare,
+) -> Iterator[Sample]:
+    """Yield what operators on samples make of stored ones, counting in ``tallies``."""
+    samples = _begun(operators[0], stored, tallies[0], prepare)
+    return _all_applied(operators[1:], tallies[1:], samples)
+
+
+def _begun(
+    operator: recipe.Operator, stored: Stored, tally: Tally, prepare: Prepare
+) -> Iterator[Sample]:
+    """Yield what the first operator of a stage makes, which may read its samples twice."""
+    labels = (one.completion for one in stored.read())
+    match operator:
+        case recipe.Sample(by="label"):
+            keep = share_of_each(labels, share=operator.share, seed=operator.seed)
+            return drawn(stored.read(), lambda all_: compress(all_, keep), tally, "not drawn")
+        case recipe.Balance():
+            keep = balanced(labels, max_share=operator.max_share, seed=operator.seed)
+            why = "label too frequent"
+            return drawn(stored.read(), lambda all_: compress(all_, keep), tally, why)
+        case recipe.Mix():
+            others = [prepare(source.data) for source in operator.sources]
+            return _mixed(operator, [stored, *others], tally)
+        case _:
+            return _applied(operator, stored.read(), tally)
+
+
+def _mixed(operator: recipe.Mix, sources: Sequence[Stored], tally: Tally) -> Iterator[Sample]:
+    weights = [1.0, *(source.weight for source in operator.sources)]
+    sizes = quotas([one.count for one in sources], weights, operator.temperature)
+    taken = [
+        compress(one.read(), luckiest(one.count, size, seed=operator.seed))
+        for one, size in zip(sources, sizes, strict=True)
+    ]
+    tally.rows_in = sources[0].count
+    tally.dropped["not drawn"] = sources[0].count - sizes[0]
+    return tally.leaving(interleaved(taken, sizes))
+
+
+def _all_applied(
+    operators: Sequence[recipe.Operator], tallies: Sequence[Tally], samples: Iterator[Sample]
+) -> Iterator[Sample]:
+    for operator, tally in zip(operators, tallies, strict=True):
+        samples = _applied(operator, samples, tally)
+    return samples
+
+
+def _applied(
+    operator: recipe.Operator, samples: Iterator[Sample], tally: Tally
+) -> Iterator[Sample]:
+    if isinstance(operator, recipe.Sample):
+        draw = partial(sample, share=operator.share, seed=operator.seed)
+        return drawn(samples, draw, tally, "not drawn")
+    return judged(samples, _judge(operator, tally), tally)
+
+
+def _judge(operator: recipe.Operator, tally: Tally) -> Judge:
+    match operator:
+        case recipe.Filter():
+            return filter_by_length(
+                max_prompt_chars=operator.max_prompt_chars,
+                max_completion_chars=operator.max_completion_chars,
+            )
+        case recipe.Matching():
+            return matching(operator.pattern, of=operator.of, fate=operator.fate)
+        case recipe.Language():
+            return language(operator.languages, of=operator.of)
+        case recipe.Quality():
+            return quality(operator)
+        case recipe.Deduplicate():
+            return deduplicate(by=operator.by)
+        case recipe.NearDuplicates():
+            return near_duplicates(
+                threshold=operator.threshold, num_perm=operator.num_perm, by=operator.by
+            )
+        case recipe.Decontaminate():
+            return naming(decontaminate(Path(operator.path), operator.sha256), tally)
+        case recipe.Load() | recipe.LoadHub() | recipe.Where() | recipe.Extract() | recipe.Map():
+            raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
+        case recipe.Balance() | recipe.Mix() | recipe.Sample() | recipe.HoldOut():
+            raise ValueError(f"{operator.kind} judges no sample by itself")
+    assert_never(operator)
+
+
+def _applied_to_rows(
+    operator: recipe.Operator, found: Iterator[Row], path: Path, tally: Tally
+) -> Iterator[Row]:
+    match operator:
+        case recipe.Where():
+            judge = where(operator.column, operator.values, operator.fate, path)
+            return judged(found, judge, tally)
+        case recipe.Extract():
+            return extract(
+                found, column=operator.column, pattern=operator.pattern, path=path, tally=tally
+            )
+        case _:
+            raise ValueError(f"{operator.kind} cannot stand before map, as in a recipe")
+
+
+def _mapped(operators: Sequence[recipe.Operator]) -> int:
+    """Return how many operators come up to ``map``."""
+    for place, operator in enumerate(operators, start=1):
+        if isinstance(operator, recipe.Map):
+            return place
+    raise ValueError("data operators must begin with load and map, as a recipe's do")
+
+
+def _is_dear(operator: recipe.Operator) -> bool:
+    return isinstance(
+        operator,
+        recipe.Language | recipe.Deduplicate | recipe.NearDuplicates | recipe.Decontaminate,
+    )
+
+
+def _reads_twice(operator: recipe.Operator) -> bool:
+    match operator:
+        case recipe.Balance() | recipe.Mix() | recipe.HoldOut() | recipe.Sample(by="label"):
+            return True
+        case _:
+            return False

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+from services.executor.checkpoint import describe
+from shared.contracts.run import Dropped, RowCount
+from tests.support.examples import RUN_REQUEST, TRAINED
+
+
+def test_the_model_card_says_what_was_dropped_and_why(tmp_path: Path) -> None:
+    leaks = RowCount(
+        operator="decontaminate",
+        rows_in=9,
+        rows_out=6,
+        dropped=(Dropped(why="a sealed text", samples=2), Dropped(why="part of one", samples=1)),
+        named=("rows.csv:3", "rows.csv:8"),
+    )
+
+    describe(tmp_path, RUN_REQUEST, TRAINED.model_copy(update={"rows": (leaks,)}))
+
+    card = (tmp_path / "README.md").read_text()
+    assert "| decontaminate | 9 | 6 | 2 a sealed text, 1 part of one |" in card
+    assert "Rows dropped for holding sealed text:\n\n- rows.csv:3\n- rows.csv:8\n" in card
+
+
+def test_a_model_card_without_leaks_does_not_mention_them(tmp_path: Path) -> None:
+    describe(tmp_path, RUN_REQUEST, TRAINED)
+
+    assert "sealed" not in (tmp_path / "README.md").read_text()
