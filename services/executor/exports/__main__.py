@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.executor.exports.folder import TOOLS, export
 from shared.contracts.recipe import Recipe
-from shared.errors import TrexError, exit_status
+from shared.errors import Rejected, TrexError, exit_status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TrexError as error:
         sys.stderr.write(f"trex: {error}\n")
         return exit_status(error)
+    except OSError as error:
+        sys.stderr.write(
+            f"trex: wanted to write into {asked.out}, found: {error.strerror}; free some space or "
+            "name another folder\n"
+        )
+        return exit_status(Rejected())
     for note in exported.notes:
         sys.stderr.write(f"note: {note}\n")
     sys.stderr.write(f"next: cd {asked.out} && {exported.command}\n")
