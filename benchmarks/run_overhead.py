@@ -22,14 +22,14 @@ FRESH = """
 import sys
 from pathlib import Path
 from services.executor.pipeline import materialise
-from services.executor.trainers.sft import train_sft
+from services.executor.trainers.train import train
 from shared.contracts.run import RunRequest
 request = RunRequest.model_validate_json(sys.stdin.read())
 def say(progress):
     if progress.phase == "training":
         print("first step", flush=True)
 folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
-train_sft(request.recipe, materialise(request.recipe.data, cache), folder, limit_s=60, say=say)
+train(request.recipe, materialise(request.recipe.data, cache), folder, limit_s=60, say=say)
 """
 
 

@@ -69,7 +69,7 @@ def materialise(operators: Sequence[recipe.Operator], cache: Path) -> Materialis
                 unpublished = Path(scratch) / folder.name
                 unpublished.mkdir()
                 _fill(unpublished, operators)
-                _publish(unpublished, folder)
+                publish(unpublished, folder)
     held_out = folder / _HELD_OUT
     return Materialised(
         train=folder / _TRAIN,
@@ -193,7 +193,8 @@ def _split(train: Path, held_out: Path, aside: frozenset[int]) -> None:
     everything.unlink()
 
 
-def _publish(unpublished: Path, folder: Path) -> None:
+def publish(unpublished: Path, folder: Path) -> None:
+    """Move a whole folder to where others find it, unless somebody else was faster."""
     try:
         unpublished.rename(folder)
     except OSError as error:

@@ -3,7 +3,7 @@
 Two recipes with the same `digest` are the same experiment.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
     Field,
@@ -99,10 +99,8 @@ class FullTuning(Contract):
     kind: Literal["full"] = "full"
 
 
-class Lora(Contract):
-    """Train low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
-
-    kind: Literal["lora"] = "lora"
+class _LowRank(Contract):
+    """Low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
 
     r: PositiveInt
     """Rank of the update."""
@@ -117,14 +115,31 @@ class Lora(Contract):
     """Rank-stabilised scaling; Kalajdzievski 2023, arXiv 2312.03732."""
 
 
-Adapter: TypeAlias = Annotated[FullTuning | Lora, Field(discriminator="kind")]
+class Lora(_LowRank):
+    """Train low-rank adapters; Hu et al. 2021, arXiv 2106.09685."""
+
+    kind: Literal["lora"] = "lora"
+
+
+class Qlora(_LowRank):
+    """Train low-rank adapters of a base model held in 4 bits; needs CUDA and bitsandbytes.
+
+    Source: Dettmers et al. 2023, arXiv 2305.14314.
+    """
+
+    kind: Literal["qlora"] = "qlora"
+
+
+Adapter: TypeAlias = Annotated[FullTuning | Lora | Qlora, Field(discriminator="kind")]
 """Which weights are trained."""
 
 
-class Sft(Contract):
-    """Supervised fine-tuning on completions; names as in `trl.SFTConfig`."""
+Reward: TypeAlias = Literal["exact_match", "accuracy", "rouge1", "rouge2", "rougeL"]
+"""A metric that needs nothing but an answer and its reference; see `MetricName`."""
 
-    kind: Literal["sft"] = "sft"
+
+class _Method(Contract):
+    """What all methods share; names as in `transformers.TrainingArguments`."""
 
     learning_rate: PositiveFloat
     """Peak of the schedule."""
@@ -154,6 +169,86 @@ class Sft(Contract):
     """Tokens of prompt and completion together; longer samples are cut."""
 
 
+class Sft(_Method):
+    """Supervised fine-tuning on completions; names as in `trl.SFTConfig`."""
+
+    kind: Literal["sft"] = "sft"
+
+    loss_type: Literal["nll", "dft"] = "nll"
+    """``nll`` is cross-entropy; ``dft`` weighs each token by its likelihood, so that what the model
+    finds absurd moves it less; Wu et al. 2025, arXiv 2508.05629."""
+
+
+class Dpo(_Method):
+    """Learns to prefer the better of two answers; names as in `trl.DPOConfig`.
+
+    Source: Rafailov et al. 2023, arXiv 2305.18290.
+    """
+
+    kind: Literal["dpo"] = "dpo"
+
+    beta: PositiveFloat = 0.1
+    """How strongly the model is held near the one it starts from."""
+
+
+class Kto(_Method):
+    """Learns from answers judged good or bad one by one; names as in `trl.KTOConfig`.
+
+    Source: Ethayarajh et al. 2024, arXiv 2402.01306.
+    """
+
+    kind: Literal["kto"] = "kto"
+
+    per_device_train_batch_size: Annotated[int, Field(ge=2)]
+    """Samples in one forward pass; answers are compared with those of the samples beside them."""
+
+    beta: PositiveFloat = 0.1
+    """How strongly the model is held near the one it starts from."""
+
+    desirable_weight: PositiveFloat = 1.0
+    """Of the loss on good answers."""
+
+    undesirable_weight: PositiveFloat = 1.0
+    """Of the loss on bad answers."""
+
+
+class Grpo(_Method):
+    """Learns from the rewards of its own answers; names as in `trl.GRPOConfig`.
+
+    Source: Shao et al. 2024, arXiv 2402.03300, section 4.
+    """
+
+    kind: Literal["grpo"] = "grpo"
+
+    reward: Reward
+    """The metric by which an answer is compared with the sample's completion."""
+
+    num_generations: Annotated[int, Field(ge=2)] = 8
+    """Answers to each prompt; ``per_device_train_batch_size`` counts answers and is a multiple."""
+
+    max_completion_length: PositiveInt
+    """Tokens of an answer; longer ones are cut."""
+
+    temperature: PositiveFloat = 1.0
+    """Of sampling the answers."""
+
+    beta: NonNegativeFloat = 0.0
+    """How strongly the model is held near the one it starts from; 0 does without that model."""
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.per_device_train_batch_size % self.num_generations:
+            raise ValueError(
+                "per_device_train_batch_size must be a multiple of num_generations "
+                f"({self.num_generations}), is {self.per_device_train_batch_size}"
+            )
+        return self
+
+
+Method: TypeAlias = Annotated[Sft | Dpo | Kto | Grpo, Field(discriminator="kind")]
+"""The training method and its hyper-parameters. Nothing else reaches the trainer."""
+
+
 class Recipe(Versioned):
     """Everything needed to carry an experiment out again."""
 
@@ -163,11 +258,15 @@ class Recipe(Versioned):
     data: tuple[Operator, ...]
     """Data operators in order: one ``load`` first, then one ``map``, then any of the others."""
 
-    method: Sft
+    method: Method
     """The training method and its hyper-parameters."""
 
     adapter: Adapter
     """Which weights are trained."""
+
+    continues: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None = None
+    """Digest of the recipe whose weights are trained on, of the same kind of adapter; None starts
+    from the base model."""
 
     seed: NonNegativeInt = 0
     """Of weight initialisation, dropout and the order of samples."""
