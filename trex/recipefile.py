@@ -34,6 +34,12 @@ def read_recipe(path: Path) -> Recipe:
     """
     file = path / NAME if path.is_dir() else path
     recipe = read_as(Recipe, read_fields(file, Recipe, what="a recipe"), what=str(file))
+    if recipe.continues is not None:
+        raise Rejected(
+            f"{file}: wanted a recipe that starts from its base model, found one that goes on from "
+            f"the weights of recipe {recipe.continues[:12]}; carry that one out first, make its "
+            "whole model the base_model here and remove continues"
+        )
     folder = file.resolve().parent
     load, *others = recipe.data
     assert isinstance(load, Load)

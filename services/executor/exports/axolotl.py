@@ -15,8 +15,8 @@ from services.executor.exports.exported import (
     TRAIN,
     Exported,
     commented,
+    exportable,
     inexpressible,
-    sft_of,
 )
 from services.executor.exports.samples import as_messages
 from shared.contracts.recipe import Lora, Recipe
@@ -43,7 +43,7 @@ def exported(recipe: Recipe, *, held_out: bool) -> Exported:
         **({"test_datasets": [_dataset(HELD_OUT)], "eval_strategy": "steps"} if held_out else {}),
         **({"eval_steps": 0.25} if held_out else {}),
         **_adapter(recipe),
-        **{_KEYS[name]: value for name, value in sft_of(recipe) if name in _KEYS},
+        **{_KEYS[name]: value for name, value in exportable(recipe) if name in _KEYS},
         "optimizer": "adamw_torch_fused",
         "sample_packing": False,
         "group_by_length": True,

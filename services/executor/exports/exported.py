@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts.recipe import Recipe, Sft
+from shared.contracts.recipe import Qlora, Recipe, Sft
 from shared.errors import Rejected
 from shared.rows import Sample
 
@@ -44,23 +44,23 @@ class Exported:
     """What to type in the folder to train."""
 
 
-def sft_of(recipe: Recipe) -> Sft:
+def exportable(recipe: Recipe) -> Sft:
     """Return the recipe's method.
 
     Raises:
-        Rejected: it is another than supervised fine-tuning.
+        Rejected: it is another than supervised fine-tuning, or of a base model held in 4 bits.
     """
-    if not isinstance(recipe.method, Sft):
+    if not isinstance(recipe.method, Sft) or isinstance(recipe.adapter, Qlora):
         raise Rejected(
-            f"wanted a recipe whose method is sft, found {recipe.method.kind}; only sft can be "
-            "exported"
+            "wanted a recipe of method sft with adapter full or lora, found "
+            f"{recipe.method.kind} with {recipe.adapter.kind}; no other can be exported"
         )
     return recipe.method
 
 
 def inexpressible(recipe: Recipe, known: set[str]) -> tuple[str, ...]:
     """Return a note for each setting of the method that a tool has no word for."""
-    method = sft_of(recipe)
+    method = exportable(recipe)
     return tuple(
         f"{name}: {value} has no equivalent here and is left out."
         for name, value in method

@@ -30,7 +30,7 @@ def export(recipe: Recipe, tool: Tool, out: Path, cache: Path) -> Exported:
 
     Raises:
         DataFailed: the data cannot be prepared.
-        Rejected: the tool cannot train by the recipe's method.
+        Rejected: as `exportable`.
     """
     data = materialise(recipe.data, cache)
     exported = TOOLS[tool](recipe, held_out=data.held_out is not None)

@@ -17,8 +17,8 @@ from services.executor.exports.exported import (
     TRAIN,
     Exported,
     commented,
+    exportable,
     inexpressible,
-    sft_of,
 )
 from services.executor.exports.samples import as_messages
 from shared.contracts.recipe import Lora, Recipe
@@ -51,7 +51,7 @@ _TAGS = {
 def exported(recipe: Recipe, *, held_out: bool) -> Exported:
     """Return the configuration, its data's description and notes; see `trl.exported`."""
     notes = (TOKENS, ORDER, MEMORY, TEMPLATE, *inexpressible(recipe, set(_KEYS)))
-    method = sft_of(recipe)
+    method = exportable(recipe)
     config = {
         "model_name_or_path": recipe.base_model,
         "stage": "sft",

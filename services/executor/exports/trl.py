@@ -9,7 +9,7 @@ from services.executor.exports.exported import (
     TRAIN,
     Exported,
     commented,
-    sft_of,
+    exportable,
 )
 from services.executor.exports.samples import as_prompt_and_completion
 from shared.contracts.base import digest
@@ -92,7 +92,7 @@ def exported(recipe: Recipe, *, held_out: bool) -> Exported:
         held_out: whether samples were set aside.
 
     Raises:
-        Rejected: another method than supervised fine-tuning.
+        Rejected: as `exportable`.
     """
     notes = (TOKENS, MEMORY)
     script = _SCRIPT.substitute(
@@ -102,7 +102,7 @@ def exported(recipe: Recipe, *, held_out: bool) -> Exported:
         files=repr({"train": TRAIN} | ({"held_out": HELD_OUT} if held_out else {})),
         seed=recipe.seed,
         adapter=_adapter(recipe),
-        method=_literal(sft_of(recipe).model_dump(exclude={"kind"})),
+        method=_literal(exportable(recipe).model_dump(exclude={"kind"})),
     )
     return Exported({"train.py": script}, as_prompt_and_completion, notes, "python train.py")
 

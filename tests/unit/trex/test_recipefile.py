@@ -51,6 +51,13 @@ def test_a_field_with_a_bad_value_is_named(file: Path) -> None:
         read_recipe(file)
 
 
+def test_a_recipe_that_goes_on_from_other_weights_is_refused(file: Path) -> None:
+    file.write_text(file.read_text().replace("continues: null", f"continues: {'f' * 64}"))
+
+    with pytest.raises(Rejected, match="the weights of recipe ffffffffffff; carry that one out"):
+        read_recipe(file)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -7,8 +7,8 @@ import pytest
 from services.executor.exports.folder import TOOLS, Tool, export
 from services.executor.exports.samples import as_messages, as_prompt_and_completion
 from shared.contracts.job import Mapping
-from shared.contracts.recipe import HoldOut, Load, Map, Recipe
-from shared.errors import DataFailed
+from shared.contracts.recipe import Dpo, HoldOut, Load, Map, Qlora, Recipe
+from shared.errors import DataFailed, Rejected
 from shared.rows import Sample, Turn, sha256_of
 from tests.support.examples import recipe as example
 from tests.support.nano import write_rows
@@ -46,6 +46,26 @@ def test_nothing_is_left_where_the_data_cannot_be_prepared(recipe: Recipe, tmp_p
 
     with pytest.raises(DataFailed):
         export(changed, "trl", tmp_path / "out" / "here", tmp_path / "cache")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"adapter": Qlora(r=8, lora_alpha=16)}, "sft with qlora"),
+        (
+            {"method": Dpo(**example().method.model_dump(exclude={"kind", "loss_type"}))},
+            "dpo with lora",
+        ),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
+    recipe: Recipe, tool: Tool, changed: dict[str, Any], found: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Rejected, match=f"found {found}; no other"):
+        export(recipe.model_copy(update=changed), tool, tmp_path / "out", tmp_path / "cache")
 
     assert not (tmp_path / "out").exists()
 
