@@ -41,15 +41,20 @@ def train(recipe: Recipe, out: Path, cache: Path, console: Console) -> Trained:
     _refuse_existing(out)
     command = [sys.executable, "-m", "services.executor.once", str(out.resolve()), str(cache)]
     with _told(console) as tell, _running(command, recipe) as lines:
+        outcome = None
         for line in lines:
-            match _LINE.validate_json(line):
-                case Progress() as progress:
-                    tell(progress)
-                case Trained() as trained:
-                    return trained
-                case Failed() as failed:
-                    raise RunFailed(failed.detail)
-    raise TrainingFailed("wanted an outcome, found that the executor died; its words stand above")
+            found = _LINE.validate_json(line)
+            if isinstance(found, Progress):
+                tell(found)
+            else:
+                outcome = found
+    if outcome is None:
+        raise TrainingFailed(
+            "wanted an outcome, found that the executor died; its words stand above"
+        )
+    if isinstance(outcome, Failed):
+        raise RunFailed(outcome.detail)
+    return outcome
 
 
 def hand_over(recipe: Recipe, tool: str, out: Path, cache: Path) -> int:
@@ -83,7 +88,7 @@ def _refuse_existing(out: Path) -> None:
 
 @contextmanager
 def _running(command: list[str], recipe: Recipe) -> Iterator[Iterator[str]]:
-    """Yield the lines a process writes that was given a recipe; leaving the block stops it."""
+    """Yield the lines a process writes that was given a recipe; an error in the block stops it."""
     environment = {"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ}
     with subprocess.Popen(
         command,
@@ -99,8 +104,9 @@ def _running(command: list[str], recipe: Recipe) -> Iterator[Iterator[str]]:
             process.stdin.write(recipe.model_dump_json())
             process.stdin.close()
             yield iter(process.stdout)
-        finally:
+        except BaseException:
             process.terminate()
+            raise
 
 
 @contextmanager
