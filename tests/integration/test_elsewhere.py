@@ -17,6 +17,7 @@ from services.executor.exports.folder import export
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import MetricName
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Adapter, FullTuning, HoldOut, Load, Lora, Map, Recipe, Sft
 from shared.contracts.run import RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
