@@ -31,6 +31,8 @@ COPY shared shared
 COPY services/__init__.py services/
 
 FROM training AS executor
+COPY ftbench/__init__.py ftbench/
+COPY ftbench/metrics ftbench/metrics
 COPY services/executor services/executor
 USER nobody
 CMD ["python", "-m", "services.executor"]

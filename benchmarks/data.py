@@ -39,13 +39,13 @@ from services.executor.operators.sample import sample
 from services.executor.operators.where import where
 from services.executor.pipeline import materialise
 from services.executor.sample_files import iterate_samples, write_samples
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Deduplicate, Filter, Load, Map, Quality
 from shared.contracts.recipe import Sample as Share
 from shared.fingerprint import Fingerprint, hashed
 from shared.rows import Row, Sample, sha256_of
 
-MAPPING = Mapping(prompt="{question}", completion="{label}")
+MAPPING = Templates(prompt="{question}", completion="{label}")
 LABELS = ("positive", "negative", "neutral", "mixed")
 WANTED = {"deduplicate": 100_000, "near_duplicates": 8_000}
 WANTED_GIB = 2.0

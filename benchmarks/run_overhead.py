@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from shared.contracts.base import ExperimentId, JobId
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Load, Lora, Map, Recipe, Sft
 from shared.contracts.run import RunRequest, Trained
 from shared.rows import sha256_of
@@ -22,14 +22,14 @@ FRESH = """
 import sys
 from pathlib import Path
 from services.executor.pipeline import materialise
-from services.executor.trainers.sft import train_sft
+from services.executor.trainers.train import train
 from shared.contracts.run import RunRequest
 request = RunRequest.model_validate_json(sys.stdin.read())
 def say(progress):
     if progress.phase == "training":
         print("first step", flush=True)
 folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
-train_sft(request.recipe, materialise(request.recipe.data, cache), folder, limit_s=60, say=say)
+train(request.recipe, materialise(request.recipe.data, cache), folder, limit_s=60, say=say)
 """
 
 
@@ -110,7 +110,7 @@ def _request(scratch: Path) -> RunRequest:
         base_model=str(base),
         data=(
             Load(path=str(rows), sha256=sha256_of(rows)),
-            Map(mapping=Mapping(prompt="{q}", completion="{a}")),
+            Map(mapping=Templates(prompt="{q}", completion="{a}")),
         ),
         method=Sft(
             learning_rate=1e-3,

@@ -17,11 +17,11 @@ from shared.contracts.job import (
     JobData,
     JobSpec,
     Limits,
-    Mapping,
     MetricName,
     Search,
     SearchMode,
 )
+from shared.contracts.mapping import Templates
 from shared.errors import ScoringFailed
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def job_for(
             train=str(train.resolve()),
             dev=f"ftbench:{task.name}/dev",
             test=f"ftbench:{task.name}/test",
-            mapping=Mapping(prompt="{prompt}", completion="{completion}", system=system_message),
+            mapping=Templates(prompt="{prompt}", completion="{completion}", system=system_message),
         ),
         metric=MetricName.FTBENCH,
         budget=budget,

@@ -1,24 +1,20 @@
 """How a data file is read and how its rows become conversations.
 
 Shared because the executor, the evaluator, the researcher and the command line must agree on every
-row. Lazy: holds one row at a time, whatever the size of the file.
+row.
 """
 
-import codecs
-import csv
 import hashlib
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Formatter
-from typing import Any, NamedTuple
+from typing import Any
 
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping
 from shared.errors import DataFailed
-
-FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
+from shared.exchanges import exchanges
+from shared.formats import place_of, read_file
+from shared.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +22,11 @@ class Row:
     """One row of a data file."""
 
     number: int
-    """Line of the file the row stands on, counted from 1; for Parquet the number of the row."""
+    """Line of the file the row stands on, counted from 1; for Parquet and JSON the number of the
+    row."""
 
     columns: dict[str, Any]
     """Column name to value, as parsed."""
-
-
-class Turn(NamedTuple):
-    """One message of a conversation."""
-
-    role: str
-    """``system``, ``user`` or ``assistant``."""
-
-    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +37,7 @@ class Sample:
     """What the user says last."""
 
     completion: str
-    """The answer; where two are compared, the better one."""
+    """The answer; where two are compared, the better one; empty where none is given."""
 
     system: str | None = None
 
@@ -66,7 +54,12 @@ class Sample:
     """Path of the file it came from."""
 
     row: int = field(default=0, compare=False)
-    """Line of that file, counted from 1; for Parquet the number of the row."""
+    """Line of that file, counted from 1; for Parquet and JSON the number of the row."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is one to score against: there is one, and it was not judged bad."""
+        return self.good is not False and bool(self.completion)
 
     def messages(self) -> list[dict[str, str]]:
         """Return what comes before the answer, as chat messages."""
@@ -76,32 +69,16 @@ class Sample:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a JSONL, CSV, TSV or Parquet file, in order. Blank lines are skipped.
+    """Yield the rows of a JSONL, JSON, CSV, TSV or Parquet file, in order.
 
     Raises:
-        DataFailed: no such file, an ending that is not in `FORMATS`, bytes that are not UTF-8, or a
-            line that cannot be parsed; the message names the file and the line.
+        DataFailed: as `shared.formats.read_file`.
     """
-    if not path.is_file():
-        raise DataFailed(f"{path}: wanted a data file, found none; check the path")
-    match path.suffix.lower():
-        case ".jsonl":
-            yield from _read_jsonl(path)
-        case ".csv":
-            yield from _read_table(path, _split_commas(path))
-        case ".tsv":
-            yield from _read_table(path, _split_tabs(path))
-        case ".parquet":
-            yield from _read_parquet(path)
-        case other:
-            raise DataFailed(
-                f"{path}: wanted a file ending in {', '.join(FORMATS)}, found "
-                f"{other or 'no ending'}; convert or rename it"
-            )
+    return (Row(number, columns) for number, columns in read_file(path))
 
 
 def read_samples(path: Path, mapping: Mapping) -> Iterator[Sample]:
-    """Yield every row of a file as a conversation.
+    """Yield every row of a file as a conversation that ends with its last answer.
 
     Raises:
         DataFailed: as `read_rows` and `to_sample`, or a file without a single row.
@@ -114,36 +91,58 @@ def read_samples(path: Path, mapping: Mapping) -> Iterator[Sample]:
         raise DataFailed(f"{path}: wanted at least one row, found none; give a file with rows")
 
 
-def to_sample(row: Row, mapping: Mapping, path: Path) -> Sample:
-    """Fill the mapping's templates from a row.
+def read_exam(path: Path, mapping: Mapping) -> Iterator[Sample]:
+    """Yield every row of a file as `read_samples` does, each with an answer that is right.
 
     Raises:
-        DataFailed: a column that the row lacks or that is null or NaN, an empty completion, or text
-            that has no UTF-8.
+        DataFailed: as `read_samples`, or an answer that is missing or was judged bad.
     """
-    for column in mapping.columns:
-        value = row.columns.get(column)
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+    for sample in read_samples(path, mapping):
+        if not sample.is_right:
+            found = "one judged bad" if sample.completion else "none"
             raise DataFailed(
-                f"{path} line {row.number}: wanted a column {column!r}, found "
-                f"{', '.join(map(repr, row.columns)) or 'no columns'}"
-                f"{' with no value there' if column in row.columns else ''}; "
-                "correct the row or the mapping"
+                f"{place_of(path, sample.row)}: wanted a right answer to score against, found "
+                f"{found}; give rows with right answers to score on"
             )
-    prompt, completion = (_fill(part, row) for part in (mapping.prompt, mapping.completion))
-    if not completion.strip():
-        raise DataFailed(
-            f"{path} line {row.number}: wanted a completion, found only white space; "
-            "fill it in or remove the row"
+        yield sample
+
+
+def to_sample(row: Row, mapping: Mapping, path: Path) -> Sample:
+    """Return a row as a conversation that ends with its last answer.
+
+    Raises:
+        DataFailed: as `to_samples`.
+    """
+    return to_samples(row, mapping, path)[-1]
+
+
+def to_samples(row: Row, mapping: Mapping, path: Path) -> list[Sample]:
+    """Return a row as what there is to learn from it.
+
+    That is one sample for each answer in a column of messages, with all that was said before it,
+    and otherwise one sample a row.
+
+    Raises:
+        DataFailed: a column that the row lacks or that is null or NaN, messages that
+            `shared.turns.read_turns` refuses, no answer or an empty one, or text that has no UTF-8.
+    """
+    where = place_of(path, row.number)
+    samples = []
+    for before, answer, rejected, good in exchanges(row.columns, mapping, where):
+        has_system = before[0].role == "system"
+        sample = Sample(
+            before[-1].content,
+            answer,
+            system=before[0].content if has_system else mapping.system,
+            history=tuple(before[has_system:-1]),
+            rejected=rejected,
+            good=good,
+            source=str(path),
+            row=row.number,
         )
-    try:
-        f"{prompt}{completion}".encode()
-    except UnicodeEncodeError as error:
-        raise DataFailed(
-            f"{path} line {row.number}: wanted text, found the half character "
-            f"U+{ord(error.object[error.start]):04X}; correct the row or remove it"
-        ) from None
-    return Sample(prompt, completion, mapping.system, source=str(path), row=row.number)
+        _refuse_half_characters(sample, where)
+        samples.append(sample)
+    return samples
 
 
 def sha256_of(path: Path) -> str:
@@ -158,104 +157,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fill(template: str, row: Row) -> str:
-    # str.format_map would take a column named 0 for a position.
-    return "".join(
-        text if name is None else f"{text}{row.columns[name]}"
-        for text, name, _, _ in Formatter().parse(template)
-    )
-
-
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    for number, line in _lines(path):
-        if not line.strip():
-            continue
-        try:
-            columns = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataFailed(
-                f"{path} line {number}: wanted one JSON object a line, found "
-                f"{line.strip()[:60]!r} ({error}); correct that line"
-            ) from None
-        if not isinstance(columns, dict):
-            raise DataFailed(
-                f"{path} line {number}: wanted a JSON object, found "
-                f"{type(columns).__name__}; write each row as {{...}}"
-            )
-        yield Row(number, columns)
-
-
-def _read_table(path: Path, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
-    header: list[str] | None = None
-    for number, fields in lines:
-        if len(fields) == 1 and not fields[0].strip():
-            continue
-        if header is None:
-            header = fields
-            if len(set(header)) < len(header):
-                twice = next(name for name in header if header.count(name) > 1)
-                raise DataFailed(
-                    f"{path} line {number}: wanted distinct column names, found {twice!r} "
-                    f"{header.count(twice)} times; rename them"
-                )
-        elif len(fields) != len(header):
-            raise DataFailed(
-                f"{path} line {number}: wanted {len(header)} fields as in the header, "
-                f"found {len(fields)}; correct that line or its quoting"
-            )
-        else:
-            yield Row(number, dict(zip(header, fields, strict=True)))
-
-
-def _split_commas(path: Path) -> Iterator[tuple[int, list[str]]]:
-    # Strict, or a quote that is never closed would take the rest of the file into one field.
-    reader = csv.reader((line for _, line in _lines(path)), strict=True)
-    number = 1
+def _refuse_half_characters(sample: Sample, where: str) -> None:
+    said = [*(message["content"] for message in sample.messages()), sample.completion]
     try:
-        for fields in reader:
-            if fields:
-                yield number, fields
-            number = reader.line_num + 1
-    except csv.Error as error:
+        "".join([*said, sample.rejected or ""]).encode()
+    except UnicodeEncodeError as error:
         raise DataFailed(
-            f"{path} line {number}: wanted a row of CSV, found {error}; "
-            "correct its quoting or convert the file to JSONL"
+            f"{where}: wanted text, found the half character "
+            f"U+{ord(error.object[error.start]):04X}; correct the row or remove it"
         ) from None
-
-
-def _split_tabs(path: Path) -> Iterator[tuple[int, list[str]]]:
-    # Tabs cannot be quoted in the TSV files people publish, and quotes in them are ordinary text.
-    for number, line in _lines(path):
-        yield number, line.rstrip("\r\n").split("\t")
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        number = 0
-        for batch in parquet.ParquetFile(path).iter_batches():
-            for columns in batch.to_pylist():
-                number += 1
-                yield Row(number, columns)
-    except (pyarrow.ArrowException, OSError) as error:  # a damaged page is an OSError
-        raise DataFailed(
-            f"{path}: wanted a whole Parquet file, found a damaged one or none "
-            f"({' '.join(str(error).split())}); check it"
-        ) from None
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    # Decoded line by line, because a decoder that reads ahead cannot say where it failed.
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            # Spreadsheet programs put a byte order mark first, which is no part of the data.
-            raw = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            try:
-                yield number, raw.decode()
-            except UnicodeDecodeError as error:
-                raise DataFailed(
-                    f"{path} line {number}: wanted UTF-8, found byte "
-                    f"0x{raw[error.start]:02x}; save the file as UTF-8"
-                ) from None

@@ -95,7 +95,7 @@ def up(
 
 @app.command()
 def init(
-    data: Annotated[Path, typer.Argument(help="Rows to learn from: JSONL, CSV, TSV, Parquet.")],
+    data: Annotated[Path, typer.Argument(help="Rows to learn from: JSON Lines, Parquet, CSV, ...")],
     dev: Annotated[Path | None, typer.Option(help="Rows to score on while searching.")] = None,
     test: Annotated[Path | None, typer.Option(help="Rows opened once, at the end.")] = None,
     base_model: Annotated[str | None, typer.Option(help="A folder or a hub id.")] = None,
@@ -134,7 +134,7 @@ def submit(
     """Hand a job to the running system and print its id."""
     from trex.jobfile import read_job
 
-    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity})
+    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     with _client() as client:
         job = client.submit(spec)
     typer.echo(job.model_dump_json() if as_json else job.job_id)
@@ -257,12 +257,13 @@ def doctor(as_json: Json = False) -> None:
 def _run(
     job_file: Path, mode: str | None, fidelity: str | None, *, keep_up: bool, prompt: str | None
 ) -> None:
+    from shared.contracts.mapping import fields_of
     from trex.jobfile import read_job
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
 
-    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity})
+    spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     with system_for_a_job(_settings(), say=say, keep_up=keep_up) as system:
         job_id = system.client.submit(spec).job_id
         say(f"{job_id} is submitted")
@@ -273,7 +274,8 @@ def _run(
             raise
         found = system.client.report(job_id)
         typer.echo(found.markdown)
-        for line in report_summary(found, prompt=prompt or spec.data.mapping.prompt):
+        asked = prompt or fields_of(spec.data.mapping).get("prompt", "your prompt")
+        for line in report_summary(found, prompt=asked):
             say(line)
     _fail_with(found.job)
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from shared.contracts.job import Limits, Mapping, MetricName
+from shared.contracts.job import Limits, MetricName
+from shared.contracts.mapping import Mapping
 from shared.errors import DataFailed, Rejected
-from shared.rows import Row, Sample, read_rows, to_sample
+from shared.rows import Sample, read_rows, read_samples
+from shared.shapes import detect, pair
 from trex.job_data import is_free_text, unsuited
-
-PROMPTS = ("text", "sentence", "question", "prompt", "instruction", "input")
-COMPLETIONS = ("label", "answer", "completion", "output", "response", "target")
 
 LOOK_ROWS = 20_000
 """Rows that guesses are made from: the first ones."""
@@ -44,23 +43,25 @@ def look_at(path: Path, *, prompt: str | None = None, completion: str | None = N
         completion: template of the completion; None likewise.
 
     Raises:
-        Rejected: the file cannot be read, has no rows, or its columns have unknown names.
+        Rejected: the file cannot be read or has no rows, its shape is not known, or nothing in it
+            can be scored against.
     """
     first: list[Sample] = []
     references: list[str] = []
     prompt_bytes: list[int] = []
-    mapping: Mapping | None = None
     try:
-        for row in islice(read_rows(path), LOOK_ROWS):
-            mapping = mapping or _mapping(row, path, prompt, completion)
-            sample = to_sample(row, mapping, path)
+        mapping = _mapping(path, prompt, completion)
+        for sample in islice(read_samples(path, mapping), LOOK_ROWS):
             first.extend([sample] if len(first) < 5 else [])
-            references.append(sample.completion)
-            prompt_bytes.append(len(sample.prompt.encode()))
+            references.extend([sample.completion] if sample.is_right else [])
+            prompt_bytes.append(sum(len(said["content"].encode()) for said in sample.messages()))
     except DataFailed as error:
         raise Rejected(str(error)) from None
-    if mapping is None:
-        raise Rejected(f"{path}: wanted rows, found none; give a file with rows")
+    if not references:
+        raise Rejected(
+            f"{path}: wanted right answers to choose a metric by, found none in "
+            f"{len(prompt_bytes)} rows; give rows with answers"
+        )
     metric = suggest_metric(references)
     limits = _limits(prompt_bytes, [len(reference.encode()) for reference in references])
     return Sight(mapping, metric, limits, tuple(first))
@@ -86,30 +87,17 @@ def suggest_metric(references: Sequence[str]) -> MetricName:
     return MetricName.ROUGE_L
 
 
-def _mapping(row: Row, path: Path, prompt: str | None, completion: str | None) -> Mapping:
-    names = {name.strip().lower(): name for name in row.columns}
-    prompt = prompt or _template(names, PROMPTS)
-    completion = completion or _template(names, COMPLETIONS)
-    if names.keys() >= {"instruction", "input"} and prompt == f"{{{names['instruction']}}}":
-        prompt = f"{prompt}\n\n{{{names['input']}}}"
-    if prompt is None or completion is None:
-        raise Rejected(
-            f"{path}: wanted a column to ask with ({', '.join(PROMPTS)}) and one to answer with "
-            f"({', '.join(COMPLETIONS)}), found {', '.join(row.columns) or 'no columns'}; "
-            "name them with --prompt '{column}' and --completion '{column}'"
-        )
+def _mapping(path: Path, prompt: str | None, completion: str | None) -> Mapping:
+    rows = read_rows(path)
+    if prompt is None and completion is None:
+        return detect(rows, path)
     try:
-        return Mapping(prompt=prompt, completion=completion)
+        return pair(rows, path, prompt=prompt, completion=completion)
     except ValueError:
         raise Rejected(
-            f"--prompt and --completion: wanted templates with column names in braces such as "
-            f"{{{next(iter(row.columns), 'text')}}}, found {prompt!r} and {completion!r}; "
-            "correct the braces"
+            "--prompt and --completion: wanted templates with column names in braces such as "
+            f"{{text}}, found {prompt!r} and {completion!r}; correct the braces"
         ) from None
-
-
-def _template(names: dict[str, str], known: Iterable[str]) -> str | None:
-    return next((f"{{{names[name]}}}" for name in known if name in names), None)
 
 
 def _limits(prompt_bytes: Sequence[int], completion_bytes: Sequence[int]) -> Limits:

@@ -1,13 +1,13 @@
 """Looking at a job's data before it starts: are the rows there, and can the metric judge them?"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from shared.contracts.job import JobData, Mapping, MetricName
+from shared.contracts.job import JobData, MetricName
 from shared.errors import DataFailed, Rejected
-from shared.rows import read_samples
+from shared.rows import Sample, read_exam, read_samples
 
 PEEK_ROWS = 1000
 PEEK_BYTES = 50_000_000
@@ -24,11 +24,11 @@ def check_data(data: JobData, metric: MetricName) -> None:
         Rejected: what is wrong, with file and line, and what to change.
     """
     _refuse_shared(data)
-    _peek("train", data.train, data.mapping)
+    _peek("train", data.train, read_samples(Path(data.train), data.mapping))
     if metric is MetricName.FTBENCH:
         return  # the other splits are sealed: the evaluator alone can look at them
     references = {
-        split: _peek(split, path, data.mapping)
+        split: _peek(split, path, read_exam(Path(path), data.mapping))
         for split, path in data.files().items()
         if split != "train"
     }
@@ -78,10 +78,9 @@ def _refuse_shared(data: JobData) -> None:
             )
 
 
-def _peek(name: str, path: str, mapping: Mapping) -> list[str]:
+def _peek(name: str, path: str, samples: Iterator[Sample]) -> list[str]:
     file = Path(path)
     try:
-        samples = read_samples(file, mapping)
         whole = file.is_file() and file.stat().st_size <= PEEK_BYTES
         return [sample.completion for sample in islice(samples, None if whole else PEEK_ROWS)]
     except DataFailed as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.job import Search
+from shared.contracts.mapping import Mapping, fields_of
 from shared.errors import DataFailed, Rejected
 from trex.inspect_data import Sight, look_at
 from trex.split import Split, write_split
@@ -57,7 +58,7 @@ def draft_job(
     files = {"train": data, "dev": dev, "test": test}
     if dev is None:
         try:
-            split = write_split(data, sight.mapping, folder / f"{data.stem}-split")
+            split = write_split(data, sight.mapping, folder / f"{_stem(data)}-split")
         except DataFailed as error:
             raise Rejected(str(error)) from None
         files = dict(split.files)
@@ -68,6 +69,10 @@ def draft_job(
     text = _text(out.name, f"Answer as in {data.name}.", base_model, paths, sight)
     out.write_text(text, encoding="utf-8")
     return Draft(sight, split)
+
+
+def _stem(data: Path) -> str:
+    return Path(data.name.removesuffix(".gz")).stem
 
 
 def _beside(path: Path, folder: Path) -> str:
@@ -88,9 +93,8 @@ base_model: {_quoted(base_model)}   # a folder or hub id of a chat model
 
 data:
 {files}\
-  mapping:   # how a row becomes a question and its answer; column names in braces
-    prompt: {_quoted(sight.mapping.prompt)}
-    completion: {_quoted(sight.mapping.completion)}
+  mapping:   # how a row becomes a question and its answer; in templates, columns in braces
+{_mapping_lines(sight.mapping)}\
     # system: "Be brief."
 
 metric: {sight.metric}   # or exact_match, accuracy, rouge1, rouge2, rougeL
@@ -111,6 +115,10 @@ limits:   # of one experiment
 #   mode: {search.mode}   # or rank_puct, uct, greedy, sequential, random
 # seed: 0   # another seed proposes other recipes
 """
+
+
+def _mapping_lines(mapping: Mapping) -> str:
+    return "".join(f"    {name}: {_quoted(text)}\n" for name, text in fields_of(mapping).items())
 
 
 def _quoted(text: str) -> str:

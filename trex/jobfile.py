@@ -3,7 +3,7 @@
 Whatever is wrong is said here, in one sentence, before anything is started.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,28 @@ import yaml
 
 from shared.contracts.base import Contract, read_as
 from shared.contracts.job import JobData, JobSpec, sealed_split
-from shared.errors import Rejected
+from shared.contracts.mapping import SHAPES, fields_of
+from shared.errors import DataFailed, Rejected
+from shared.rows import read_rows
+from shared.shapes import detect
 from trex.base_model import resolve_base_model
 from trex.job_data import check_data
 
 
-def read_job(path: Path, *, search: Mapping[str, str | None] | None = None) -> JobSpec:
+def read_job(
+    path: Path,
+    *,
+    search: Mapping[str, str | None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> JobSpec:
     """Return the job in a file, its paths made absolute, its data and its base model looked at.
+
+    A job without a mapping gets the one that the shape of its training rows suggests.
 
     Args:
         path: of the file; paths in it are relative to it.
         search: what stands in place of its ``search``, by name; what is None is left as it is.
+        say: told which mapping was found, where none is given.
 
     Raises:
         Rejected: the first thing found that cannot work, and what to change.
@@ -33,13 +44,32 @@ def read_job(path: Path, *, search: Mapping[str, str | None] | None = None) -> J
         stated = found.get("search")
         found = found | {"search": (stated if isinstance(stated, dict) else {}) | given}
     _refuse_unknown(found, JobSpec, path)
-    spec = read_as(JobSpec, found, what=str(path))
     folder = path.resolve().parent
+    spec = read_as(JobSpec, _with_mapping(found, folder, say), what=str(path))
     paths = {name: _absolute(path, folder) for name, path in spec.data.files().items()}
     data = JobData(**paths, mapping=spec.data.mapping)
     check_data(data, spec.metric)
     base_model = resolve_base_model(spec.base_model, folder)
     return spec.model_copy(update={"data": data, "base_model": base_model})
+
+
+def _with_mapping(
+    found: dict[str, Any], folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
+    match found:
+        case {"data": {"mapping": _}}:
+            return found
+        case {"data": {"train": str(train)} as data}:
+            file = Path(_absolute(train, folder))
+        case _:
+            return found  # lacks more than a mapping, as is said when it is read
+    try:
+        mapping = fields_of(detect(read_rows(file), file))
+    except DataFailed as error:
+        raise Rejected(f"data.mapping: {error}") from None
+    written = yaml.safe_dump(mapping, default_flow_style=True, sort_keys=False, width=10_000)
+    say(f"data.mapping is not given; by the columns of {file.name} it is {written.strip()}")
+    return found | {"data": data | {"mapping": mapping}}
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -74,7 +104,9 @@ def _refuse_unknown(
             known = ", ".join(contract.model_fields)
             change = f"write {near[0]}" if near else f"remove it or use one of {known}"
             raise Rejected(f"{path}: {above}{name} is no field of a job; {change}")
-        inner = field.annotation
+        inner: Any = field.annotation
+        if name == "mapping" and isinstance(value, dict):
+            inner = SHAPES.get(str(value.get("kind", "templates")))
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Contract):
             _refuse_unknown(value, inner, path, f"{above}{name}.")
 

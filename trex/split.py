@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping
 from shared.errors import Rejected
-from shared.rows import read_rows, to_sample
+from shared.rows import Sample, read_rows, to_sample
 
 SHARE = 0.1
 MOST = 500
@@ -29,15 +29,15 @@ class Split:
 def write_split(path: Path, mapping: Mapping, folder: Path) -> Split:
     """Write `train.jsonl`, `dev.jsonl`, `confirm.jsonl` and `test.jsonl`, replacing what is there.
 
-    Rows go by a hash of their prompt, case and white space aside: equal prompts stay together, and
-    the same file is always cut the same way. All but train get a tenth of the rows each, at least
-    one and about `MOST` at most.
+    Rows go by a hash of what the user says first, case and white space aside: equal prompts, and
+    conversations that begin alike, stay together, and the same file is always cut the same way. All
+    but train get a tenth of the rows each, at least one and about `MOST` at most.
 
     Raises:
         Rejected: fewer than four different prompts.
         DataFailed: as `shared.rows.read_rows` and `to_sample`.
     """
-    sizes = Counter(_key(to_sample(row, mapping, path).prompt) for row in read_rows(path))
+    sizes = Counter(_key(to_sample(row, mapping, path)) for row in read_rows(path))
     if len(sizes) < 4:
         raise Rejected(
             f"{path}: wanted at least 4 different prompts to make train, dev, confirm and test of, "
@@ -73,12 +73,13 @@ def _write(path: Path, mapping: Mapping, folder: Path, split_of: dict[bytes, str
             for split, file in files.items()
         }
         for row in read_rows(path):
-            split = split_of.get(_key(to_sample(row, mapping, path).prompt), "train")
+            split = split_of.get(_key(to_sample(row, mapping, path)), "train")
             # Parquet knows dates and decimals, JSON does not; templates show them as text anyway.
             outs[split].write(json.dumps(row.columns, ensure_ascii=False, default=str) + "\n")
             rows[split] += 1
     return Split(files, rows)
 
 
-def _key(prompt: str) -> bytes:
+def _key(sample: Sample) -> bytes:
+    prompt = next((turn.content for turn in sample.history), sample.prompt)
     return hashlib.sha256(" ".join(prompt.casefold().split()).encode()).digest()[:16]

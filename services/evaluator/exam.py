@@ -7,18 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.metrics.accuracy import accuracy
+from ftbench.metrics.by_name import graded
 from ftbench.metrics.estimate import estimate
-from ftbench.metrics.exact_match import exact_match
-from ftbench.metrics.rouge import rouge
 from ftbench.scoring import Scope, digest_of, in_scope, judge_all, measure
 from ftbench.sources import files_of
 from ftbench.tasks import get_task
 from services.evaluator.scorer import Conversation
-from shared.contracts.job import MetricName, SealedSplit, sealed_split
+from shared.contracts.job import SealedSplit, sealed_split
 from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
-from shared.rows import read_samples, sha256_of
+from shared.rows import read_exam, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,13 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
 def _of_file(request: ScoreRequest) -> Exam:
     path = Path(request.data)
     sha256 = sha256_of(path)
-    every = list(read_samples(path, request.mapping))
+    every = list(read_exam(path, request.mapping))
     samples = [every[i] for i in positions(len(every), request.item_share)]
     references = [sample.completion for sample in samples]
-    items_of(request.metric, references, references)  # a metric that does not fit fails here
+    graded(request.metric, references, references)  # a metric that does not fit fails here
 
     def grade(answers: Sequence[str]) -> Graded:
-        items = items_of(request.metric, answers, references)
+        items = graded(request.metric, answers, references)
         measured = estimate(items)
         return Graded(measured.mean, measured.stderr, tuple(items))
 
@@ -115,20 +113,3 @@ def _of_task(sealed: SealedSplit, ftbench_data: Path | None, *, share: float) ->
         digest_of(every),
         grade,
     )
-
-
-def items_of(metric: MetricName, answers: Sequence[str], references: Sequence[str]) -> list[float]:
-    """Return the score of each answer, in [0, 1].
-
-    Raises:
-        ScoringFailed: nothing to score, or the metric does not fit the references.
-    """
-    match metric:
-        case MetricName.EXACT_MATCH:
-            return exact_match(answers, references)
-        case MetricName.ACCURACY:
-            return accuracy(answers, references)
-        case MetricName.ROUGE_1 | MetricName.ROUGE_2 | MetricName.ROUGE_L:
-            return rouge(answers, references, metric)
-        case MetricName.FTBENCH:
-            raise ScoringFailed("metric ftbench wanted a sealed split of a task, found a file")

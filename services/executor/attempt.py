@@ -4,7 +4,8 @@ import shutil
 import time
 from pathlib import Path
 
-from services.executor.training import WarmTrainer
+from services.executor.interruption import take_over
+from services.executor.training import Training, WarmTrainer
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
 from shared.errors import OutOfTime
@@ -15,30 +16,39 @@ LOOK_S = 0.1
 LATE_S = 60.0
 """Seconds past its limit that training gets to finish a step, evaluate and save."""
 
+SAVE_S = 120.0
+"""Seconds a run that is handed back gets to finish a step and save what it can go on from."""
+
 
 def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome:
     """Train what the claim asks for and return the outcome.
 
-    The checkpoint lies under a path that holds the fence, so two attempts never share one.
+    The checkpoint lies under a path that holds the fence, so two attempts never share one. An
+    attempt goes on from where an earlier one was interrupted, wherever that was.
 
     Raises:
-        GivenUp: the work was cancelled or taken away; the process is gone.
+        GivenUp: the work was cancelled or taken away; the process is gone. Handed back, it left
+            what the next attempt can go on from.
         OutOfTime: training could not be stopped gently.
         TrainingFailed: the process died.
     """
     request = lease.claim.request
     assert isinstance(request, RunRequest)
     home = artifacts / request.job_id / lease.claim.work_id
-    folder = home / f"attempt-{lease.claim.fence}" / "checkpoint"
+    attempt = home / f"attempt-{lease.claim.fence}"
+    interrupted = take_over(home, attempt / "interrupted")
     _discard_leftovers(home)
     deadline = time.monotonic() + request.limit_s + LATE_S
     outcome: Outcome | None = None
     try:
-        with trainer.start(request, folder, artifacts / request.job_id / "data") as training:
+        with trainer.start(
+            request,
+            attempt / "checkpoint",
+            artifacts / request.job_id / "data",
+            interrupted=interrupted,
+        ) as training:
             while (outcome := training.wait(LOOK_S)) is None:
-                lease.check()
-                if training.progress is not None:
-                    lease.say(training.progress)
+                _go_on(lease, training)
                 if time.monotonic() > deadline:
                     raise OutOfTime(
                         f"wanted training to stop after {request.limit_s:.0f} s, found it busy "
@@ -46,9 +56,24 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
                     )
     finally:
         if not isinstance(outcome, Trained):
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(attempt / "checkpoint", ignore_errors=True)
+        if not _may_go_on(lease) or outcome is not None:
+            shutil.rmtree(attempt / "interrupted", ignore_errors=True)
             _discard_leftovers(home)
     return outcome
+
+
+def _go_on(lease: Lease, training: Training) -> None:
+    if _may_go_on(lease):
+        training.save_and_leave(SAVE_S)
+    lease.check()
+    if training.progress is not None:
+        lease.say(training.progress)
+
+
+def _may_go_on(lease: Lease) -> bool:
+    """Whether the run stops here and is to go on elsewhere."""
+    return lease.handed_back.is_set() and not (lease.cancelled or lease.lost)
 
 
 def _discard_leftovers(home: Path) -> None:

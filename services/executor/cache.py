@@ -50,6 +50,16 @@ def obtain(folder: Path, fill: Callable[[Path], None]) -> Use:
     return use
 
 
+def publish(unpublished: Path, folder: Path) -> None:
+    """Move a whole folder to where others find it, unless somebody else was faster."""
+    try:
+        unpublished.rename(folder)
+    except OSError as error:
+        # Where locks are not shared somebody may be faster, with the same bytes.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
 def evict(caches: Iterable[Path], max_bytes: int) -> None:
     """Remove folders, the ones not wanted for longest first, until the rest fits ``max_bytes``.
 
@@ -81,12 +91,7 @@ def _make(folder: Path, fill: Callable[[Path], None]) -> None:
         unpublished = Path(scratch) / folder.name
         unpublished.mkdir()
         fill(unpublished)
-        try:
-            unpublished.rename(folder)
-        except OSError as error:
-            # Where locks are not shared somebody may be faster, with the same bytes.
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
+        publish(unpublished, folder)
 
 
 def _remove(folder: Path) -> bool:
@@ -123,4 +128,4 @@ def _lock(folder: Path, how: int) -> int:
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    return sum(file.stat().st_size for file in folder.rglob("*"))

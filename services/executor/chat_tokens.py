@@ -14,40 +14,39 @@ from shared.rows import Sample
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One tokenised sample."""
+    """One tokenised sample, cut to the longest length allowed."""
 
-    input_ids: list[int]
-    """Prompt, then completion, cut to the longest length allowed."""
-
-    completion_mask: list[int]
-    """1 where the loss counts, 0 on the prompt; as long as ``input_ids``."""
+    prompt: list[int]
+    completion: list[int]
+    """What the loss counts; empty when the prompt alone is too long."""
+    ends: bool
+    """Whether the completion is whole, its end included."""
 
 
 def tokenise(samples: Sequence[Sample], tokenizer: Any, max_length: int) -> list[Example]:
     """Return one example a sample, in order; completions end with the end-of-sequence token.
 
     Raises:
-        DataFailed: no chat template, or one that writes a prompt differently once it is answered.
+        DataFailed: the chat template writes a prompt differently once it is answered.
     """
-    if not tokenizer.chat_template:
-        raise DataFailed(
-            f"wanted a chat template in the tokenizer of {tokenizer.name_or_path!r}, found none; "
-            "use an instruction-tuned base, or add chat_template.jinja to its folder"
-        )
-    prompts = [
-        tokenizer.apply_chat_template(s.messages(), add_generation_prompt=True, tokenize=False)
-        for s in samples
-    ]
+    prompts = prompt_texts(samples, tokenizer)
     completions = [
         _completion(sample, prompt, tokenizer)
         for sample, prompt in zip(samples, prompts, strict=True)
     ]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     completion_ids = tokenizer(completions, add_special_tokens=False)["input_ids"]
-    eos = tokenizer.eos_token_id
     return [
-        _example(before, after if eos in after else [*after, eos], max_length)
+        _example(before, after, tokenizer.eos_token_id, max_length)
         for before, after in zip(prompt_ids, completion_ids, strict=True)
+    ]
+
+
+def prompt_texts(samples: Sequence[Sample], tokenizer: Any) -> list[str]:
+    """Return each prompt as the chat template writes it, up to where the answer begins."""
+    return [
+        tokenizer.apply_chat_template(s.messages(), add_generation_prompt=True, tokenize=False)
+        for s in samples
     ]
 
 
@@ -63,6 +62,7 @@ def _completion(sample: Sample, prompt: str, tokenizer: Any) -> str:
     return whole[len(prompt) :]
 
 
-def _example(prompt: list[int], completion: list[int], max_length: int) -> Example:
-    mask = [0] * len(prompt) + [1] * len(completion)
-    return Example((prompt + completion)[:max_length], mask[:max_length])
+def _example(prompt: list[int], completion: list[int], eos: int, max_length: int) -> Example:
+    whole = completion if eos in completion else [*completion, eos]
+    kept = whole[: max(0, max_length - len(prompt))]
+    return Example(prompt[:max_length], kept, eos in kept)

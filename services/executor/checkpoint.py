@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RowCount, RunRequest, Trained
+from shared.contracts.run import RowCount, RunRequest, Tokenised, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -24,8 +24,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
     front_matter = yaml.safe_dump(
         {
             "base_model": recipe.base_model,
-            "library_name": "peft" if recipe.adapter.kind == "lora" else "transformers",
-            "tags": ["open-trex", "sft", recipe.adapter.kind],
+            "library_name": "transformers" if recipe.adapter.kind == "full" else "peft",
+            "tags": ["open-trex", recipe.method.kind, recipe.adapter.kind],
         }
     )
     rows = [_counted(row) for row in trained.rows]
@@ -42,11 +42,12 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "to train it again.",
             "",
             f"- recipe hash: `{digest(recipe)}`",
+            f"- trained on from: {request.start_from or 'the base model'}",
             f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
             f"- samples in one forward pass: {trained.micro_batch}",
-            f"- tokens that the loss counted: {trained.tokenised.trained_share:.0%}",
+            *_seen(trained.tokenised),
             f"- chat template: sha256 `{trained.tokenised.chat_template}`",
             f"- last training loss: {trained.train_loss:.4f} nats per token",
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
@@ -64,3 +65,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
 def _counted(row: RowCount) -> str:
     dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
     return f"| {row.operator} | {row.rows_in} | {row.rows_out} | {dropped} |"
+
+
+def _seen(tokenised: Tokenised) -> list[str]:
+    share = tokenised.trained_share
+    return [] if share is None else [f"- tokens that the loss counted: {share:.0%}"]

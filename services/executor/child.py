@@ -6,6 +6,7 @@ It writes to the run's log, tells its parent where it stands, and dies when the 
 import errno
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -15,8 +16,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from services.executor.checkpoint import describe
+from services.executor.interruption import ToldToStop
 from services.executor.pipeline import materialise
-from shared.contracts.run import Failed, Outcome, Progress, RunRequest
+from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained
 from shared.errors import RunFailed, TrainingFailed
 
 
@@ -35,14 +37,26 @@ class ChildOutcome:
 
 
 def train_in_child(
-    request_json: str, folder: str, cache: str, log: str, messages: Connection
+    request_json: str,
+    folder: str,
+    cache: str,
+    interrupted: str | None,
+    log: str,
+    messages: Connection,
 ) -> None:
-    """Carry out a run in this process and send its outcome."""
+    """Carry out a run in this process and send its outcome.
+
+    SIGTERM has it save what the run can go on from, if it trains already, and end without any.
+    """
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then says so
     _write_to(Path(log))
     request = RunRequest.model_validate_json(request_json)
+    outcome: Outcome
     try:
-        outcome = _carry_out(request, Path(folder), Path(cache), messages)
+        outcome = _carry_out(request, Path(folder), Path(cache), _path(interrupted), messages)
+    except ToldToStop:
+        return
     except RunFailed as failure:
         outcome = Failed(error=type(failure).__name__, detail=str(failure))
     except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
@@ -53,15 +67,21 @@ def train_in_child(
     messages.close()
 
 
-def _carry_out(request: RunRequest, folder: Path, cache: Path, messages: Connection) -> Outcome:
-    from services.executor.trainers.sft import train_sft  # warm already: see `warm`
+def _carry_out(
+    request: RunRequest,
+    folder: Path,
+    cache: Path,
+    interrupted: Path | None,
+    messages: Connection,
+) -> Trained:
+    from services.executor.trainers.train import train  # warm already: see `warm`
 
     def say(progress: Progress) -> None:
         messages.send(ChildProgress(progress))
 
     say(Progress(phase="preparing data"))
     data = materialise(request.recipe.data, cache)
-    trained = train_sft(
+    trained = train(
         request.recipe,
         data,
         folder,
@@ -69,10 +89,16 @@ def _carry_out(request: RunRequest, folder: Path, cache: Path, messages: Connect
         say=say,
         step_share=request.step_share,
         data_share=request.data_share,
-        resume_from=None if request.resume_from is None else Path(request.resume_from),
+        resume_from=_path(request.resume_from),
+        interrupted=interrupted,
+        start_from=_path(request.start_from),
     )
     describe(folder, request, trained)
     return trained
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _die_with_parent() -> None:

@@ -51,8 +51,8 @@ class Materialised:
     rows: tuple[RowCount, ...]
     """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave."""
 
-    use: Use = field(compare=False, repr=False)
-    """Keeps the folder from being evicted."""
+    use: Use | None = field(default=None, compare=False, repr=False)
+    """Keeps the folder from being evicted; None of files that are in no cache."""
 
 
 def materialise(operators: Sequence[recipe.Operator], cache: Path) -> Materialised:
@@ -158,10 +158,9 @@ def _refuse_nothing(
         return
     place = next(place for place, tally in enumerate(tallies) if not tally.rows_out)
     operator, tally = operators[start + place], tallies[place]
-    if isinstance(operator, recipe.Load):
-        raise DataFailed(
-            f"{operator.path}: wanted at least one row, found none; give a file with rows"
-        )
+    if isinstance(operator, recipe.Load | recipe.LoadHub):
+        source = operator.path if isinstance(operator, recipe.Load) else operator.dataset
+        raise DataFailed(f"{source}: wanted at least one row, found none; give a file with rows")
     now = ", ".join(f"{name}={value}" for name, value in operator if name != "kind")
     why = ", ".join(f"{reason}: {count}" for reason, count in tally.dropped.most_common(3))
     raise DataFailed(

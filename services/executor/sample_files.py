@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from services.executor.operators.texts import texts_of
-from shared.rows import Sample, Turn
+from shared.rows import Sample
+from shared.turns import Turn
 
 _BATCH = 10_000
 _TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -112,7 +113,6 @@ def _batch(columns: Iterable[list[Any]], schema: Any) -> Any:
 
 
 def _digest(sample: Sample) -> bytes:
-    # No text holds a zero byte's escape by accident: lengths would differ.
     return hashlib.blake2b("\0".join(texts_of(sample)).encode(), digest_size=16).digest()
 
 

@@ -15,6 +15,7 @@ from services.executor.operators.judging import Judge, Tally, drawn, judged, nam
 from services.executor.operators.labels import balanced, luckiest, share_of_each
 from services.executor.operators.language import language
 from services.executor.operators.load import load
+from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
 from services.executor.operators.matching import matching
 from services.executor.operators.mix import interleaved, quotas
@@ -56,9 +57,13 @@ def first_stage(operators: Sequence[recipe.Operator], tallies: Sequence[Tally]) 
     match operators[:mapped]:
         case [recipe.Load() as first, *between, recipe.Map() as last]:
             path = Path(first.path)
+            loaded = load(path, first.sha256)
+        case [recipe.LoadHub() as first, *between, recipe.Map() as last]:
+            path = Path(first.dataset)
+            loaded = load_hub(first)
         case _:
             raise ValueError("data operators must begin with load and map, as a recipe's do")
-    found = tallies[0].leaving(tallies[0].arriving(load(path, first.sha256)))
+    found = tallies[0].leaving(tallies[0].arriving(loaded))
     for operator, tally in zip(between, tallies[1:], strict=False):
         found = _applied_to_rows(operator, found, path, tally)
     tally = tallies[mapped - 1]
@@ -147,7 +152,7 @@ def _judge(operator: recipe.Operator, tally: Tally) -> Judge:
             )
         case recipe.Decontaminate():
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
-        case recipe.Load() | recipe.Where() | recipe.Extract() | recipe.Map():
+        case recipe.Load() | recipe.LoadHub() | recipe.Where() | recipe.Extract() | recipe.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
         case recipe.Balance() | recipe.Mix() | recipe.Sample() | recipe.HoldOut():
             raise ValueError(f"{operator.kind} judges no sample by itself")

@@ -25,7 +25,7 @@ PRELOADED = ["services.executor.warm"]
 
 @dataclass(slots=True)
 class Training:
-    """One training process. Leaving its block stops it."""
+    """One training process. Leaving its block with an error stops it at once."""
 
     process: ForkServerProcess
     messages: Connection
@@ -53,6 +53,11 @@ class Training:
                     self.progress = progress
         return None
 
+    def save_and_leave(self, within_s: float) -> None:
+        """Have the process save what the run can go on from; return when it is gone, or late."""
+        self.process.terminate()
+        self.process.join(within_s)
+
     def __enter__(self) -> Self:
         return self
 
@@ -63,7 +68,7 @@ class Training:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self.process.terminate()
+            self.process.kill()
         self.process.join(self.grace_s)
         if self.process.is_alive():
             self.process.kill()
@@ -96,13 +101,16 @@ class WarmTrainer:
         """Start importing in the background, so that the first run finds the interpreter warm."""
         forkserver.ensure_running()
 
-    def start(self, request: RunRequest, folder: Path, cache: Path) -> Training:
+    def start(
+        self, request: RunRequest, folder: Path, cache: Path, *, interrupted: Path | None = None
+    ) -> Training:
         """Start a process that carries out a run.
 
         Args:
             request: what to do.
             folder: where the checkpoint goes; its parent gets ``train.log``.
             cache: where prepared data is kept for other runs.
+            interrupted: what an earlier attempt at the same run left to go on from.
 
         Raises:
             TrainingFailed: nothing can be written there.
@@ -118,7 +126,14 @@ class WarmTrainer:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=train_in_child,
-            args=(request.model_dump_json(), str(folder), str(cache), str(log), theirs),
+            args=(
+                request.model_dump_json(),
+                str(folder),
+                str(cache),
+                None if interrupted is None else str(interrupted),
+                str(log),
+                theirs,
+            ),
             name=f"train-{request.job_id}-{request.experiment}",
         )
         process.start()

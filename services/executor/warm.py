@@ -1,3 +1,3 @@
 """What the fork server imports before a run arrives. Importing this module is all it does."""
 
-import services.executor.trainers.sft  # noqa: F401
+import services.executor.trainers.train  # noqa: F401

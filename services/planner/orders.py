@@ -233,6 +233,7 @@ def _run(
         step_share=share if by_steps else 1.0,
         data_share=1.0 if by_steps else share,
         resume_from=before.resume if by_steps and isinstance(before, Trained) else None,
+        start_from=None if recipe.continues is None else state.checkpoint_of(recipe.continues),
     )
     return Order(piece("run", experiment.id, len(experiment.runs) + 1), request, why)
 

@@ -176,7 +176,20 @@ class JobState:
             experiment.dropped = result.detail if isinstance(result, Failed) else fewer
             self.search.drop(number)
 
+    def checkpoint_of(self, recipe: str) -> str | None:
+        """Return what the longest run of a recipe, named by its digest, made; None without any."""
+        experiment = self.recipes.get(recipe)
+        run = None if experiment is None else self.experiments[experiment].measured
+        return (
+            None if run is None or not isinstance(run.outcome, Trained) else run.outcome.checkpoint
+        )
+
     def _accept(self, experiment: Experiment, proposal: Proposal) -> None:
+        before = proposal.recipe.continues
+        if before is not None and self.checkpoint_of(before) is None:
+            experiment.dropped = f"the recipe that it goes on from, {before[:12]}, was not trained"
+            self.search.drop(experiment.id)
+            return
         twin = self.recipes.setdefault(digest(proposal.recipe), experiment.id)
         if twin == experiment.id:
             experiment.proposal = proposal

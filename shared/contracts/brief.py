@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from shared.contracts.base import Contract, JobId, Versioned
-from shared.contracts.job import Limits, Mapping, MetricName
+from shared.contracts.job import Limits, MetricName
+from shared.contracts.mapping import Mapping
 
 
 class BriefRequest(Versioned):

@@ -2,7 +2,6 @@
 
 import re
 from enum import StrEnum
-from string import Formatter
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import (
@@ -10,11 +9,11 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    field_validator,
     model_validator,
 )
 
 from shared.contracts.base import Contract, Versioned
+from shared.contracts.mapping import Mapping
 
 
 class MetricName(StrEnum):
@@ -32,49 +31,6 @@ class MetricName(StrEnum):
     """F-measure of the longest common subsequence of words."""
     FTBENCH = "ftbench"
     """The metric of the FT-Bench task whose sealed split is scored."""
-
-
-class Mapping(Contract):
-    """How a row of a data file becomes a conversation: templates over the row's columns."""
-
-    prompt: str = Field(min_length=1)
-    """What the user says, for example ``{question}`` or ``Sentiment of: {sentence}``."""
-
-    completion: str = Field(min_length=1)
-    """What the model should answer, for example ``{answer}``."""
-
-    system: str | None = None
-    """A system message put before every prompt, taken literally."""
-
-    @field_validator("prompt", "completion")
-    @classmethod
-    def _names_columns(cls, template: str) -> str:
-        if not columns_of(template):
-            raise ValueError("must name at least one column in braces, such as {text}")
-        return template
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns a row needs, in order of first use."""
-        return tuple(dict.fromkeys([*columns_of(self.prompt), *columns_of(self.completion)]))
-
-
-def columns_of(template: str) -> list[str]:
-    """Return the column names in a template.
-
-    Raises:
-        ValueError: an unmatched brace, or something else than a column name inside a pair.
-    """
-    names = []
-    for _, name, spec, conversion in Formatter().parse(template):
-        if name is None:
-            continue
-        if not name or spec or conversion or any(sign in name for sign in ".["):
-            raise ValueError(
-                "braces must hold a column name and nothing else; write {{ for a brace"
-            )
-        names.append(name)
-    return names
 
 
 class SealedSplit(NamedTuple):
@@ -98,7 +54,7 @@ class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
-    """Path of the rows to learn from: JSONL, CSV, TSV or Parquet."""
+    """Path of the rows to learn from: a file as `shared.rows` reads it."""
 
     dev: str
     """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""

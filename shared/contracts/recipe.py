@@ -5,7 +5,7 @@ Two recipes with the same `digest` are the same experiment.
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import Contract, Share, Versioned
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Mapping
 
 
 def _is_pattern(pattern: str) -> str:
@@ -51,10 +51,28 @@ class Load(Contract):
     kind: Literal["load"] = "load"
 
     path: str
-    """JSONL, CSV, TSV or Parquet, told by the file's ending."""
+    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending."""
 
     sha256: str
     """Of the file's bytes; a file that changed since is another experiment."""
+
+
+class LoadHub(Contract):
+    """Read the rows of a data set on the Hugging Face hub as they stream in."""
+
+    kind: Literal["load_hub"] = "load_hub"
+
+    dataset: str = Field(min_length=1)
+    """Its id, for example ``stanfordnlp/sst2``. Of a folder the revision cannot be checked."""
+
+    config: str | None = None
+    """Which part of it; None for the only one."""
+
+    split: str = Field(min_length=1)
+    """For example ``train``."""
+
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    """A commit, whole: a branch may hold other rows tomorrow."""
 
 
 class Where(Contract):
@@ -90,7 +108,7 @@ class Map(Contract):
     kind: Literal["map"] = "map"
 
     mapping: Mapping
-    """Templates over the row's columns."""
+    """What a row says, by its shape."""
 
 
 class Filter(Contract):
@@ -275,6 +293,7 @@ class HoldOut(Contract):
 
 Operator: TypeAlias = Annotated[
     Load
+    | LoadHub
     | Where
     | Extract
     | Map
@@ -300,10 +319,8 @@ class FullTuning(Contract):
     kind: Literal["full"] = "full"
 
 
-class Lora(Contract):
-    """Train low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
-
-    kind: Literal["lora"] = "lora"
+class _LowRank(Contract):
+    """Low-rank adapters on every linear layer; names as in `peft.LoraConfig`."""
 
     r: PositiveInt
     """Rank of the update."""
@@ -318,14 +335,31 @@ class Lora(Contract):
     """Rank-stabilised scaling; Kalajdzievski 2023, arXiv 2312.03732."""
 
 
-Adapter: TypeAlias = Annotated[FullTuning | Lora, Field(discriminator="kind")]
+class Lora(_LowRank):
+    """Train low-rank adapters; Hu et al. 2021, arXiv 2106.09685."""
+
+    kind: Literal["lora"] = "lora"
+
+
+class Qlora(_LowRank):
+    """Train low-rank adapters of a base model held in 4 bits; needs CUDA and bitsandbytes.
+
+    Source: Dettmers et al. 2023, arXiv 2305.14314.
+    """
+
+    kind: Literal["qlora"] = "qlora"
+
+
+Adapter: TypeAlias = Annotated[FullTuning | Lora | Qlora, Field(discriminator="kind")]
 """Which weights are trained."""
 
 
-class Sft(Contract):
-    """Supervised fine-tuning on completions; names as in `trl.SFTConfig`."""
+Reward: TypeAlias = Literal["exact_match", "accuracy", "rouge1", "rouge2", "rougeL"]
+"""A metric that needs nothing but an answer and its reference; see `MetricName`."""
 
-    kind: Literal["sft"] = "sft"
+
+class _Method(Contract):
+    """What all methods share; names as in `transformers.TrainingArguments`."""
 
     learning_rate: PositiveFloat
     """Peak of the schedule."""
@@ -355,6 +389,86 @@ class Sft(Contract):
     """Tokens of prompt and completion together; longer samples are cut."""
 
 
+class Sft(_Method):
+    """Supervised fine-tuning on completions; names as in `trl.SFTConfig`."""
+
+    kind: Literal["sft"] = "sft"
+
+    loss_type: Literal["nll", "dft"] = "nll"
+    """``nll`` is cross-entropy; ``dft`` weighs each token by its likelihood, so that what the model
+    finds absurd moves it less; Wu et al. 2025, arXiv 2508.05629."""
+
+
+class Dpo(_Method):
+    """Learns to prefer the better of two answers; names as in `trl.DPOConfig`.
+
+    Source: Rafailov et al. 2023, arXiv 2305.18290.
+    """
+
+    kind: Literal["dpo"] = "dpo"
+
+    beta: PositiveFloat = 0.1
+    """How strongly the model is held near the one it starts from."""
+
+
+class Kto(_Method):
+    """Learns from answers judged good or bad one by one; names as in `trl.KTOConfig`.
+
+    Source: Ethayarajh et al. 2024, arXiv 2402.01306.
+    """
+
+    kind: Literal["kto"] = "kto"
+
+    per_device_train_batch_size: Annotated[int, Field(ge=2)]
+    """Samples in one forward pass; answers are compared with those of the samples beside them."""
+
+    beta: PositiveFloat = 0.1
+    """How strongly the model is held near the one it starts from."""
+
+    desirable_weight: PositiveFloat = 1.0
+    """Of the loss on good answers."""
+
+    undesirable_weight: PositiveFloat = 1.0
+    """Of the loss on bad answers."""
+
+
+class Grpo(_Method):
+    """Learns from the rewards of its own answers; names as in `trl.GRPOConfig`.
+
+    Source: Shao et al. 2024, arXiv 2402.03300, section 4.
+    """
+
+    kind: Literal["grpo"] = "grpo"
+
+    reward: Reward
+    """The metric by which an answer is compared with the sample's completion."""
+
+    num_generations: Annotated[int, Field(ge=2)] = 8
+    """Answers to each prompt; ``per_device_train_batch_size`` counts answers and is a multiple."""
+
+    max_completion_length: PositiveInt
+    """Tokens of an answer; longer ones are cut."""
+
+    temperature: PositiveFloat = 1.0
+    """Of sampling the answers."""
+
+    beta: NonNegativeFloat = 0.0
+    """How strongly the model is held near the one it starts from; 0 does without that model."""
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.per_device_train_batch_size % self.num_generations:
+            raise ValueError(
+                "per_device_train_batch_size must be a multiple of num_generations "
+                f"({self.num_generations}), is {self.per_device_train_batch_size}"
+            )
+        return self
+
+
+Method: TypeAlias = Annotated[Sft | Dpo | Kto | Grpo, Field(discriminator="kind")]
+"""The training method and its hyper-parameters. Nothing else reaches the trainer."""
+
+
 class Recipe(Versioned):
     """Everything needed to carry an experiment out again."""
 
@@ -362,21 +476,25 @@ class Recipe(Versioned):
     """A folder with a transformers model, or a hub id."""
 
     data: tuple[Operator, ...]
-    """Data operators in order: one ``load``, then any ``where`` and ``extract``, then one ``map``,
-    then any of the others; ``hold_out`` last."""
+    """Data operators in order: one ``load`` or ``load_hub``, any ``where`` and ``extract``, one
+    ``map``, then any of the others; ``hold_out`` last."""
 
-    method: Sft
+    method: Method
     """The training method and its hyper-parameters."""
 
     adapter: Adapter
     """Which weights are trained."""
+
+    continues: Annotated[str, Field(pattern=r"[0-9a-f]{64}")] | None = None
+    """Digest of the recipe whose weights are trained on, of the same kind of adapter; None starts
+    from the base model."""
 
     seed: NonNegativeInt = 0
     """Of weight initialisation, dropout and the order of samples."""
 
     @model_validator(mode="after")
     def _loads_then_maps(self) -> "Recipe":
-        kinds = [operator.kind for operator in self.data]
+        kinds = ["load" if isinstance(one, LoadHub) else one.kind for one in self.data]
         _refuse_other_orders(kinds)
         if kinds.count("hold_out") > 1 or "hold_out" in kinds[:-1]:
             raise ValueError(f"hold_out must be the last operator of data, which is {kinds}")

@@ -36,6 +36,9 @@ class RunRequest(Versioned):
     resume_from: str | None = None
     """What an earlier `Trained.resume` named: the run goes on from there."""
 
+    start_from: str | None = None
+    """Checkpoint of the experiment that the recipe goes on from; None for the base model."""
+
 
 class LossPoint(Contract):
     """One point of a loss curve."""
@@ -45,6 +48,17 @@ class LossPoint(Contract):
 
     loss: float
     """Mean over the logging window, in nats per trained token."""
+
+
+class RewardPoint(Contract):
+    """One point of a reward curve."""
+
+    step: NonNegativeInt
+    """Optimizer steps done."""
+
+    reward: Annotated[float, Field(ge=0.0, le=1.0)]
+    """With ``grpo`` the mean reward of the model's answers; with ``dpo`` the share of pairs whose
+    better answer is preferred."""
 
 
 class Dropped(Contract):
@@ -88,8 +102,8 @@ class Tokenised(Contract):
     cut: NonNegativeInt
     """Samples trained on whose completions lost their ends at ``max_length``."""
 
-    trained_share: Annotated[float, Field(gt=0.0, lt=1.0)]
-    """Of all their tokens, those that the loss counts."""
+    trained_share: Annotated[float, Field(gt=0.0, lt=1.0)] | None
+    """Of all their tokens, those that the loss counts; None where it counts the model's answers."""
 
     chat_template: str
     """SHA-256 of the template they were written with."""
@@ -111,6 +125,9 @@ class Trained(Contract):
 
     held_out_curve: tuple[LossPoint, ...]
     """Loss on rows set aside by ``hold_out``; empty without that operator."""
+
+    reward_curve: tuple[RewardPoint, ...] = ()
+    """Of methods that have rewards; empty otherwise."""
 
     rows: tuple[RowCount, ...]
     """What each data operator kept."""
@@ -135,7 +152,8 @@ class Trained(Contract):
     """Folder from which the run can go on; None unless it stopped at a share of its steps."""
 
     gpu_seconds: NonNegativeFloat
-    """Wall-clock seconds times devices held, of this part of the run alone."""
+    """Wall-clock seconds times devices held, of this part of the run alone; what attempts that were
+    interrupted had trained before is counted."""
 
 
 class Failed(Contract):

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Share, Versioned
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Mapping
 
 UnitFloat = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from shared.contracts.base import digest
 from shared.contracts.events import EVENT, Event
 from shared.contracts.job import JobSpec
-from shared.contracts.recipe import Recipe
+from shared.contracts.recipe import LoadHub, Recipe
 from shared.contracts.run import LossPoint, Progress
 from tests.support.examples import EVENTS, PROGRESS, SPEC, recipe
 
@@ -67,3 +67,13 @@ def test_a_recipe_must_begin_by_loading_and_mapping() -> None:
 
     with pytest.raises(ValidationError, match="must begin with load, map"):
         Recipe.model_validate(backwards)
+
+
+def test_a_recipe_may_load_from_the_hub_but_only_once() -> None:
+    load, *others = recipe().data
+    hub = LoadHub(dataset="org/data", split="train", revision="0" * 40)
+    fields = recipe().model_dump()
+
+    assert Recipe.model_validate({**fields, "data": (hub, *others)}).data[0] == hub
+    with pytest.raises(ValidationError, match="hold each once"):
+        Recipe.model_validate({**fields, "data": (hub, load, *others)})

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.job import Mapping
+from services.executor.training import WarmTrainer
+from shared.contracts.mapping import Mapping, Templates
+from shared.contracts.recipe import FullTuning, HoldOut, Load, Map, Recipe, Sft
+from shared.rows import sha256_of
 from tests.support.nano import make_base, write_rows
 
 
@@ -20,4 +23,31 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mapping() -> Mapping:
-    return Mapping(prompt="{text}", completion="{answer}")
+    return Templates(prompt="{text}", completion="{answer}")
+
+
+@pytest.fixture(scope="session")
+def trainer() -> WarmTrainer:
+    trainer = WarmTrainer(grace_s=5)
+    trainer.warm_up()
+    return trainer
+
+
+@pytest.fixture
+def recipe(nano_base: Path, rows: Path, mapping: Mapping) -> Recipe:
+    """Ten steps of full fine-tuning."""
+    return Recipe(
+        base_model=str(nano_base),
+        data=(
+            Load(path=str(rows), sha256=sha256_of(rows)),
+            Map(mapping=mapping),
+            HoldOut(share=0.2, max_samples=24),
+        ),
+        method=Sft(
+            learning_rate=5e-3,
+            num_train_epochs=10 / 12,
+            per_device_train_batch_size=8,
+            max_length=64,
+        ),
+        adapter=FullTuning(),
+    )

@@ -11,7 +11,8 @@ from services.evaluator.in_process import TransformersScorer
 from services.evaluator.scorer import Answer
 from services.evaluator.scoring import score
 from shared.contracts.base import ExperimentId
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Mapping
 from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest, paired_difference, positions
 from shared.errors import DataFailed, ScoringFailed

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.contracts.job import Budget, JobData, JobSpec, Limits, Mapping, MetricName
+from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName
+from shared.contracts.mapping import Mapping
 from shared.contracts.run import Trained
 from shared.contracts.views import TreeView
 from shared.errors import Rejected

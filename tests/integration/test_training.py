@@ -17,43 +17,17 @@ from safetensors.torch import load_file
 from services.executor.pipeline import materialise
 from services.executor.sample_files import write_samples
 from services.executor.trainers import sft
+from services.executor.trainers import train as training
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
-from shared.contracts.job import Mapping
-from shared.contracts.recipe import FullTuning, HoldOut, Load, Lora, Map, Recipe, Sft
+from shared.contracts.mapping import Mapping
+from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained
 from shared.errors import TrainingFailed
-from shared.rows import Sample, sha256_of
+from shared.rows import Sample
 from tests.support.examples import JOB
 
 Train = Callable[[Recipe], Outcome]
-
-
-@pytest.fixture(scope="module")
-def trainer() -> WarmTrainer:
-    trainer = WarmTrainer(grace_s=5)
-    trainer.warm_up()
-    return trainer
-
-
-@pytest.fixture
-def recipe(nano_base: Path, rows: Path, mapping: Mapping) -> Recipe:
-    """Ten steps of full fine-tuning."""
-    return Recipe(
-        base_model=str(nano_base),
-        data=(
-            Load(path=str(rows), sha256=sha256_of(rows)),
-            Map(mapping=mapping),
-            HoldOut(share=0.2, max_samples=24),
-        ),
-        method=Sft(
-            learning_rate=5e-3,
-            num_train_epochs=10 / 12,
-            per_device_train_batch_size=8,
-            max_length=64,
-        ),
-        adapter=FullTuning(),
-    )
 
 
 @pytest.fixture
@@ -335,7 +309,7 @@ def train_here(recipe: Recipe, tmp_path: Path) -> Callable[..., Trained]:
         folder = tmp_path / f"checkpoint-{len(list(tmp_path.glob('checkpoint-*')))}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of settings that TRL itself makes
-            return sft.train_sft(recipe, data, folder, limit_s=60.0, say=lambda _: None)
+            return training.train(recipe, data, folder, limit_s=60.0, say=lambda _: None)
 
     return train
 
@@ -359,7 +333,7 @@ def test_a_sample_that_memory_cannot_hold_fails_the_run(
 ) -> None:
     monkeypatch.setattr(sft._Trainer, "compute_loss", short_of_memory(0))
 
-    with pytest.raises(TrainingFailed, match=r"one sample at a time, .* \(wanted 2 GiB\); lower"):
+    with pytest.raises(TrainingFailed, match=r"for 1 sample at a time, .* \(wanted 2 GiB\); lower"):
         train_here(recipe)
 
 
@@ -402,4 +376,4 @@ def test_the_longest_sample_comes_first(
 def test_a_step_holds_as_many_samples_whatever_fits_at_once(
     micro: int, smaller: int | None
 ) -> None:
-    assert sft.smaller_micro_batch(micro) == smaller
+    assert training.smaller_micro_batch(micro) == smaller

@@ -12,8 +12,9 @@ from shared.contracts.events import (
     WorkLost,
     WorkOrdered,
 )
-from shared.contracts.job import Budget, JobData, JobSpec, Limits, Mapping, MetricName
+from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.mapping import Templates
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import (
     Deduplicate,
@@ -39,7 +40,7 @@ from shared.contracts.run import (
 from shared.contracts.score import BadCase, Score, ScoreRequest
 
 JOB = JobId("j-0a1b2c3d")
-MAPPING = Mapping(prompt="{text}", completion="{iso}")
+MAPPING = Templates(prompt="{text}", completion="{iso}")
 SPEC = JobSpec(
     goal="Normalise dates to ISO 8601",
     base_model="base",

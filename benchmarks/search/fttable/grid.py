@@ -4,7 +4,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import (
     Adapter,
     Deduplicate,
@@ -68,7 +68,7 @@ def recipe(
     chosen = settings(point)
     data: list[Operator] = [
         Load(path=str(train), sha256=sha256_of(train)),
-        Map(mapping=Mapping(prompt="{text}", completion=f"{{{column}}}")),
+        Map(mapping=Templates(prompt="{text}", completion=f"{{{column}}}")),
     ]
     if chosen["deduplicate"]:
         data.append(Deduplicate())

@@ -16,7 +16,7 @@ from benchmarks.search.fttable.ground import Ground
 from benchmarks.search.fttable.item import Item
 from services.evaluator.in_process import TransformersScorer
 from services.executor.pipeline import materialise
-from services.executor.trainers.sft import train_sft
+from services.executor.trainers.train import train
 from shared.errors import TrainingFailed
 
 RUNGS = (1 / 9, 1 / 3, 1.0)
@@ -56,7 +56,7 @@ def make_row(ground: Ground, point: Point, seed: int, scratch: Path) -> Row:
             folder = scratch / f"attempt-{number}" / "checkpoint"
             folder.parent.mkdir(parents=True)
             began = time.process_time()
-            trained = train_sft(
+            trained = train(
                 chosen,
                 data,
                 folder,

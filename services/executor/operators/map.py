@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from shared.contracts.job import Mapping
-from shared.rows import Row, Sample, to_sample
+from shared.contracts.mapping import Mapping
+from shared.rows import Row, Sample, to_samples
 
 
 def map_rows(rows: Iterable[Row], mapping: Mapping, path: Path) -> Iterator[Sample]:
-    """Yield one sample a row. ``path`` is where the rows come from, for messages.
+    """Yield what there is to learn from each row. ``path`` is where they come from, for messages.
 
     Raises:
-        DataFailed: a row that the mapping does not fit; see `shared.rows.to_sample`.
+        DataFailed: a row that the mapping does not fit; see `shared.rows.to_samples`.
     """
-    return (to_sample(row, mapping, path) for row in rows)
+    return (sample for row in rows for sample in to_samples(row, mapping, path))

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from shared.rows import Sample
+T = TypeVar("T")
 
 
-def sample(samples: Iterable[Sample], *, share: float, seed: int) -> Iterator[Sample]:
+def sample(samples: Iterable[T], *, share: float, seed: int) -> Iterator[T]:
     """Yield about ``share`` of the samples, in (0, 1], in order; at least one if one arrives.
 
     A sample's place in the stream and the seed decide its fate, so the same seed keeps the same
@@ -15,7 +16,7 @@ def sample(samples: Iterable[Sample], *, share: float, seed: int) -> Iterator[Sa
     """
     # Of `random`, only `random()` promises the same numbers in every version of Python.
     draw = random.Random(f"sample {seed}").random
-    luckiest: tuple[float, Sample] | None = None
+    luckiest: tuple[float, T] | None = None
     kept_any = False
     for candidate in samples:
         luck = draw()

@@ -39,6 +39,7 @@ from benchmarks.search.fttable.table import Table, read_table
 from benchmarks.search.fttable.tags import BLAME, PRAISE, SIDES, TAGS
 from benchmarks.search.fttable.tasks import TASKS
 from benchmarks.search.fttable.times import FLAWS as TIME_FLAWS
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import Deduplicate, FullTuning, Lora, Map, Sample
 from shared.errors import Rejected
 from trex.dates import LOCALES, STYLES
@@ -201,7 +202,7 @@ def test_a_point_stands_for_the_recipe_that_its_levels_name(tmp_path: Path) -> N
     assert isinstance(plain.adapter, Lora)
     assert len(plain.data) == 2
     assert isinstance(plain.data[1], Map)
-    assert plain.data[1].mapping.completion == "{iso}"
+    assert plain.data[1].mapping == Templates(prompt="{text}", completion="{iso}")
     assert plain.method.max_length == 40
     assert (other.method.learning_rate, other.method.per_device_train_batch_size) == (3e-2, 32)
     assert isinstance(other.adapter, FullTuning)

@@ -6,7 +6,8 @@ import pytest
 
 from services.evaluator.exam import open_exam
 from shared.contracts.base import ExperimentId, JobId
-from shared.contracts.job import JobSpec, Mapping, MetricName, SealedSplit, sealed_split
+from shared.contracts.job import JobSpec, MetricName, SealedSplit, sealed_split
+from shared.contracts.mapping import Templates
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed, ScoringFailed
 from tests.support.examples import SPEC
@@ -21,7 +22,7 @@ def request(data: str, **changed: object) -> ScoreRequest:
         "data": data,
         "data_sha256": None,
         "split": "dev",
-        "mapping": Mapping(prompt="{prompt}", completion="{completion}"),
+        "mapping": Templates(prompt="{prompt}", completion="{completion}"),
         "metric": MetricName.FTBENCH,
         "max_new_tokens": 8,
     }

@@ -17,7 +17,8 @@ from services.executor.operators.quality import quality
 from shared.contracts.recipe import Fate, Part, Quality
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens
-from shared.rows import Sample, Turn, sha256_of
+from shared.rows import Sample, sha256_of
+from shared.turns import Turn
 from tests.support.benchmark import fixture_items
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen"

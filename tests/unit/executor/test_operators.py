@@ -4,19 +4,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.filter import filter_by_length
 from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
 from services.executor.operators.judging import Judge, Tally, judged
 from services.executor.operators.load import load
+from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
 from services.executor.operators.sample import sample
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
+from shared.contracts.recipe import LoadHub
 from shared.errors import DataFailed
 from shared.rows import Sample, sha256_of
 
-MAPPING = Mapping(prompt="Q: {q}", completion="{a}", system="Answer.")
+MAPPING = Templates(prompt="Q: {q}", completion="{a}", system="Answer.")
 SAMPLES = st.lists(st.builds(Sample, st.text("aA \n", max_size=4), st.text("bB ", max_size=3)))
 SHARES = st.floats(0.01, 1.0)
 
@@ -153,3 +156,37 @@ def test_the_share_is_met_up_to_the_maximum_and_never_takes_all() -> None:
     assert len(hold_out(1000, share=0.05, max_samples=200, seed=0)) == 50
     assert len(hold_out(1000, share=0.05, max_samples=20, seed=0)) == 20
     assert len(hold_out(20, share=0.99, max_samples=20, seed=0)) == 19
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_the_rows_of_a_data_set_of_the_hub_stream_in_order(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}\n')
+
+    rows = load_hub(LoadHub(dataset=str(tmp_path), split="train", revision=REVISION))
+
+    samples = list(map_rows(rows, MAPPING, tmp_path))
+    assert samples == [Sample("Q: 1+1", "2", "Answer."), Sample("Q: 2+2", "4", "Answer.")]
+    assert [one.row for one in samples] == [1, 2]
+
+
+def test_a_split_the_hub_does_not_have_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
+
+    with pytest.raises(DataFailed, match=r"wanted split 'dev' at 0123456789ab .* Bad split: dev"):
+        next(load_hub(LoadHub(dataset=str(tmp_path), split="dev", revision=REVISION)))
+
+
+def test_without_a_network_the_hub_is_said_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(DataFailed, match=r"org/none: .* found none .*check the names and the net"):
+        next(load_hub(LoadHub(dataset="org/none", split="train", revision=REVISION)))
+
+
+@pytest.mark.parametrize("revision", ["main", REVISION[:12], REVISION.upper()])
+def test_a_branch_is_no_revision(revision: str) -> None:
+    with pytest.raises(ValidationError, match="revision"):
+        LoadHub(dataset="org/data", split="train", revision=revision)

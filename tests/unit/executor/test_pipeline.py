@@ -20,7 +20,7 @@ from services.executor import stages
 from services.executor.operators.load import load
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from services.executor.sample_files import iterate_samples, split_file, write_samples
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Preference, Templates
 from shared.contracts.recipe import (
     Balance,
     Decontaminate,
@@ -30,6 +30,7 @@ from shared.contracts.recipe import (
     HoldOut,
     Language,
     Load,
+    LoadHub,
     Map,
     Matching,
     Mix,
@@ -43,13 +44,14 @@ from shared.contracts.recipe import Sample as Share
 from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens
-from shared.rows import Row, Sample, Turn, sha256_of
+from shared.rows import Row, Sample, sha256_of, to_sample
+from shared.turns import Turn
 
 
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
     path = folder / "source.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    mapping = Mapping(prompt="{text}", completion="{text}!", system=system)
+    mapping = Templates(prompt="{text}", completion="{text}!", system=system)
     return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
 
 
@@ -57,7 +59,7 @@ def labelled(folder: Path, labels: list[str]) -> list[Operator]:
     path = folder / "labelled.jsonl"
     rows = ({"text": f"text {number}", "label": label} for number, label in enumerate(labels))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    mapping = Mapping(prompt="{text}", completion="{label}")
+    mapping = Templates(prompt="{text}", completion="{label}")
     return [Load(path=str(path), sha256=sha256_of(path)), Map(mapping=mapping)]
 
 
@@ -136,6 +138,22 @@ def test_a_file_of_several_batches_is_split_row_by_row(tmp_path: Path) -> None:
     assert [int(one.prompt) for one in iterate_samples(others)] == [
         number for number in range(25_000) if number % 3
     ]
+
+
+def test_nothing_of_a_sample_is_lost_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "source.jsonl"
+    said = [{"role": role, "content": role} for role in ("system", "user", "assistant", "user")]
+    row = {"prompt": said, "chosen": "2", "rejected": "3"}
+    path.write_text("\n" + json.dumps(row) + "\n")
+    mapping = Preference(prompt="{prompt}", chosen="{chosen}", rejected="{rejected}")
+    load = Load(path=str(path), sha256=sha256_of(path))
+
+    made = materialise([load, Map(mapping=mapping)], tmp_path / "cache")
+
+    (sample,) = read_materialised(made.train)
+    assert sample == to_sample(Row(2, row), mapping, path)
+    assert sample.messages() == said
+    assert (sample.source, sample.row) == (str(path), 2)
 
 
 def test_every_operator_is_counted(tmp_path: Path) -> None:
@@ -260,6 +278,18 @@ def test_other_files_are_mixed_in_and_their_part_is_prepared_once(
     assert len(loaded) == 2
 
 
+def test_another_seed_mixes_in_others(tmp_path: Path) -> None:
+    own = source(tmp_path, [f"text {number}" for number in range(40)])
+    others = Source(data=tuple(labelled(tmp_path, ["yes"] * 50)), weight=0.5)
+
+    one, other = (
+        materialise([*own, Mix(sources=(others,), seed=seed)], tmp_path / "cache")
+        for seed in (0, 1)
+    )
+
+    assert list(read_materialised(one.train)) != list(read_materialised(other.train))
+
+
 def test_of_the_samples_that_arrive_only_as_many_are_mixed_as_there_are_of_others(
     tmp_path: Path,
 ) -> None:
@@ -279,7 +309,7 @@ def test_rows_are_chosen_and_taken_apart_before_they_are_mapped(tmp_path: Path) 
         load,
         Where(column="text", values=("spam",), fate="drop"),
         Extract(column="text", pattern=r"Q: (?P<q>.+) A: (?P<a>.+)"),
-        Map(mapping=Mapping(prompt="{q}", completion="{a}")),
+        Map(mapping=Templates(prompt="{q}", completion="{a}")),
     ]
 
     made = materialise(operators, tmp_path / "cache")
@@ -386,6 +416,17 @@ def test_a_file_without_rows_is_the_files_fault(tmp_path: Path) -> None:
 
     with pytest.raises(DataFailed, match=r"source\.jsonl: wanted at least one row, found none"):
         materialise(operators, tmp_path / "cache")
+
+
+def test_a_data_set_of_the_hub_is_prepared_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
+    hub = LoadHub(dataset=str(tmp_path), split="train", revision="0" * 40)
+    _, mapping = source(tmp_path, [])
+
+    made = materialise([hub, mapping], tmp_path / "cache")
+
+    assert [one.prompt for one in read_materialised(made.train)] == ["a", "b"]
+    assert made.rows[0] == RowCount(operator="load_hub", rows_in=2, rows_out=2)
 
 
 def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:

@@ -52,6 +52,10 @@ def test_the_same_idempotency_key_gives_the_same_job(api: TestClient) -> None:
             {"budget": {"experiments": 0}},
             "budget.experiments: Input should be greater than 0, got 0",
         ),
+        (
+            {"data": {"train": "train.jsonl", "dev": "dev.jsonl"}},
+            "data.mapping: is required and missing; add it",
+        ),
         ({"metric": "bleu"}, "metric: Input should be 'exact_match'"),
     ],
 )

@@ -5,10 +5,10 @@ import pytest
 from services.planner.report import report
 from services.planner.state import fold
 from services.planner.tree import Stage
-from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, WorkId, digest
 from shared.contracts.events import WorkEnded
 from shared.contracts.job import Search, SearchMode
-from shared.contracts.proposal import ProposeRequest
+from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
@@ -17,6 +17,7 @@ from tests.support.planning import (
     ONE,
     Bench,
     good_news,
+    run_of,
     with_budget,
     with_search,
 )
@@ -320,3 +321,39 @@ def test_a_researcher_that_is_of_no_use_fails_the_job() -> None:
     assert state.ended is not None
     assert (state.ended.how, state.ended.best) == ("failed", None)
     assert state.experiments[ONE].dropped == "every recipe was tried"
+
+
+class Continuing:
+    """Every proposal is to go on from the first recipe, or from one that nobody trained."""
+
+    def __init__(self, start: str | None = None) -> None:
+        self.start = start
+
+    def __call__(self, request: Request) -> Result:
+        answer = good_news(request)
+        if not isinstance(answer, Proposals):
+            return answer
+        (proposal,) = answer.proposals
+        recipe = proposal.recipe.model_copy(update={"continues": self.start})
+        self.start = self.start or digest(recipe)
+        return Proposals(proposals=(proposal.model_copy(update={"recipe": recipe}),))
+
+
+def test_a_recipe_that_continues_another_starts_from_its_checkpoint() -> None:
+    one_by_one = with_search(Search(mode=SearchMode.SEQUENTIAL, smallest_gain=0), experiments=2)
+
+    state = Bench(one_by_one, Continuing()).run_to_the_end()
+
+    assert run_of(state, "run-1").start_from is None
+    assert run_of(state, "run-2").start_from == TRAINED.checkpoint
+
+
+def test_a_recipe_that_continues_what_was_never_trained_is_not_run() -> None:
+    one_by_one = with_search(Search(mode=SearchMode.SEQUENTIAL, smallest_gain=0), experiments=2)
+
+    state = Bench(one_by_one, Continuing("a" * 64)).run_to_the_end()
+
+    assert (
+        state.experiments[ONE].dropped
+    ) == "the recipe that it goes on from, aaaaaaaaaaaa, was not trained"
+    assert not any(work.startswith("run-") for work in state.ordered)

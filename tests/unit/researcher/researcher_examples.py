@@ -7,8 +7,9 @@ from services.researcher.factors import with_value
 from services.researcher.prior import default_recipe
 from shared.contracts.base import ROOT, ExperimentId, JobId
 from shared.contracts.brief import Brief, ProposalContext
-from shared.contracts.job import Limits, Mapping, MetricName
+from shared.contracts.job import Limits, MetricName
 from shared.contracts.lesson import Lesson
+from shared.contracts.mapping import Templates
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
@@ -28,7 +29,7 @@ CONTEXT = ProposalContext(
     goal="answer",
     base_model="base",
     train="train.jsonl",
-    mapping=Mapping(prompt="{question}", completion="{answer}"),
+    mapping=Templates(prompt="{question}", completion="{answer}"),
     metric=MetricName.EXACT_MATCH,
     limits=Limits(),
     seed=0,

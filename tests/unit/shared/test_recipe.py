@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import (
     Balance,
     Extract,
@@ -19,7 +19,7 @@ from tests.support.examples import recipe
 LOAD = Load(path="train.jsonl", sha256="0" * 64)
 WHERE = Where(column="level", values=("easy",))
 EXTRACT = Extract(column="text", pattern="(?P<q>.+)")
-MAP = Map(mapping=Mapping(prompt="{q}", completion="{a}"))
+MAP = Map(mapping=Templates(prompt="{q}", completion="{a}"))
 HOLD_OUT = HoldOut(share=0.1, max_samples=9)
 
 

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -5,11 +6,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from shared.contracts.job import Mapping
+from shared.contracts.mapping import Templates
 from shared.errors import DataFailed
 from shared.rows import Row, Sample, read_rows, read_samples, sha256_of, to_sample
 
-MAPPING = Mapping(prompt="Q: {q}", completion="{a}", system="Be {brief}.")
+MAPPING = Templates(prompt="Q: {q}", completion="{a}", system="Be {brief}.")
+ENDINGS = ".jsonl, .json, .csv, .tsv (with .gz or without) or .parquet"
 TWO_ROWS = [{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]
 
 
@@ -41,12 +43,24 @@ def refusal(path: Path) -> str:
         ("x.jsonl", b'\xef\xbb\xbf{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}'),
         ("x.csv", b"\xef\xbb\xbfq,a\n1+1,2\n2+2,4\n"),
         ("x.csv", b'\xef\xbb\xbf"q",a\n1+1,2\n2+2,4\n'),
+        ("x.json", b'\xef\xbb\xbf[{"q": "1+1", "a": "2"},\r\n {"q": "2+2", "a": "4"}]'),
+        ("x.json", b'{"version": 1, "data": [{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]}'),
+        ("x.jsonl.gz", gzip.compress(b'{"q": "1+1", "a": "2"}\n{"q": "2+2", "a": "4"}')),
+        ("x.CSV.GZ", gzip.compress(b"\xef\xbb\xbfq,a\r\n1+1,2\r\n2+2,4\r\n")),
+        ("x.tsv.gz", gzip.compress(b"q\ta\n1+1\t2\n2+2\t4\n")),
+        ("x.json.gz", gzip.compress(b'[{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]')),
     ],
 )
 def test_rows_are_read_whatever_the_format_line_ends_and_byte_order_mark(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     assert columns(written(tmp_path, name, data)) == TWO_ROWS
+
+
+def test_a_row_of_json_is_numbered_by_its_place_in_the_array(tmp_path: Path) -> None:
+    path = written(tmp_path, "x.json", b'[{"q": "1+1", "a": "2"},\n\n{"q": "2+2"}]')
+
+    assert refusal(path).startswith(" row 2: wanted a column 'a'")
 
 
 def test_parquet_rows_are_numbered_across_batches(tmp_path: Path) -> None:
@@ -119,8 +133,8 @@ def test_a_line_that_cannot_be_used_is_named_with_its_number(
         ("x.csv", b"q,q\n1,2\n", " line 1: wanted distinct column names, found 'q' 2 times"),
         ("x.tsv", b"q\ta\n1\t2\t3\n", " line 2: wanted 2 fields as in the header, found 3"),
         ("x.parquet", b"no parquet", ": wanted a whole Parquet file"),
-        ("x.json", b"{}", ": wanted a file ending in .jsonl, .csv, .tsv, .parquet, found .json"),
-        ("x", b"{}", ": wanted a file ending in .jsonl, .csv, .tsv, .parquet, found no ending"),
+        ("x.xml", b"<q/>", f": wanted a file ending in {ENDINGS}, found .xml"),
+        ("x", b"{}", f": wanted a file ending in {ENDINGS}, found no ending"),
         ("x.jsonl", b"\n\n", ": wanted at least one row, found none"),
         ("x.csv", b"q,a\n", ": wanted at least one row, found none"),
     ],
@@ -159,7 +173,7 @@ def test_templates_are_filled_and_the_system_message_is_literal() -> None:
 
 
 def test_columns_may_be_numbers_and_doubled_braces_are_braces() -> None:
-    mapping = Mapping(prompt="{{{0}}} {first name}", completion="{1}")
+    mapping = Templates(prompt="{{{0}}} {first name}", completion="{1}")
 
     sample = to_sample(Row(1, {"0": "x", "1": "y", "first name": "z"}), mapping, Path("x.csv"))
 

@@ -8,7 +8,8 @@ from typing import Self
 
 from shared.contracts.base import Contract, ExperimentId, JobId, WorkId
 from shared.contracts.events import JobEnded, JobSubmitted, WorkEnded, WorkOrdered
-from shared.contracts.job import Budget, JobData, JobSpec, Mapping, MetricName
+from shared.contracts.job import Budget, JobData, JobSpec, MetricName
+from shared.contracts.mapping import Templates
 from shared.contracts.recipe import FullTuning, Load, Map, Recipe, Sft
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.views import (
@@ -27,7 +28,7 @@ from trex.client import Address
 
 TOKEN = "secret"
 JOB = JobId("j-1")
-MAPPING = Mapping(prompt="{text}", completion="{iso}")
+MAPPING = Templates(prompt="{text}", completion="{iso}")
 SPEC = JobSpec(
     goal="Write dates as ISO 8601",
     base_model="tiny",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from shared.contracts.mapping import Templates
 from tests.unit.trex.canned_system import JOB, TOKEN, CannedSystem, job
 from trex.cli import app
 
@@ -47,6 +48,24 @@ def test_submitting_prints_the_id_alone_to_stdout(system: CannedSystem, job_file
     assert (done.exit_code, done.stdout) == (0, f"{JOB}\n")
     assert "trex watch j-1" in done.stderr
     assert len(system.submitted) == 1
+
+
+def test_a_mapping_that_was_found_is_said_before_the_job_is_handed_over(
+    system: CannedSystem, job_file: Path
+) -> None:
+    rows = job_file.with_name("train.jsonl").read_text().replace('"iso"', '"answer"')
+    job_file.with_name("train.jsonl").write_text(rows)
+    job_file.with_name("dev.jsonl").write_text(rows)
+    job_file.write_text(JOB_FILE.replace(', mapping: {prompt: "{text}", completion: "{iso}"}', ""))
+
+    done = trex(system, "submit", job_file)
+
+    assert done.stderr.startswith(
+        "data.mapping is not given; by the columns of train.jsonl it is "
+        "{prompt: '{text}', completion: '{answer}'}\n"
+    )
+    (submitted,) = system.submitted
+    assert submitted.data.mapping == Templates(prompt="{text}", completion="{answer}")
 
 
 def test_a_bad_job_file_is_one_line_and_status_2(system: CannedSystem, job_file: Path) -> None:

@@ -1,9 +1,11 @@
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
-from shared.contracts.job import Mapping, MetricName
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Messages, Templates
 from shared.errors import Rejected
 from shared.rows import read_rows, read_samples
 from trex.inspect_data import look_at, suggest_metric
@@ -11,7 +13,7 @@ from trex.job_draft import draft_job
 from trex.jobfile import read_job
 from trex.split import write_split
 
-MAPPING = Mapping(prompt="{text}", completion="{label}")
+MAPPING = Templates(prompt="{text}", completion="{label}")
 
 
 def write_csv(path: Path, header: str, rows: list[str]) -> Path:
@@ -75,7 +77,7 @@ def test_odd_column_names_survive_the_job_file(tmp_path: Path) -> None:
     draft_job(data, tmp_path / "job.yaml", prompt=prompt, completion=completion)
 
     mapping = read_job(tmp_path / "job.yaml").data.mapping
-    assert (mapping.prompt, mapping.completion) == (prompt, completion)
+    assert mapping == Templates(prompt=prompt, completion=completion)
 
 
 def test_a_template_with_a_stray_brace_is_refused(labelled: Path) -> None:
@@ -86,20 +88,21 @@ def test_a_template_with_a_stray_brace_is_refused(labelled: Path) -> None:
 def test_unknown_columns_are_named_with_what_to_type(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "frage,antwort", ["a,b"])
 
-    with pytest.raises(Rejected, match="found frage, antwort; name them with --prompt"):
+    with pytest.raises(Rejected, match="found frage, antwort; write data"):
         look_at(data)
 
 
 def test_columns_are_known_whatever_their_case(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "Id,Question,Answer", ["1,why,so"])
 
-    assert look_at(data).mapping == Mapping(prompt="{Question}", completion="{Answer}")
+    assert look_at(data).mapping == Templates(prompt="{Question}", completion="{Answer}")
 
 
 def test_an_instruction_is_followed_by_its_input(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "data.csv", "instruction,input,output", ["add,1 2,3"])
 
-    assert look_at(data).mapping.prompt == "{instruction}\n\n{input}"
+    mapping = Templates(prompt="{instruction}\n\n{input}", completion="{output}")
+    assert look_at(data).mapping == mapping
 
 
 def test_the_first_five_rows_are_kept_to_be_shown(labelled: Path) -> None:
@@ -186,3 +189,71 @@ def test_too_few_prompts_cannot_be_split(tmp_path: Path) -> None:
 
     with pytest.raises(Rejected, match=r"at least 4 different prompts .* found 2"):
         write_split(data, MAPPING, tmp_path / "split")
+
+
+def write_talks(path: Path, count: int) -> Path:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Question {number // 2}"},
+                {"role": "assistant", "content": "yes"},
+                {"role": "user", "content": f"Sure, {number}?"},
+                {"role": "assistant", "content": "no"},
+            ]
+        }
+        for number in range(count)
+    ]
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    path.write_bytes(packed)
+    return path
+
+
+def test_a_job_is_drafted_for_packed_conversations(tmp_path: Path) -> None:
+    data = write_talks(tmp_path / "talks.jsonl.gz", 40)
+
+    draft = draft_job(data, tmp_path / "job.yaml", base_model="org/model")
+
+    spec = read_job(tmp_path / "job.yaml")
+    assert spec.data.mapping == Messages(column="messages")
+    assert spec.data.train == str(tmp_path / "talks-split" / "train.jsonl")
+    assert draft.sight.first[0].completion == "no"
+
+
+def test_conversations_that_begin_alike_never_stand_in_two_splits(tmp_path: Path) -> None:
+    data = write_talks(tmp_path / "talks.jsonl.gz", 40)
+
+    split = write_split(data, Messages(column="messages"), tmp_path / "split")
+
+    begun = [
+        {row.columns["messages"][0]["content"] for row in read_rows(path)}
+        for path in split.files.values()
+    ]
+    assert sum(map(len, begun)) == len(set.union(*begun)) == 20
+
+
+def test_one_template_of_ones_own_goes_with_the_other_as_found(labelled: Path) -> None:
+    found = look_at(labelled, prompt="Sentiment of: {text}").mapping
+
+    assert found == Templates(prompt="Sentiment of: {text}", completion="{label}")
+
+
+def test_one_template_alone_does_not_go_with_conversations(tmp_path: Path) -> None:
+    data = write_talks(tmp_path / "talks.jsonl.gz", 4)
+
+    with pytest.raises(Rejected, match="wanted columns of a shape that is known"):
+        look_at(data, prompt="{messages}")
+
+
+def test_prompts_without_answers_have_no_metric(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "data.csv", "prompt", ["a", "b"])
+
+    with pytest.raises(Rejected, match=r"wanted right answers .* found none in 2 rows"):
+        look_at(data)
+
+
+def test_a_metric_is_chosen_by_the_good_answers_alone(tmp_path: Path) -> None:
+    good = [f"good {n},yes,true" for n in range(20)]
+    bad = [f"bad {n},wrong{n * ' and very long'},false" for n in range(20)]
+    data = write_csv(tmp_path / "data.csv", "prompt,completion,label", good + bad)
+
+    assert look_at(data).metric is MetricName.ACCURACY

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.job import MetricName, SearchMode
+from shared.contracts.mapping import Preference
 from shared.errors import Rejected
 from trex.job_data import is_free_text, unsuited
 from trex.jobfile import read_job
@@ -81,6 +82,9 @@ def test_what_is_said_of_the_search_stands_in_place_of_the_file(folder: Path) ->
         ("metric:", "metrik:", r"metrik is no field of a job; write metric$"),
         ("experiments:", "experimnts:", r"budget\.experimnts is no field.*write experiments$"),
         ("  mapping:", "  zzz: 1\n  mapping:", r"data\.zzz is no field.*use one of train, dev"),
+        ("    prompt:", "    promt:", r"data\.mapping\.promt is no field of a job; write prompt$"),
+        ("    prompt:", "    kind: messages\n    colum:", r"colum is no field.*; write column$"),
+        ("    prompt:", "    kind: chat\n    prompt:", r"data\.mapping: must be of kind templates"),
         ("metric: exact_match\n", "", "metric: is required and missing"),
         ("experiments: 4", "experiments: 0", r"budget\.experiments: .*greater than 0, got 0"),
         ("goal: Write", "goal: 'Write", r"job\.yaml line \d+: wanted YAML"),
@@ -97,6 +101,64 @@ def test_what_is_wrong_is_said_with_what_to_change(
 
     with pytest.raises(Rejected, match=said):
         read_job(path)
+
+
+MAPPING = """\
+  mapping:
+    prompt: "{text}"
+    completion: "{iso}"
+"""
+
+
+def test_a_mapping_that_is_left_out_is_found_in_the_rows_and_said(folder: Path) -> None:
+    row = {"prompt": "3 March 2021", "chosen": "2021-03-03", "rejected": "2021"}
+    for name in ("train.jsonl", "dev.jsonl"):
+        (folder / name).write_text(json.dumps(row) + "\n")
+    told: list[str] = []
+
+    spec = read_job(change(folder, MAPPING, ""), say=told.append)
+
+    assert spec.data.mapping == Preference(
+        prompt="{prompt}", chosen="{chosen}", rejected="{rejected}"
+    )
+    assert told == [
+        "data.mapping is not given; by the columns of train.jsonl it is "
+        "{kind: preference, prompt: '{prompt}', chosen: '{chosen}', rejected: '{rejected}'}"
+    ]
+
+
+def test_nothing_is_said_of_a_mapping_that_is_given(folder: Path) -> None:
+    told: list[str] = []
+
+    read_job(folder / "job.yaml", say=told.append)
+
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (
+            '{"text": "3 March", "iso": "2021"}',
+            r"train\.jsonl: wanted columns of .* text, iso; write",
+        ),
+        ("", r"data\.mapping: .*train\.jsonl: wanted rows, found none"),
+    ],
+)
+def test_a_shape_that_is_not_known_wants_a_mapping(folder: Path, train: str, said: str) -> None:
+    (folder / "train.jsonl").write_text(train)
+
+    with pytest.raises(Rejected, match=said):
+        read_job(change(folder, MAPPING, ""))
+
+
+def test_rows_to_score_on_must_have_right_answers(folder: Path) -> None:
+    rows = [{"prompt": "1+1", "completion": "3", "label": False}]
+    for name in ("train.jsonl", "dev.jsonl"):
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(Rejected, match=r"data\.dev: .*dev\.jsonl line 1: wanted a right answer"):
+        read_job(change(folder, MAPPING, ""))
 
 
 def test_a_missing_job_file_is_said(folder: Path) -> None:

@@ -1,0 +1,36 @@
+"""What an interrupted attempt at a run leaves, for the next one to go on from. No torch."""
+
+import json
+from pathlib import Path
+
+_WRITTEN_LAST = "trainer_state.json"  # by transformers, of all files of a checkpoint
+
+
+class ToldToStop(Exception):
+    """The run shall go on elsewhere; what it can go on from is saved."""
+
+
+def scratch_of(checkpoint: Path) -> Path:
+    """Return where a run keeps what it could go on from, beside its checkpoint to be."""
+    return checkpoint.with_name(f"{checkpoint.name}.trainer")
+
+
+def take_over(home: Path, to: Path) -> Path | None:
+    """Take what the attempts below ``home`` got farthest with; return where it is now, if any.
+
+    Taken by renaming, so that an attempt that does not know yet that it is over cannot change it.
+    """
+    left = [*home.glob("attempt-*/*.trainer/checkpoint-*"), *home.glob(f"attempt-*/{to.name}")]
+    steps = {folder: done for folder in left if (done := _steps_of(folder)) is not None}
+    if not steps:
+        return None
+    to.parent.mkdir(parents=True, exist_ok=True)
+    return max(steps, key=lambda folder: steps[folder]).rename(to)
+
+
+def _steps_of(folder: Path) -> int | None:
+    """Return how many steps had been done, None of what was not written to its end."""
+    try:
+        return int(json.loads((folder / _WRITTEN_LAST).read_text())["global_step"])
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,23 @@
+"""Writes checkpoints: whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+from transformers import Trainer
+
+from services.executor.interruption import scratch_of
+
+
+def save(trainer: Trainer, folder: Path, *, to_go_on: bool) -> str | None:
+    """Write the checkpoint, and beside it what the run can go on from; return where that is."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    trainer.save_model(str(partial))
+    scratch = scratch_of(folder)
+    resume = folder.with_name("resume") if to_go_on else None
+    if resume is not None:
+        shutil.rmtree(resume, ignore_errors=True)
+        (scratch / f"checkpoint-{trainer.state.global_step}").rename(resume)
+    shutil.rmtree(scratch, ignore_errors=True)
+    partial.rename(folder)
+    return None if resume is None else str(resume)

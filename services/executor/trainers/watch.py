@@ -1,0 +1,199 @@
+"""Watches a training: notes its curves, says where it stands, stops it when it must stop."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+
+from shared.contracts.run import LossPoint, Progress, RewardPoint
+from shared.errors import Diverged
+
+LOSS_POINTS = 50
+"""Most points a training curve is handed back with; more would tell no more."""
+
+REWARDS = ("reward", "rewards/accuracies")
+"""What GRPO and DPO log: an answer's mean reward; pairs in which the better answer is preferred."""
+
+SECONDS = "seconds"
+"""File of a checkpoint that says how long the run had taken when it was written."""
+
+Say = Callable[[Progress], None]
+Log = Sequence[dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a run that goes on knows of its beginning."""
+
+    log: Log = ()
+    seconds: float = 0.0
+    """That it took, if it was the same run."""
+
+
+def read_before(folder: Path, *, same_run: bool) -> Before:
+    """Return what was logged before a checkpoint, and how long it took if it was the same run."""
+    state = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+    seconds = float((folder / SECONDS).read_text()) if same_run else 0.0
+    return Before(state.log_history, seconds)
+
+
+class Watch(TrainerCallback):
+    """Tells of one training, has it saved now and then, and stops it when it must stop."""
+
+    def __init__(
+        self,
+        say: Say,
+        *,
+        started: float,
+        limit_s: float,
+        save_every_s: float,
+        share: float,
+        evaluates: bool,
+        log: Log,
+    ) -> None:
+        self.curves = {name: _curve(log, name) for name in ("loss", "eval_loss", *REWARDS)}
+        self.steps = 0
+        self.stopped: Literal["done", "time", "rung", "told"] = "done"
+        self._say, self._evaluates, self._share = say, evaluates, share
+        self._started, self._limit_s, self._save_every_s = started, limit_s, save_every_s
+        self._told_to_stop = False
+        self._saved = time.monotonic()
+        self._began, self._steps_before, self._tokens_before = math.nan, 0, 0
+
+    @property
+    def loss(self) -> float | None:
+        """The latest training loss."""
+        curve = self.curves["loss"]
+        return curve[-1].loss if curve else None
+
+    @property
+    def rewards(self) -> tuple[RewardPoint, ...]:
+        """Of a method that has rewards, what was logged of them; empty otherwise."""
+        return tuple(
+            RewardPoint(step=point.step, reward=min(1.0, max(0.0, point.loss)))
+            for name in REWARDS
+            for point in self.curves[name]
+        )
+
+    @contextmanager
+    def heeding(self, stop: signal.Signals) -> Iterator[None]:
+        """Inside, let the signal stop training after the present step. In the main thread only."""
+
+        def told(*_: Any) -> None:
+            self._told_to_stop = True
+
+        before = signal.signal(stop, told)
+        try:
+            yield
+        finally:
+            signal.signal(stop, before)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any
+    ) -> None:
+        """Note where training begins."""
+        self._began = time.monotonic()
+        self._steps_before, self._tokens_before = state.global_step, _tokens(state)
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Say where training stands, and have it saved or stopped where that is due."""
+        self.steps = state.global_step
+        last = max(1, math.ceil(self._share * state.max_steps - 1e-9))
+        if state.global_step < state.max_steps:
+            self._stop_or_save(state.global_step >= last, control)
+        self._say(self._progress(state, last))
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Note beside what was saved how long the run had taken."""
+        assert args.output_dir is not None
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / SECONDS).write_text(str(self._seconds()))
+        self._saved = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note the curves.
+
+        Raises:
+            Diverged: one is NaN or infinite.
+        """
+        for name, curve in self.curves.items():
+            if not logs or name not in logs:
+                continue
+            value = float(logs[name])
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"wanted a finite loss, found {value} at step {state.global_step} of "
+                    f"{state.max_steps}; lower learning_rate (now {args.learning_rate:g}) or "
+                    "lengthen warm-up"
+                )
+            curve.append(LossPoint(step=state.global_step, loss=value))
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _stop_or_save(self, at_rung: bool, control: TrainerControl) -> None:
+        if at_rung:
+            self.stopped = "rung"
+        elif self._told_to_stop:
+            self.stopped = "told"
+        elif self._seconds() > self._limit_s:
+            self.stopped = "time"
+        late = time.monotonic() - self._saved > self._save_every_s
+        control.should_save = late or self.stopped in ("rung", "told")
+        if self.stopped == "done":
+            return
+        control.should_training_stop = True
+        if self.stopped != "told":  # which goes on elsewhere as if nothing had been
+            control.should_log = True
+            control.should_evaluate = self._evaluates
+
+    def _progress(self, state: TrainerState, last: int) -> Progress:
+        taken_s = time.monotonic() - self._began
+        pace_s = taken_s / (state.global_step - self._steps_before)
+        return Progress(
+            phase="training",
+            step=state.global_step,
+            steps=last,
+            loss=self.loss,
+            tokens_per_s=(_tokens(state) - self._tokens_before) / max(taken_s, 1e-6),
+            eta_s=max(0.0, pace_s * (last - state.global_step)),
+        )
+
+
+def thinned(curve: Sequence[LossPoint], most: int) -> tuple[LossPoint, ...]:
+    """Return at most ``most`` points: the means of equally long windows, at their last steps."""
+    window = math.ceil(len(curve) / most)
+    windows = [curve[at : at + window] for at in range(0, len(curve), window)]
+    return tuple(
+        LossPoint(step=w[-1].step, loss=math.fsum(p.loss for p in w) / len(w)) for w in windows
+    )
+
+
+def _curve(log: Log, name: str) -> list[LossPoint]:
+    return [LossPoint(step=int(at["step"]), loss=at[name]) for at in log if name in at]
+
+
+def _tokens(state: TrainerState) -> int:
+    return int(state.num_input_tokens_seen)
