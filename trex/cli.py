@@ -6,11 +6,13 @@ that `trex --help` answers at once.
 
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shared.errors import Rejected
 from trex.commands import Commands, say
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 
 EXAMPLE_PROMPT = "3. März 2021"
 """What the demo's new model is asked."""
+
+
+class Tool(StrEnum):
+    """Another tool that can train a recipe."""
+
+    TRL = "trl"
+    AXOLOTL = "axolotl"
+    LLAMA_FACTORY = "llama-factory"
 
 
 app = typer.Typer(
@@ -198,13 +208,41 @@ def cancel(job: JobArgument = None) -> None:
 
 @app.command()
 def run(
-    job_file: JobFile,
+    job_file: Annotated[
+        Path, typer.Argument(help="A job file, as `trex init` writes it, or a recipe.")
+    ],
     mode: Mode = None,
     fidelity: Depth = None,
     keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up afterwards.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a recipe's checkpoint; recipes alone take it.")
+    ] = None,
 ) -> None:
-    """Carry a job out from start to end, with a system of its own when none is up."""
+    """Carry out a job, with a system of its own when none is up, or a single recipe."""
+    from trex.recipefile import holds_recipe
+
+    if holds_recipe(job_file):
+        _run_recipe(job_file, out, searching=bool(mode or fidelity or keep_up))
+        return
+    if out is not None:
+        raise Rejected(f"{job_file}: wanted a recipe beside --out, found a job; leave --out away")
     _run(job_file, mode, fidelity, keep_up=keep_up, prompt=None)
+
+
+@app.command()
+def export(
+    recipe: Annotated[Path, typer.Argument(help="A checkpoint's folder or a recipe.")],
+    to: Annotated[Tool, typer.Option(help="Who is to train it.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+) -> None:
+    """Write what another tool needs to train a recipe without open-trex."""
+    from trex.elsewhere import hand_over
+    from trex.recipefile import read_recipe
+
+    status = hand_over(read_recipe(recipe), to, out, _settings().home / "data")
+    if status == 0:
+        typer.echo(str(out))
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -252,6 +290,27 @@ def doctor(as_json: Json = False) -> None:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     if has_problem(findings):
         raise typer.Exit(1)
+
+
+def _run_recipe(path: Path, out: Path | None, *, searching: bool) -> None:
+    import time
+
+    from trex.elsewhere import train, trained_words
+    from trex.recipefile import read_recipe
+
+    if searching:
+        raise Rejected(
+            f"{path}: wanted a job beside --mode, --fidelity or --keep-up, found a recipe; leave "
+            "them away"
+        )
+    if out is None:
+        raise Rejected(f"{path}: wanted --out with a recipe, found none; name a folder to make")
+    recipe = read_recipe(path)
+    began = time.monotonic()
+    trained = train(recipe, out, _settings().home / "data", _console(stderr=True))
+    for line in trained_words(trained, time.monotonic() - began):
+        say(line)
+    typer.echo(trained.checkpoint)
 
 
 def _run(

@@ -18,6 +18,7 @@ from shared.rows import read_rows
 from shared.shapes import detect
 from trex.base_model import resolve_base_model
 from trex.job_data import check_data
+from trex.yamlfile import read_fields
 
 
 def read_job(
@@ -38,7 +39,12 @@ def read_job(
     Raises:
         Rejected: the first thing found that cannot work, and what to change.
     """
-    found = _parse(path)
+    found = read_fields(
+        path,
+        JobSpec,
+        what="a job",
+        otherwise="check the path or write one with `trex init`",
+    )
     given = {name: value for name, value in (search or {}).items() if value is not None}
     if given:
         stated = found.get("search")
@@ -70,28 +76,6 @@ def _with_mapping(
     written = yaml.safe_dump(mapping, default_flow_style=True, sort_keys=False, width=10_000)
     say(f"data.mapping is not given; by the columns of {file.name} it is {written.strip()}")
     return found | {"data": data | {"mapping": mapping}}
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise Rejected(
-            f"{path}: wanted a job file, found none; check the path or write one with `trex init`"
-        )
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise Rejected(
-            f"{path}: wanted UTF-8, found something else ({error}); save it so"
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise Rejected(f"{path}{where}: wanted YAML, found {problem}; correct that line") from None
-    if not isinstance(found, dict):
-        wanted = ", ".join(JobSpec.model_fields)
-        raise Rejected(f"{path}: wanted the fields of a job ({wanted}), found none; add them")
-    return found
 
 
 def _refuse_unknown(

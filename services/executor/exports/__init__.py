@@ -1,0 +1,1 @@
+"""A recipe as other tools read it: their data files and their configuration."""
