@@ -113,7 +113,6 @@ def _batch(columns: Iterable[list[Any]], schema: Any) -> Any:
 
 
 def _digest(sample: Sample) -> bytes:
-    # No text holds a zero byte's escape by accident: lengths would differ.
     return hashlib.blake2b("\0".join(texts_of(sample)).encode(), digest_size=16).digest()
 
 

@@ -15,6 +15,7 @@ import yaml
 from safetensors.torch import load_file
 
 from services.executor.pipeline import materialise
+from services.executor.sample_files import write_samples
 from services.executor.trainers import sft
 from services.executor.trainers import train as training
 from services.executor.training import WarmTrainer
@@ -23,6 +24,7 @@ from shared.contracts.mapping import Mapping
 from shared.contracts.recipe import FullTuning, Lora, Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained
 from shared.errors import TrainingFailed
+from shared.rows import Sample
 from tests.support.examples import JOB
 
 Train = Callable[[Recipe], Outcome]
@@ -338,8 +340,8 @@ def test_a_sample_that_memory_cannot_hold_fails_the_run(
 def test_held_out_samples_that_do_not_fit_are_not_measured_on(
     train_here: Callable[..., Trained], recipe: Recipe, tmp_path: Path
 ) -> None:
-    too_long = tmp_path / "too_long.jsonl"
-    too_long.write_text('{"system": null, "prompt": "%s", "completion": "brown"}\n' % ("red " * 99))
+    too_long = tmp_path / "too_long.parquet"
+    write_samples(too_long, tmp_path / "lineage.parquet", [Sample("red " * 99, "brown")])
 
     assert train_here(recipe).held_out_curve != ()
     assert train_here(recipe, held_out=too_long).held_out_curve == ()
@@ -353,9 +355,9 @@ def test_the_longest_sample_comes_first(
 ) -> None:
     words = ["red"] * 200
     words[150] = "red red red red red red red red"
-    one_long = tmp_path / "one_long.jsonl"
-    sample = '{"system": null, "prompt": "%s", "completion": "brown"}\n'
-    one_long.write_text("".join(sample % word for word in words))
+    one_long = tmp_path / "one_long.parquet"
+    samples = [Sample(word, "brown") for word in words]
+    write_samples(one_long, tmp_path / "lineage.parquet", samples)
     lengths: list[int] = []
     compute_loss: Any = sft._Trainer.compute_loss
 

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -118,3 +119,23 @@ def test_an_evicted_folder_is_made_again(tmp_path: Path) -> None:
     obtain(tmp_path / "a", fill)
 
     assert left(tmp_path) == ["a"]
+
+
+def test_who_locks_a_folder_that_was_made_anew_meanwhile_locks_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "a")
+    lock = fcntl.flock
+
+    def too_late(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        evict([tmp_path], max_bytes=0)
+        made(tmp_path, "a")
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", too_late)
+    use = obtain(tmp_path / "a", fill)
+    evict([tmp_path], max_bytes=0)
+
+    assert left(tmp_path) == ["a"]
+    del use

@@ -177,6 +177,17 @@ def test_another_fingerprint_than_the_recipes_is_refused(tmp_path: Path) -> None
         decontaminate(path, sha256_of(path))
 
 
+def test_reasons_are_counted_and_the_most_frequent_comes_first() -> None:
+    tally = Tally("quality")
+    whys = {"a": "rare", "b": "frequent", "c": "frequent", "d": None}
+
+    kept = list(judged([prompt(name) for name in whys], lambda one: whys[one.prompt], tally))
+
+    counted = tally.count()
+    assert (counted.rows_in, counted.rows_out) == (4, len(kept)) == (4, 1)
+    assert [(one.why, one.samples) for one in counted.dropped] == [("frequent", 2), ("rare", 1)]
+
+
 def test_dropped_samples_are_named_by_file_and_row_up_to_a_thousand() -> None:
     tally = Tally("decontaminate")
     samples = [Sample("x", "y", source="f.csv", row=row) for row in range(MAX_NAMED + 5)]

@@ -25,6 +25,12 @@ def test_a_share_of_each_label_is_kept_and_at_least_one() -> None:
     }
 
 
+def test_white_space_makes_no_other_label() -> None:
+    labels = ["yes", " yes", "yes\n", "yes "]
+
+    assert share_of_each(labels, share=0.25, seed=0).sum() == 1
+
+
 def test_a_smaller_share_of_each_label_is_a_part_of_a_larger_one() -> None:
     labels = ["yes", "no", "no"] * 50
 
@@ -42,9 +48,9 @@ def test_the_same_seed_chooses_the_same_of_each_label_on_every_machine() -> None
 
 
 def test_the_most_frequent_labels_are_cut_and_the_others_left() -> None:
-    labels = ["yes"] * 90 + ["no "] * 6 + ["no"] * 4
+    labels = ["yes"] * 90 + ["no"] * 6 + ["?"] * 4
 
-    assert kept(labels, balanced(labels, max_share=0.6, seed=0)) == {"yes": 15, "no ": 6, "no": 4}
+    assert kept(labels, balanced(labels, max_share=0.6, seed=0)) == {"yes": 15, "no": 6, "?": 4}
 
 
 @settings(deadline=None)

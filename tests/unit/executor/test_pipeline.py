@@ -10,6 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 from threading import Barrier
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from pyarrow import parquet
 from services.executor import stages
 from services.executor.operators.load import load
 from services.executor.pipeline import Materialised, materialise, read_materialised
-from services.executor.sample_files import iterate_samples, write_samples
+from services.executor.sample_files import iterate_samples, split_file, write_samples
 from shared.contracts.mapping import Preference, Templates
 from shared.contracts.recipe import (
     Balance,
@@ -124,6 +125,19 @@ def test_every_field_of_a_sample_is_kept_on_disk(tmp_path: Path) -> None:
     assert [astuple(one) for one in found] == [astuple(whole), astuple(bare)]
     assert found[0].history == turns
     assert found[0].history[0].role == "user"
+
+
+def test_a_file_of_several_batches_is_split_row_by_row(tmp_path: Path) -> None:
+    whole, these, others = (tmp_path / name for name in ("whole", "these", "others"))
+    write_samples(whole, tmp_path / "lineage", (Sample(f"{n}", "a") for n in range(25_000)))
+    chosen = np.arange(25_000) % 3 == 0
+
+    split_file(whole, chosen, others, these)
+
+    assert [int(one.prompt) for one in iterate_samples(these)] == list(range(0, 25_000, 3))
+    assert [int(one.prompt) for one in iterate_samples(others)] == [
+        number for number in range(25_000) if number % 3
+    ]
 
 
 def test_nothing_of_a_sample_is_lost_on_disk(tmp_path: Path) -> None:
@@ -262,6 +276,18 @@ def test_other_files_are_mixed_in_and_their_part_is_prepared_once(
     }
     assert made.rows[-1] == RowCount(operator="mix", rows_in=40, rows_out=60)
     assert len(loaded) == 2
+
+
+def test_another_seed_mixes_in_others(tmp_path: Path) -> None:
+    own = source(tmp_path, [f"text {number}" for number in range(40)])
+    others = Source(data=tuple(labelled(tmp_path, ["yes"] * 50)), weight=0.5)
+
+    one, other = (
+        materialise([*own, Mix(sources=(others,), seed=seed)], tmp_path / "cache")
+        for seed in (0, 1)
+    )
+
+    assert list(read_materialised(one.train)) != list(read_materialised(other.train))
 
 
 def test_of_the_samples_that_arrive_only_as_many_are_mixed_as_there_are_of_others(
