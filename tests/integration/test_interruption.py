@@ -147,7 +147,7 @@ def store(recipe: Recipe) -> MemoryStore:
     store.create(JOB, SPEC, idempotency_key=None)
     hold = store.hold(JOB, "planner", lease_s=60)
     assert hold is not None
-    method = recipe.method.model_copy(update={"num_train_epochs": 50})
+    method = recipe.method.model_copy(update={"num_train_epochs": 10})
     request = RunRequest(
         job_id=JOB,
         experiment=ExperimentId(1),
