@@ -1,5 +1,6 @@
 """Says what differs between two recipes, and whether they are practically the same."""
 
+from collections import Counter
 from typing import Any
 
 from shared.contracts.recipe import Recipe
@@ -50,9 +51,12 @@ def facts(recipe: Recipe) -> dict[str, Any]:
     per_device = method.pop("per_device_train_batch_size")
     batch = per_device * method.pop("gradient_accumulation_steps")
     facts = {"adapter": adapter.pop("kind")} | adapter | method | {"batch_size": batch}
+    times = Counter[str]()
     for operator in recipe.data:
+        times[operator.kind] += 1
+        again = f" {times[operator.kind]}" if times[operator.kind] > 1 else ""
         said = operator.model_dump(exclude={"kind"})
-        facts |= {f"{operator.kind} {name}": value for name, value in said.items()}
+        facts |= {f"{operator.kind}{again} {name}": value for name, value in said.items()}
     return facts | {"base_model": recipe.base_model, "seed": recipe.seed}
 
 

@@ -1,5 +1,6 @@
 from services.researcher.difference import differences, facts, near_same
 from services.researcher.factors import replaced, with_method
+from shared.contracts.recipe import Matching
 from tests.unit.researcher.researcher_examples import recipe
 
 
@@ -25,6 +26,17 @@ def test_a_data_operator_that_comes_or_goes_is_shown() -> None:
         "sample share 0.5",
         "sample by random",
     )
+
+
+def test_operators_of_one_kind_do_not_hide_each_other() -> None:
+    load, mapping, *rest = recipe().data
+    once, twice = (
+        replaced(recipe(), data=(load, mapping, *patterns, *rest))
+        for patterns in ([Matching(pattern="b")], [Matching(pattern="a"), Matching(pattern="b")])
+    )
+
+    assert not near_same(facts(once), facts(twice))
+    assert "matching 2 pattern b" in differences(once, twice)
 
 
 def test_another_adapter_is_one_change_and_its_rank() -> None:
