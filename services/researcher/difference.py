@@ -47,17 +47,19 @@ def _telling(name: str) -> bool:
 def facts(recipe: Recipe) -> dict[str, Any]:
     """Return everything a recipe says, under short names, its batch as one number."""
     adapter = recipe.adapter.model_dump()
-    method = recipe.method.model_dump(exclude={"kind"})
+    method = recipe.method.model_dump()
     per_device = method.pop("per_device_train_batch_size")
     batch = per_device * method.pop("gradient_accumulation_steps")
-    facts = {"adapter": adapter.pop("kind")} | adapter | method | {"batch_size": batch}
+    kinds = {"adapter": adapter.pop("kind"), "method": method.pop("kind")}
+    facts = kinds | adapter | method | {"batch_size": batch}
     times = Counter[str]()
     for operator in recipe.data:
         times[operator.kind] += 1
         again = f" {times[operator.kind]}" if times[operator.kind] > 1 else ""
         said = operator.model_dump(exclude={"kind"})
         facts |= {f"{operator.kind}{again} {name}": value for name, value in said.items()}
-    return facts | {"base_model": recipe.base_model, "seed": recipe.seed}
+    before = {} if recipe.continues is None else {"continues": recipe.continues[:12]}
+    return facts | before | {"base_model": recipe.base_model, "seed": recipe.seed}
 
 
 def _near(one: Any, other: Any) -> bool:

@@ -11,7 +11,6 @@ from shared.contracts.recipe import (
     Operator,
     Recipe,
     Sample,
-    Sft,
 )
 
 Value: TypeAlias = float | str
@@ -84,7 +83,7 @@ def replaced(recipe: Recipe, **changes: Any) -> Recipe:
 
 def with_method(recipe: Recipe, **changes: Any) -> Recipe:
     """Return the recipe with hyper-parameters replaced, checked like any other."""
-    return replaced(recipe, method=Sft(**(dict(recipe.method) | changes)))
+    return replaced(recipe, method=type(recipe.method)(**(dict(recipe.method) | changes)))
 
 
 def _changed_lora(recipe: Recipe, name: str, value: Value) -> Lora:

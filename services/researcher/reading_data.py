@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.contracts.brief import Brief, BriefRequest
 from shared.errors import DataFailed
-from shared.rows import read_samples, sha256_of
+from shared.rows import Sample, read_samples, sha256_of
 
 MAX_LABELS = 50
 """More distinct completions than this are answers rather than labels."""
@@ -24,7 +24,8 @@ def study(request: BriefRequest) -> Brief:
     `MAX_LABELS` are distinct and each is used twice on average; a dozen free answers are no labels.
 
     Raises:
-        DataFailed: as `shared.rows.read_samples`, or as `count_parameters`.
+        DataFailed: as `shared.rows.read_samples`, or as `count_parameters`, or an answer that is
+            missing or was judged bad.
     """
     path = Path(request.train)
     prompts: set[bytes] = set()
@@ -33,6 +34,7 @@ def study(request: BriefRequest) -> Brief:
     labels: Counter[str] = Counter()
     rows = 0
     for sample in read_samples(path, request.mapping):
+        _refuse_what_cannot_be_learned(sample)
         rows += 1
         prompts.add(_fingerprint(sample.prompt))
         prompt_chars[len(sample.prompt)] += 1
@@ -52,6 +54,17 @@ def study(request: BriefRequest) -> Brief:
         labels=len(labels),
     )
     return brief.model_copy(update={"summary": _summary(request, brief, labels)})
+
+
+def _refuse_what_cannot_be_learned(sample: Sample) -> None:
+    # Found out here and not in every run: the rules propose nothing else.
+    if not sample.is_right:
+        raise DataFailed(
+            f"{sample.source} line {sample.row}: wanted a right answer to learn, found "
+            f"{'one judged bad' if sample.completion else 'none'}; the rules propose supervised "
+            "fine-tuning alone, so give rows with right answers, or carry out a recipe of your own "
+            "with `trex run recipe.yaml`"
+        )
 
 
 def count_parameters(folder: Path) -> int | None:

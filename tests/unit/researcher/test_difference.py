@@ -1,6 +1,6 @@
 from services.researcher.difference import differences, facts, near_same
 from services.researcher.factors import replaced, with_method
-from shared.contracts.recipe import Matching
+from shared.contracts.recipe import Dpo, Matching
 from tests.unit.researcher.researcher_examples import recipe
 
 
@@ -65,3 +65,11 @@ def test_another_category_is_never_near_the_same() -> None:
     assert not near_same(one, facts(recipe(lr_scheduler_type="linear")))
     assert not near_same(one, facts(recipe(deduplicate="prompt")))
     assert not near_same(one, facts(replaced(recipe(), base_model="other")))
+
+
+def test_another_method_or_another_beginning_is_never_near_the_same() -> None:
+    sft = recipe()
+    dpo = Dpo(**sft.method.model_dump(exclude={"kind", "loss_type"}))
+
+    assert not near_same(facts(sft), facts(sft.model_copy(update={"method": dpo})))
+    assert not near_same(facts(sft), facts(sft.model_copy(update={"continues": "a" * 64})))

@@ -7,6 +7,7 @@ import pytest
 from services.researcher.reading_data import count_parameters, study
 from shared.contracts.base import JobId
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.mapping import Judged, Prompts
 from shared.errors import DataFailed
 from shared.rows import sha256_of
 from tests.unit.researcher.researcher_examples import CONTEXT
@@ -106,6 +107,31 @@ def test_a_broken_weights_file_is_named(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(DataFailed, match=r"model\.safetensors: wanted a safetensors header"):
         count_parameters(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "found"),
+    [
+        (Judged(prompt="{q}", completion="{a}", label="ok"), "line 2: .* found one judged bad;"),
+        (Prompts(prompt="{q}"), "line 1: .* found none;"),
+    ],
+)
+def test_rows_of_which_the_rules_can_learn_nothing_are_refused_before_any_run(
+    tmp_path: Path, mapping: Judged | Prompts, found: str
+) -> None:
+    train = tmp_path / "train.jsonl"
+    train.write_text('{"q": "1+1", "a": "2", "ok": true}\n{"q": "2+2", "a": "5", "ok": false}\n')
+    request = BriefRequest(
+        job_id=JobId("j-1"),
+        goal="answer",
+        base_model="org/some-model",
+        train=str(train),
+        mapping=mapping,
+        metric=CONTEXT.metric,
+    )
+
+    with pytest.raises(DataFailed, match=found):
+        study(request)
 
 
 def test_rows_that_cannot_be_mapped_fail_with_the_line(tmp_path: Path) -> None:
