@@ -62,7 +62,7 @@ def processes(service: str) -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if f"services.{service}" in " ".join(child.cmdline())
+        if f"services.{service}" in child.cmdline()
     ]
 
 
