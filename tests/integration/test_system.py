@@ -60,9 +60,7 @@ def spec(nano_base: Path, rows: Path, mapping: Mapping, tmp_path: Path) -> JobSp
 
 def processes(service: str) -> list[psutil.Process]:
     return [
-        child
-        for child in psutil.Process().children()
-        if f"services.{service}" in child.cmdline()
+        child for child in psutil.Process().children() if f"services.{service}" in child.cmdline()
     ]
 
 
