@@ -41,7 +41,9 @@ def test_a_signal_to_stop_leaves_nothing_running(tmp_path: Path, number: signal.
     up.communicate(timeout=60)
 
     assert len(family) >= 5
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    left = psutil.wait_procs(family, timeout=5)[1]
+    # An orphan that has ended is a zombie for as long as init does not ask for it.
+    assert [one for one in left if one.status() != psutil.STATUS_ZOMBIE] == []
     assert not (tmp_path / "connection.json").exists()
 
 
