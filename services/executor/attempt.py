@@ -37,7 +37,8 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
     home = artifacts / request.job_id / lease.claim.work_id
     attempt = home / f"attempt-{lease.claim.fence}"
     interrupted = take_over(home, attempt / "interrupted")
-    _discard_leftovers(home)
+    for earlier in set(home.glob("attempt-*")) - {attempt}:
+        _discard(earlier, checkpoint=False)
     deadline = time.monotonic() + request.limit_s + LATE_S
     outcome: Outcome | None = None
     try:
@@ -55,11 +56,9 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"
                     )
     finally:
-        if not isinstance(outcome, Trained):
-            shutil.rmtree(attempt / "checkpoint", ignore_errors=True)
-        if not _may_go_on(lease) or outcome is not None:
-            shutil.rmtree(attempt / "interrupted", ignore_errors=True)
-            _discard_leftovers(home)
+        # Of a run that goes on, or is somebody else's by now, the next attempt clears away.
+        if outcome is not None or not (_may_go_on(lease) or lease.lost):
+            _discard(attempt, checkpoint=not isinstance(outcome, Trained))
     return outcome
 
 
@@ -76,10 +75,11 @@ def _may_go_on(lease: Lease) -> bool:
     return lease.handed_back.is_set() and not (lease.cancelled or lease.lost)
 
 
-def _discard_leftovers(home: Path) -> None:
-    """Remove what attempts that came to nothing left half-written; their logs stay.
+def _discard(attempt: Path, *, checkpoint: bool) -> None:
+    """Remove what an attempt could have gone on from, and perhaps its checkpoint; its log stays.
 
     An attempt whose worker was killed could not tidy up after itself; the next one does.
     """
-    for leftover in home.glob("attempt-*/checkpoint.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in (*attempt.glob("checkpoint*"), attempt / "interrupted"):
+        if checkpoint or leftover.name != "checkpoint":
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -16,8 +16,8 @@ from services.executor.attempt import carry_out
 from services.executor.interruption import ToldToStop, take_over
 from services.executor.pipeline import materialise
 from services.executor.trainers.train import train
-from services.executor.training import WarmTrainer
-from shared.answering import Lease, answer
+from services.executor.training import Training, WarmTrainer
+from shared.answering import GivenUp, Lease, answer
 from shared.contracts.base import ExperimentId, WorkId
 from shared.contracts.events import WorkEnded
 from shared.contracts.recipe import FullTuning, Lora, Recipe
@@ -156,6 +156,35 @@ def store(recipe: Recipe) -> MemoryStore:
     )
     store.order(hold, WORK, request, why="it is due")
     return store
+
+
+@pytest.fixture
+def lease(store: MemoryStore) -> Lease:
+    claim = store.claim(JOB, WORK, lease_s=60)
+    assert claim is not None
+    return Lease(store, claim, heartbeat_s=60, lease_s=60, handed_back=threading.Event())
+
+
+@pytest.mark.parametrize(("how", "stays"), [("lost", True), ("cancelled", False)])
+def test_a_run_that_is_somebody_elses_by_now_is_left_as_it_is(
+    lease: Lease, trainer: WarmTrainer, tmp_path: Path, how: str, stays: bool
+) -> None:
+    home = tmp_path / JOB / WORK
+    own = home / f"attempt-{lease.claim.fence}" / "checkpoint.trainer" / "checkpoint-5"
+    others = home / "attempt-99" / "checkpoint.trainer" / "checkpoint-7"
+    setattr(lease, how, True)
+
+    class Meanwhile(WarmTrainer):
+        def start(self, *args: Any, **how: Any) -> Training:
+            for folder in (own, others):  # as if both had trained since
+                folder.mkdir(parents=True)
+            return trainer.start(*args, **how)
+
+    with pytest.raises(GivenUp):
+        carry_out(lease, trainer=Meanwhile(grace_s=5), artifacts=tmp_path)
+
+    assert others.exists()
+    assert own.exists() == stays
 
 
 def test_a_worker_that_leaves_hands_its_run_on_to_another(
