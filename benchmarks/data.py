@@ -40,8 +40,8 @@ from services.executor.operators.where import where
 from services.executor.pipeline import materialise
 from services.executor.sample_files import iterate_samples, write_samples
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Deduplicate, Filter, Load, Map, Quality
-from shared.contracts.recipe import Sample as Share
+from shared.contracts.operators import Deduplicate, Filter, Load, Map, Quality
+from shared.contracts.operators import Sample as Share
 from shared.fingerprint import Fingerprint, hashed
 from shared.rows import Row, Sample, sha256_of
 

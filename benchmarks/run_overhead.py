@@ -14,7 +14,9 @@ from pathlib import Path
 
 from shared.contracts.base import ExperimentId, JobId
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Load, Lora, Map, Recipe, Sft
+from shared.contracts.method import Lora, Sft
+from shared.contracts.operators import Load, Map
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
 from shared.rows import sha256_of
 

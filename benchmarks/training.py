@@ -31,7 +31,9 @@ from services.executor.exports.folder import export
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId, JobId
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Adapter, FullTuning, Load, Lora, Map, Recipe, Sft
+from shared.contracts.method import Adapter, FullTuning, Lora, Sft
+from shared.contracts.operators import Load, Map
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
 from shared.rows import sha256_of
 

@@ -4,7 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.contracts.base import read_as
-from shared.contracts.recipe import Load, Recipe
+from shared.contracts.operators import Load
+from shared.contracts.recipe import Recipe
 from shared.errors import Rejected
 from trex.base_model import resolve_base_model
 from trex.yamlfile import read_fields

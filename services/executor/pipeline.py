@@ -28,7 +28,7 @@ from services.executor.sample_files import (
 )
 from services.executor.stages import Stored, first_stage, later_stage, stage_start
 from shared import rows
-from shared.contracts import recipe
+from shared.contracts import operators as kinds
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed
 
@@ -55,7 +55,7 @@ class Materialised:
     """Keeps the folder from being evicted; None of files that are in no cache."""
 
 
-def materialise(operators: Sequence[recipe.Operator], cache: Path) -> Materialised:
+def materialise(operators: Sequence[kinds.Operator], cache: Path) -> Materialised:
     """Return what the operators make of their file, making only what ``cache`` lacks.
 
     Doing it twice, or in two processes at once, gives the same bytes once; the file is not read
@@ -74,7 +74,7 @@ def read_materialised(path: Path) -> Iterator[rows.Sample]:
     return iterate_samples(path)
 
 
-def _made(operators: Sequence[recipe.Operator], upto: int, cache: Path) -> Materialised:
+def _made(operators: Sequence[kinds.Operator], upto: int, cache: Path) -> Materialised:
     """Return what the first ``upto`` operators make."""
     folder = cache / _name(operators[:upto])
     use = obtain(folder, partial(_fill, operators=operators, upto=upto, cache=cache))
@@ -87,7 +87,7 @@ def _made(operators: Sequence[recipe.Operator], upto: int, cache: Path) -> Mater
     )
 
 
-def _name(operators: Sequence[recipe.Operator]) -> str:
+def _name(operators: Sequence[kinds.Operator]) -> str:
     canonical = json.dumps(
         [operator.model_dump(mode="json") for operator in operators],
         sort_keys=True,
@@ -97,14 +97,14 @@ def _name(operators: Sequence[recipe.Operator]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fill(folder: Path, *, operators: Sequence[recipe.Operator], upto: int, cache: Path) -> None:
+def _fill(folder: Path, *, operators: Sequence[kinds.Operator], upto: int, cache: Path) -> None:
     """Carry out the last stage of the first ``upto`` operators, on what those before it make."""
     start = stage_start(operators[:upto])
     before = _made(operators, start, cache) if start else None
     stage = operators[start:upto]
     tallies = [Tally(operator.kind) for operator in stage]
     match stage:
-        case [recipe.HoldOut() as last] if before is not None:
+        case [kinds.HoldOut() as last] if before is not None:
             _set_aside(folder, before, last, tallies[0])
         case _:
             samples = _samples(stage, tallies, before, cache)
@@ -115,7 +115,7 @@ def _fill(folder: Path, *, operators: Sequence[recipe.Operator], upto: int, cach
 
 
 def _samples(
-    stage: Sequence[recipe.Operator],
+    stage: Sequence[kinds.Operator],
     tallies: list[Tally],
     before: Materialised | None,
     cache: Path,
@@ -123,7 +123,7 @@ def _samples(
     if before is None:
         return first_stage(stage, tallies)
 
-    def prepare(operators: Sequence[recipe.Operator]) -> Stored:
+    def prepare(operators: Sequence[kinds.Operator]) -> Stored:
         return _stored(_made(operators, len(operators), cache))
 
     return later_stage(stage, tallies, _stored(before), prepare)
@@ -134,7 +134,7 @@ def _stored(made: Materialised) -> Stored:
     return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
 
 
-def _set_aside(folder: Path, before: Materialised, operator: recipe.HoldOut, tally: Tally) -> None:
+def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:
     tally.rows_in = before.rows[-1].rows_out
     aside = hold_out(
         tally.rows_in, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
@@ -152,14 +152,14 @@ def _set_aside(folder: Path, before: Materialised, operator: recipe.HoldOut, tal
 
 
 def _refuse_nothing(
-    operators: Sequence[recipe.Operator], start: int, tallies: Sequence[Tally]
+    operators: Sequence[kinds.Operator], start: int, tallies: Sequence[Tally]
 ) -> None:
     if tallies[-1].rows_out:
         return
     place = next(place for place, tally in enumerate(tallies) if not tally.rows_out)
     operator, tally = operators[start + place], tallies[place]
-    if isinstance(operator, recipe.Load | recipe.LoadHub):
-        source = operator.path if isinstance(operator, recipe.Load) else operator.dataset
+    if isinstance(operator, kinds.Load | kinds.LoadHub):
+        source = operator.path if isinstance(operator, kinds.Load) else operator.dataset
         raise DataFailed(f"{source}: wanted at least one row, found none; give a file with rows")
     now = ", ".join(f"{name}={value}" for name, value in operator if name != "kind")
     why = ", ".join(f"{reason}: {count}" for reason, count in tally.dropped.most_common(3))

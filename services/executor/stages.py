@@ -23,7 +23,7 @@ from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
 from services.executor.operators.where import where
-from shared.contracts import recipe
+from shared.contracts import operators as kinds
 from shared.rows import Row, Sample
 
 
@@ -35,11 +35,11 @@ class Stored:
     read: Callable[[], Iterator[Sample]]
 
 
-Prepare = Callable[[Sequence[recipe.Operator]], Stored]
+Prepare = Callable[[Sequence[kinds.Operator]], Stored]
 """Returns what other operators make of their own file."""
 
 
-def stage_start(operators: Sequence[recipe.Operator]) -> int:
+def stage_start(operators: Sequence[kinds.Operator]) -> int:
     """Return where the last stage begins: how many operators come before it; 0 for the first.
 
     A stage ends after an operator whose work is worth keeping, and before one that must read its
@@ -51,14 +51,14 @@ def stage_start(operators: Sequence[recipe.Operator]) -> int:
     return 0
 
 
-def first_stage(operators: Sequence[recipe.Operator], tallies: Sequence[Tally]) -> Iterator[Sample]:
+def first_stage(operators: Sequence[kinds.Operator], tallies: Sequence[Tally]) -> Iterator[Sample]:
     """Yield what operators from ``load`` on make of their file, counting in ``tallies``."""
     mapped = _mapped(operators)
     match operators[:mapped]:
-        case [recipe.Load() as first, *between, recipe.Map() as last]:
+        case [kinds.Load() as first, *between, kinds.Map() as last]:
             path = Path(first.path)
             loaded = load(path, first.sha256)
-        case [recipe.LoadHub() as first, *between, recipe.Map() as last]:
+        case [kinds.LoadHub() as first, *between, kinds.Map() as last]:
             path = Path(first.dataset)
             loaded = load_hub(first)
         case _:
@@ -72,7 +72,7 @@ def first_stage(operators: Sequence[recipe.Operator], tallies: Sequence[Tally]) 
 
 
 def later_stage(
-    operators: Sequence[recipe.Operator],
+    operators: Sequence[kinds.Operator],
     tallies: Sequence[Tally],
     stored: Stored,
     prepare: Prepare,
@@ -83,26 +83,26 @@ def later_stage(
 
 
 def _begun(
-    operator: recipe.Operator, stored: Stored, tally: Tally, prepare: Prepare
+    operator: kinds.Operator, stored: Stored, tally: Tally, prepare: Prepare
 ) -> Iterator[Sample]:
     """Yield what the first operator of a stage makes, which may read its samples twice."""
     labels = (one.completion for one in stored.read())
     match operator:
-        case recipe.Sample(by="label"):
+        case kinds.Sample(by="label"):
             keep = share_of_each(labels, share=operator.share, seed=operator.seed)
             return drawn(stored.read(), lambda all_: compress(all_, keep), tally, "not drawn")
-        case recipe.Balance():
+        case kinds.Balance():
             keep = balanced(labels, max_share=operator.max_share, seed=operator.seed)
             why = "label too frequent"
             return drawn(stored.read(), lambda all_: compress(all_, keep), tally, why)
-        case recipe.Mix():
+        case kinds.Mix():
             others = [prepare(source.data) for source in operator.sources]
             return _mixed(operator, [stored, *others], tally)
         case _:
             return _applied(operator, stored.read(), tally)
 
 
-def _mixed(operator: recipe.Mix, sources: Sequence[Stored], tally: Tally) -> Iterator[Sample]:
+def _mixed(operator: kinds.Mix, sources: Sequence[Stored], tally: Tally) -> Iterator[Sample]:
     weights = [1.0, *(source.weight for source in operator.sources)]
     sizes = quotas([one.count for one in sources], weights, operator.temperature)
     taken = [
@@ -115,58 +115,56 @@ def _mixed(operator: recipe.Mix, sources: Sequence[Stored], tally: Tally) -> Ite
 
 
 def _all_applied(
-    operators: Sequence[recipe.Operator], tallies: Sequence[Tally], samples: Iterator[Sample]
+    operators: Sequence[kinds.Operator], tallies: Sequence[Tally], samples: Iterator[Sample]
 ) -> Iterator[Sample]:
     for operator, tally in zip(operators, tallies, strict=True):
         samples = _applied(operator, samples, tally)
     return samples
 
 
-def _applied(
-    operator: recipe.Operator, samples: Iterator[Sample], tally: Tally
-) -> Iterator[Sample]:
-    if isinstance(operator, recipe.Sample):
+def _applied(operator: kinds.Operator, samples: Iterator[Sample], tally: Tally) -> Iterator[Sample]:
+    if isinstance(operator, kinds.Sample):
         draw = partial(sample, share=operator.share, seed=operator.seed)
         return drawn(samples, draw, tally, "not drawn")
     return judged(samples, _judge(operator, tally), tally)
 
 
-def _judge(operator: recipe.Operator, tally: Tally) -> Judge:
+def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
     match operator:
-        case recipe.Filter():
+        case kinds.Filter():
             return filter_by_length(
                 max_prompt_chars=operator.max_prompt_chars,
                 max_completion_chars=operator.max_completion_chars,
             )
-        case recipe.Matching():
+        case kinds.Matching():
             return matching(operator.pattern, of=operator.of, fate=operator.fate)
-        case recipe.Language():
+        case kinds.Language():
             return language(operator.languages, of=operator.of)
-        case recipe.Quality():
+        case kinds.Quality():
             return quality(operator)
-        case recipe.Deduplicate():
+        case kinds.Deduplicate():
             return deduplicate(by=operator.by)
-        case recipe.NearDuplicates():
+        case kinds.NearDuplicates():
             return near_duplicates(
                 threshold=operator.threshold, num_perm=operator.num_perm, by=operator.by
             )
-        case recipe.Decontaminate():
+        case kinds.Decontaminate():
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
-        case recipe.Load() | recipe.LoadHub() | recipe.Where() | recipe.Extract() | recipe.Map():
+        case kinds.Load() | kinds.LoadHub() | kinds.Where() | kinds.Extract() | kinds.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-        case recipe.Balance() | recipe.Mix() | recipe.Sample() | recipe.HoldOut():
+        case kinds.Balance() | kinds.Mix() | kinds.Sample() | kinds.HoldOut():
             raise ValueError(f"{operator.kind} judges no sample by itself")
     assert_never(operator)
 
 
 def _applied_to_rows(
-    operator: recipe.Operator, found: Iterator[Row], path: Path, tally: Tally
+    operator: kinds.Operator, found: Iterator[Row], path: Path, tally: Tally
 ) -> Iterator[Row]:
     match operator:
-        case recipe.Where():
+        case kinds.Where():
             judge = where(operator.column, operator.values, operator.fate, path)
             return judged(found, judge, tally)
-        case recipe.Extract():
+        case kinds.Extract():
             return extract(
                 found, column=operator.column, pattern=operator.pattern, path=path, tally=tally
             )
@@ -174,24 +172,24 @@ def _applied_to_rows(
             raise ValueError(f"{operator.kind} cannot stand before map, as in a recipe")
 
 
-def _mapped(operators: Sequence[recipe.Operator]) -> int:
+def _mapped(operators: Sequence[kinds.Operator]) -> int:
     """Return how many operators come up to ``map``."""
     for place, operator in enumerate(operators, start=1):
-        if isinstance(operator, recipe.Map):
+        if isinstance(operator, kinds.Map):
             return place
     raise ValueError("data operators must begin with load and map, as a recipe's do")
 
 
-def _is_dear(operator: recipe.Operator) -> bool:
+def _is_dear(operator: kinds.Operator) -> bool:
     return isinstance(
         operator,
-        recipe.Language | recipe.Deduplicate | recipe.NearDuplicates | recipe.Decontaminate,
+        kinds.Language | kinds.Deduplicate | kinds.NearDuplicates | kinds.Decontaminate,
     )
 
 
-def _reads_twice(operator: recipe.Operator) -> bool:
+def _reads_twice(operator: kinds.Operator) -> bool:
     match operator:
-        case recipe.Balance() | recipe.Mix() | recipe.HoldOut() | recipe.Sample(by="label"):
+        case kinds.Balance() | kinds.Mix() | kinds.HoldOut() | kinds.Sample(by="label"):
             return True
         case _:
             return False

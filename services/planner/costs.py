@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contracts.brief import Brief
-from shared.contracts.recipe import Deduplicate, FullTuning, Recipe, Sample
+from shared.contracts.method import FullTuning
+from shared.contracts.operators import Deduplicate, Sample
+from shared.contracts.recipe import Recipe
 
 _LIKE_WORK = 3.0  # runs of the prior belief that seconds grow as the work does
 _LIKE_LORA = 0.25  # and that both kinds of adapters take as long

@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from shared.contracts.recipe import (
-    Deduplicate,
-    Filter,
-    FullTuning,
-    Lora,
-    Operator,
-    Recipe,
-    Sample,
-)
+from shared.contracts.method import FullTuning, Lora
+from shared.contracts.operators import Deduplicate, Filter, Operator, Sample
+from shared.contracts.recipe import Recipe
 
 Value: TypeAlias = float | str
 

@@ -5,7 +5,9 @@ import re
 
 from services.researcher.factors import OFF, Factor, new_lora
 from shared.contracts.brief import Brief, ProposalContext
-from shared.contracts.recipe import HoldOut, Load, Map, Recipe, Sft
+from shared.contracts.method import Sft
+from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.recipe import Recipe
 
 LEARNING_RATE_SPREAD = math.log(3.0)
 """Standard deviation of the natural logarithm: 19 of 20 draws are within a factor of 9."""

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from shared.contracts.base import digest
 from shared.contracts.events import EVENT, Event
 from shared.contracts.job import JobSpec
-from shared.contracts.recipe import LoadHub, Recipe
+from shared.contracts.operators import LoadHub
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import LossPoint, Progress
 from tests.support.examples import EVENTS, PROGRESS, SPEC, recipe
 

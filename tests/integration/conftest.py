@@ -6,7 +6,9 @@ import pytest
 
 from services.executor.training import WarmTrainer
 from shared.contracts.mapping import Mapping, Templates
-from shared.contracts.recipe import FullTuning, HoldOut, Load, Map, Recipe, Sft
+from shared.contracts.method import FullTuning, Sft
+from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.recipe import Recipe
 from shared.rows import sha256_of
 from tests.support.nano import make_base, write_rows
 

@@ -18,7 +18,9 @@ from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Adapter, FullTuning, HoldOut, Load, Lora, Map, Recipe, Sft
+from shared.contracts.method import Adapter, FullTuning, Lora, Sft
+from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.rows import sha256_of

@@ -20,7 +20,8 @@ from services.executor.training import Training, WarmTrainer
 from shared.answering import GivenUp, Lease, answer
 from shared.contracts.base import ExperimentId, WorkId
 from shared.contracts.events import WorkEnded
-from shared.contracts.recipe import FullTuning, Lora, Recipe
+from shared.contracts.method import FullTuning, Lora
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.work import Result
 from shared.store_memory import MemoryStore

@@ -18,20 +18,9 @@ from services.executor.trainers.models import load_model, load_tokenizer
 from services.executor.trainers.train import train
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import (
-    Adapter,
-    Dpo,
-    FullTuning,
-    Grpo,
-    Kto,
-    Load,
-    Lora,
-    Map,
-    Method,
-    Qlora,
-    Recipe,
-    Sft,
-)
+from shared.contracts.method import Adapter, Dpo, FullTuning, Grpo, Kto, Lora, Method, Qlora, Sft
+from shared.contracts.operators import Load, Map
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Trained
 from shared.errors import DataFailed, TrainingFailed
 from shared.rows import Sample

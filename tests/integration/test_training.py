@@ -21,7 +21,8 @@ from services.executor.trainers import train as training
 from services.executor.training import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.mapping import Mapping
-from shared.contracts.recipe import FullTuning, Lora, Recipe
+from shared.contracts.method import FullTuning, Lora
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained
 from shared.errors import TrainingFailed
 from shared.rows import Sample

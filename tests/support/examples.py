@@ -15,19 +15,10 @@ from shared.contracts.events import (
 from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.mapping import Templates
+from shared.contracts.method import FullTuning, Lora, Sft
+from shared.contracts.operators import Deduplicate, Filter, HoldOut, Load, Map, Sample
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
-from shared.contracts.recipe import (
-    Deduplicate,
-    Filter,
-    FullTuning,
-    HoldOut,
-    Load,
-    Lora,
-    Map,
-    Recipe,
-    Sample,
-    Sft,
-)
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import (
     Failed,
     LossPoint,

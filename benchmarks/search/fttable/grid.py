@@ -5,18 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import (
-    Adapter,
-    Deduplicate,
-    FullTuning,
-    Load,
-    Lora,
-    Map,
-    Operator,
-    Recipe,
-    Sample,
-    Sft,
-)
+from shared.contracts.method import Adapter, FullTuning, Lora, Sft
+from shared.contracts.operators import Deduplicate, Load, Map, Operator, Sample
+from shared.contracts.recipe import Recipe
 from shared.rows import sha256_of
 
 AXES: dict[str, tuple[Any, ...]] = {

@@ -19,7 +19,8 @@ from services.executor.exports.exported import (
     inexpressible,
 )
 from services.executor.exports.samples import as_messages
-from shared.contracts.recipe import Lora, Recipe
+from shared.contracts.method import Lora
+from shared.contracts.recipe import Recipe
 
 _KEYS = {
     "learning_rate": "learning_rate",

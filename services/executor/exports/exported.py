@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts.recipe import Qlora, Recipe, Sft
+from shared.contracts.method import Qlora, Sft
+from shared.contracts.recipe import Recipe
 from shared.errors import Rejected
 from shared.rows import Sample
 

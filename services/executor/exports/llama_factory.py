@@ -21,7 +21,8 @@ from services.executor.exports.exported import (
     inexpressible,
 )
 from services.executor.exports.samples import as_messages
-from shared.contracts.recipe import Lora, Recipe
+from shared.contracts.method import Lora
+from shared.contracts.recipe import Recipe
 
 TEMPLATE = (
     "No template is named, so the tokenizer's own is parsed. Where that fails, name the model's: "

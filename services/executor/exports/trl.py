@@ -13,7 +13,8 @@ from services.executor.exports.exported import (
 )
 from services.executor.exports.samples import as_prompt_and_completion
 from shared.contracts.base import digest
-from shared.contracts.recipe import Lora, Recipe
+from shared.contracts.method import Lora
+from shared.contracts.recipe import Recipe
 
 _SCRIPT = Template('''\
 # Trains recipe $digest of open-trex with TRL alone. Run it in its folder: python train.py

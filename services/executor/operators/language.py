@@ -6,7 +6,7 @@ from typing import Any
 
 from services.executor.operators.judging import Judge
 from services.executor.operators.texts import texts_of
-from shared.contracts.recipe import Part
+from shared.contracts.operators import Part
 from shared.errors import DataFailed
 from shared.rows import Sample
 

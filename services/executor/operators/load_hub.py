@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shared.contracts.recipe import LoadHub
+from shared.contracts.operators import LoadHub
 from shared.errors import DataFailed
 from shared.rows import Row
 

@@ -4,7 +4,7 @@ import re
 
 from services.executor.operators.judging import Judge
 from services.executor.operators.texts import texts_of
-from shared.contracts.recipe import Fate, Part
+from shared.contracts.operators import Fate, Part
 from shared.rows import Sample
 
 

@@ -9,7 +9,7 @@ import re
 
 from services.executor.operators.judging import Judge
 from services.executor.operators.texts import texts_of
-from shared.contracts.recipe import Quality
+from shared.contracts.operators import Quality
 from shared.rows import Sample
 
 _SYMBOL = re.compile(r"#|\.\.\.|…")

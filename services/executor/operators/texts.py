@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from shared.contracts.recipe import Part
+from shared.contracts.operators import Part
 from shared.rows import Sample
 
 

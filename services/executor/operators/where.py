@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from services.executor.operators.columns import value_of
-from shared.contracts.recipe import Fate
+from shared.contracts.operators import Fate
 from shared.rows import Row
 
 

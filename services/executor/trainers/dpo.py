@@ -11,7 +11,7 @@ from trl import DPOConfig, DPOTrainer
 from services.executor.chat_tokens import tokenise
 from services.executor.trainers.order import Ordered
 from services.executor.trainers.tokens import Columns
-from shared.contracts.recipe import Dpo
+from shared.contracts.method import Dpo
 from shared.errors import DataFailed
 from shared.rows import Sample
 

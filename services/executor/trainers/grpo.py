@@ -14,7 +14,8 @@ from services.executor.operators.sample import sample
 from services.executor.pipeline import Materialised, read_materialised
 from services.executor.trainers.material import Material
 from shared.contracts.job import MetricName
-from shared.contracts.recipe import Grpo, Recipe
+from shared.contracts.method import Grpo
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Tokenised
 from shared.errors import DataFailed
 from shared.rows import Sample

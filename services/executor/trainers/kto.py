@@ -10,7 +10,7 @@ from trl import KTOConfig, KTOTrainer
 
 from services.executor.chat_tokens import tokenise
 from services.executor.trainers.tokens import Columns
-from shared.contracts.recipe import Kto
+from shared.contracts.method import Kto
 from shared.errors import DataFailed
 from shared.rows import Sample
 

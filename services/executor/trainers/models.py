@@ -8,7 +8,8 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from shared.contracts.recipe import FullTuning, Lora, Qlora, Recipe
+from shared.contracts.method import FullTuning, Lora, Qlora
+from shared.contracts.recipe import Recipe
 from shared.errors import TrainingFailed
 
 

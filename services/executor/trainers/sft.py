@@ -9,7 +9,7 @@ from trl import SFTConfig, SFTTrainer
 from services.executor.chat_tokens import tokenise
 from services.executor.trainers.order import Ordered
 from services.executor.trainers.tokens import Columns
-from shared.contracts.recipe import Sft
+from shared.contracts.method import Sft
 from shared.errors import DataFailed
 from shared.rows import Sample
 

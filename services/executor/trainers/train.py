@@ -36,7 +36,8 @@ from services.executor.trainers.watch import (
     read_before,
     thinned,
 )
-from shared.contracts.recipe import Dpo, Grpo, Kto, Recipe, Sft
+from shared.contracts.method import Dpo, Grpo, Kto, Sft
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.errors import TrainingFailed
 

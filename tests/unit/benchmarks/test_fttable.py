@@ -40,7 +40,8 @@ from benchmarks.search.fttable.tags import BLAME, PRAISE, SIDES, TAGS
 from benchmarks.search.fttable.tasks import TASKS
 from benchmarks.search.fttable.times import FLAWS as TIME_FLAWS
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Deduplicate, FullTuning, Lora, Map, Sample
+from shared.contracts.method import FullTuning, Lora
+from shared.contracts.operators import Deduplicate, Map, Sample
 from shared.errors import Rejected
 from trex.dates import LOCALES, STYLES
 

@@ -14,7 +14,7 @@ from services.executor.operators.language import language
 from services.executor.operators.matching import matching
 from services.executor.operators.near_duplicates import bands, near_duplicates
 from services.executor.operators.quality import quality
-from shared.contracts.recipe import Fate, Part, Quality
+from shared.contracts.operators import Fate, Part, Quality
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens
 from shared.rows import Sample, sha256_of

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from shared.contracts.mapping import Mapping, Messages, Preference, Templates
-from shared.contracts.recipe import Filter, Load, Map
+from shared.contracts.operators import Filter, Load, Map
 from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.rows import sha256_of

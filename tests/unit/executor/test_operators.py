@@ -15,7 +15,7 @@ from services.executor.operators.load_hub import load_hub
 from services.executor.operators.map import map_rows
 from services.executor.operators.sample import sample
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import LoadHub
+from shared.contracts.operators import LoadHub
 from shared.errors import DataFailed
 from shared.rows import Sample, sha256_of
 

@@ -21,7 +21,7 @@ from services.executor.operators.load import load
 from services.executor.pipeline import Materialised, materialise, read_materialised
 from services.executor.sample_files import iterate_samples, split_file, write_samples
 from shared.contracts.mapping import Preference, Templates
-from shared.contracts.recipe import (
+from shared.contracts.operators import (
     Balance,
     Decontaminate,
     Deduplicate,
@@ -40,7 +40,7 @@ from shared.contracts.recipe import (
     Source,
     Where,
 )
-from shared.contracts.recipe import Sample as Share
+from shared.contracts.operators import Sample as Share
 from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens

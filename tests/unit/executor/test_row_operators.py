@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from services.executor.operators.extract import extract
 from services.executor.operators.judging import Tally, judged
 from services.executor.operators.where import where
-from shared.contracts.recipe import Extract, Fate
+from shared.contracts.operators import Extract, Fate
 from shared.errors import DataFailed
 from shared.rows import Row
 

@@ -1,6 +1,7 @@
 from services.researcher.difference import differences, facts, near_same
 from services.researcher.factors import replaced, with_method
-from shared.contracts.recipe import Dpo, Matching
+from shared.contracts.method import Dpo
+from shared.contracts.operators import Matching
 from tests.unit.researcher.researcher_examples import recipe
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.researcher.factors import OFF, value_of, with_value
 from services.researcher.prior import default_recipe, factors, learning_rate, parameters
-from shared.contracts.recipe import HoldOut
+from shared.contracts.operators import HoldOut
 from tests.unit.researcher.researcher_examples import BRIEF, CONTEXT, brief, context
 
 

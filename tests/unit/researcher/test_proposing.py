@@ -16,8 +16,9 @@ from services.researcher.prior import learning_rate
 from services.researcher.rules import RuleResearcher
 from shared.contracts.base import ExperimentId, JobId, digest
 from shared.contracts.job import Limits
+from shared.contracts.operators import Balance, Mix, Quality, Source, Where
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
-from shared.contracts.recipe import Balance, Mix, Quality, Recipe, Source, Where
+from shared.contracts.recipe import Recipe
 from shared.errors import NothingNew, Rejected
 from tests.unit.researcher.researcher_examples import (
     DIVERGED,

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import (
+from shared.contracts.operators import (
     Balance,
     Extract,
     HoldOut,
@@ -10,10 +10,10 @@ from shared.contracts.recipe import (
     Map,
     Mix,
     Operator,
-    Recipe,
     Source,
     Where,
 )
+from shared.contracts.recipe import Recipe
 from tests.support.examples import recipe
 
 LOAD = Load(path="train.jsonl", sha256="0" * 64)

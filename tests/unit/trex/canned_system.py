@@ -10,7 +10,9 @@ from shared.contracts.base import Contract, ExperimentId, JobId, WorkId
 from shared.contracts.events import JobEnded, JobSubmitted, WorkEnded, WorkOrdered
 from shared.contracts.job import Budget, JobData, JobSpec, MetricName
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import FullTuning, Load, Map, Recipe, Sft
+from shared.contracts.method import FullTuning, Sft
+from shared.contracts.operators import Load, Map
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.views import (
     Comparison,

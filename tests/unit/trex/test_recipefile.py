@@ -4,7 +4,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from shared.contracts.recipe import Load
+from shared.contracts.operators import Load
 from shared.errors import Rejected
 from tests.support.examples import recipe
 from trex.cli import app

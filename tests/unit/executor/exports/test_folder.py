@@ -7,7 +7,9 @@ import pytest
 from services.executor.exports.folder import TOOLS, Tool, export
 from services.executor.exports.samples import as_messages, as_prompt_and_completion
 from shared.contracts.mapping import Templates
-from shared.contracts.recipe import Dpo, HoldOut, Load, Map, Qlora, Recipe
+from shared.contracts.method import Dpo, Qlora
+from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.recipe import Recipe
 from shared.errors import DataFailed, Rejected
 from shared.rows import Sample, sha256_of
 from shared.turns import Turn

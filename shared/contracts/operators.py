@@ -1,0 +1,311 @@
+"""Data operators: what a recipe does to rows and samples, one contract an operator."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from shared.contracts.base import Contract, Share
+from shared.contracts.mapping import Mapping
+
+
+def _is_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"must be a regular expression, and is none: {error}") from None
+    return pattern
+
+
+def _names_groups(pattern: str) -> str:
+    if not re.compile(pattern).groupindex:
+        raise ValueError("must have a named group such as (?P<answer>.+)")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+"""A regular expression as Python's `re` reads it; it may match anywhere in a text."""
+
+Part = Literal["prompt", "completion", "sample"]
+"""What is looked at: the last prompt, the answer, or all that a sample says."""
+
+Fate = Literal["keep", "drop"]
+"""What becomes of what fits; the others get the opposite."""
+
+
+class Load(Contract):
+    """Read the rows of one file."""
+
+    kind: Literal["load"] = "load"
+
+    path: str
+    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending."""
+
+    sha256: str
+    """Of the file's bytes; a file that changed since is another experiment."""
+
+
+class LoadHub(Contract):
+    """Read the rows of a data set on the Hugging Face hub as they stream in."""
+
+    kind: Literal["load_hub"] = "load_hub"
+
+    dataset: str = Field(min_length=1)
+    """Its id, for example ``stanfordnlp/sst2``. Of a folder the revision cannot be checked."""
+
+    config: str | None = None
+    """Which part of it; None for the only one."""
+
+    split: str = Field(min_length=1)
+    """For example ``train``."""
+
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    """A commit, whole: a branch may hold other rows tomorrow."""
+
+
+class Where(Contract):
+    """Keep the rows, or all but the rows, whose column has one of some values."""
+
+    kind: Literal["where"] = "where"
+
+    column: str
+    """Every row must have it."""
+
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Compared with the column as a template writes it; a column without a value equals none."""
+
+    fate: Fate = "keep"
+    """Of the rows with one of these values."""
+
+
+class Extract(Contract):
+    """Make columns of the parts of one column; rows in which they are not found are dropped."""
+
+    kind: Literal["extract"] = "extract"
+
+    column: str
+    """Every row must have it."""
+
+    pattern: Annotated[Pattern, AfterValidator(_names_groups)]
+    """Its named groups become columns and replace those of the same names."""
+
+
+class Map(Contract):
+    """Turn rows into conversations."""
+
+    kind: Literal["map"] = "map"
+
+    mapping: Mapping
+    """What a row says, by its shape."""
+
+
+class Filter(Contract):
+    """Keep samples whose lengths are within bounds."""
+
+    kind: Literal["filter"] = "filter"
+
+    max_prompt_chars: PositiveInt
+    """Longest prompt kept, in characters."""
+
+    max_completion_chars: PositiveInt
+    """Longest completion kept, in characters."""
+
+
+class Deduplicate(Contract):
+    """Drop samples seen before; case and white space do not make a difference."""
+
+    kind: Literal["deduplicate"] = "deduplicate"
+
+    by: Literal["prompt", "sample"] = "prompt"
+    """``prompt`` keeps the first answer to each prompt, ``sample`` drops only whole repetitions."""
+
+
+class Matching(Contract):
+    """Keep the samples, or all but the samples, in which a regular expression is found."""
+
+    kind: Literal["matching"] = "matching"
+
+    pattern: Pattern
+    """Looked for with `re.search`."""
+
+    of: Part = "sample"
+    """Where it is looked for."""
+
+    fate: Fate = "keep"
+    """Of the samples in which it is found."""
+
+
+class Language(Contract):
+    """Keep samples in some languages. A guess: unreliable below about twenty letters."""
+
+    kind: Literal["language"] = "language"
+
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    """ISO 639-1 codes, such as ``en`` or ``zh``."""
+
+    of: Part = "prompt"
+    """What must be in one of these languages."""
+
+
+class Quality(Contract):
+    """Drop texts that look broken; rules and defaults of Gopher, Rae et al. 2021, table A1."""
+
+    kind: Literal["quality"] = "quality"
+
+    of: Part = "prompt"
+    """What is judged."""
+
+    min_letters: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    """Least share of words with a letter in them; 0 for texts full of numbers."""
+
+    max_symbols: NonNegativeFloat = 0.1
+    """Most hash signs and ellipses for each word."""
+
+    max_repeated_lines: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
+    """Most lines that stood before, as a share of all that are not blank."""
+
+    max_repeated_words: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
+    """Most characters inside runs of five words that stood before, as a share of all."""
+
+
+class NearDuplicates(Contract):
+    """Drop samples that are nearly the same as one before; MinHash with LSH, Broder 1997."""
+
+    kind: Literal["near_duplicates"] = "near_duplicates"
+
+    threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
+    """Estimated share of common runs of five characters from which two samples are the same."""
+
+    num_perm: Annotated[int, Field(ge=16, le=1024, multiple_of=16)] = 128
+    """Hash functions; the estimate's standard error is at most ``0.5 / sqrt(num_perm)``."""
+
+    by: Literal["prompt", "sample"] = "prompt"
+    """As of `Deduplicate`."""
+
+
+class Decontaminate(Contract):
+    """Drop samples that hold text of sealed items, which are known by their hashes alone."""
+
+    kind: Literal["decontaminate"] = "decontaminate"
+
+    path: str
+    """Fingerprint file, as ``ftbench fingerprint`` writes it."""
+
+    sha256: str
+    """Of the file's bytes; other hashes are another experiment."""
+
+
+class Balance(Contract):
+    """Drop samples of the most frequent labels, which are completions, at random."""
+
+    kind: Literal["balance"] = "balance"
+
+    max_share: Share
+    """Of what is left, no label has more; at least one divided by the number of labels."""
+
+    seed: NonNegativeInt = 0
+    """The same seed keeps the same samples on every machine."""
+
+
+def refuse_other_orders(kinds: Sequence[str]) -> None:
+    """Raise ValueError unless rows are loaded, looked at, mapped, and only then samples changed."""
+    of_samples = [kind for kind in kinds if kind not in ("where", "extract")]
+    begins = kinds[:1] == ["load"] and of_samples[:2] == ["load", "map"]
+    if not begins or kinds.count("load") > 1 or kinds.count("map") > 1:
+        raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
+    if {"where", "extract"} & set(kinds[kinds.index("map") :]):
+        raise ValueError(f"where and extract must stand between load and map, has {kinds}")
+
+
+class Source(Contract):
+    """Samples to mix in."""
+
+    data: tuple["Operator", ...]
+    """The operators that make them, as of a recipe; no ``hold_out``."""
+
+    weight: PositiveFloat = 1.0
+    """The samples that arrive weigh 1."""
+
+    @model_validator(mode="after")
+    def _holds_nothing_out(self) -> "Source":
+        kinds = [operator.kind for operator in self.data]
+        refuse_other_orders(kinds)
+        if "hold_out" in kinds:
+            raise ValueError(f"hold_out must follow mix and not stand inside it, has {kinds}")
+        return self
+
+
+class Mix(Contract):
+    """Add samples of other files in a proportion, as many as there are without taking any twice."""
+
+    kind: Literal["mix"] = "mix"
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """What is added to the samples that arrive."""
+
+    temperature: PositiveFloat | None = None
+    """Weights are multiplied by ``samples ** (1 / temperature)``; without it sizes do not count."""
+
+    seed: NonNegativeInt = 0
+    """The same seed takes the same samples on every machine."""
+
+
+class Sample(Contract):
+    """Keep a random share of the samples, in their order."""
+
+    kind: Literal["sample"] = "sample"
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Of the samples that arrive, at least one sample."""
+
+    by: Literal["random", "label"] = "random"
+    """``label`` keeps the share of each label, which is a completion, and at least one of each."""
+
+    seed: NonNegativeInt = 0
+    """The same seed keeps the same samples on every machine."""
+
+
+class HoldOut(Contract):
+    """Set a share of the samples aside to measure the loss on rows training does not see."""
+
+    kind: Literal["hold_out"] = "hold_out"
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Of the samples that arrive."""
+
+    max_samples: PositiveInt
+    """Never more than this many."""
+
+    seed: NonNegativeInt = 0
+    """The same seed sets the same samples aside on every machine."""
+
+
+Operator: TypeAlias = Annotated[
+    Load
+    | LoadHub
+    | Where
+    | Extract
+    | Map
+    | Filter
+    | Matching
+    | Language
+    | Quality
+    | Deduplicate
+    | NearDuplicates
+    | Decontaminate
+    | Balance
+    | Mix
+    | Sample
+    | HoldOut,
+    Field(discriminator="kind"),
+]
+"""One step of data preparation."""
