@@ -57,9 +57,16 @@ class Sample:
     """Line of that file, counted from 1; for Parquet and JSON the number of the row."""
 
     @property
-    def is_right(self) -> bool:
-        """Whether the answer is one to score against: there is one, and it was not judged bad."""
-        return self.good is not False and bool(self.completion)
+    def fault(self) -> str | None:
+        """Why the answer is none to learn or to score against: ``none`` or ``one judged bad``."""
+        if not self.completion:
+            return "none"
+        return "one judged bad" if self.good is False else None
+
+    @property
+    def place(self) -> str:
+        """Where it came from, for messages, such as ``train.jsonl line 7``."""
+        return place_of(Path(self.source), self.row)
 
     def messages(self) -> list[dict[str, str]]:
         """Return what comes before the answer, as chat messages."""
@@ -98,11 +105,10 @@ def read_exam(path: Path, mapping: Mapping) -> Iterator[Sample]:
         DataFailed: as `read_samples`, or an answer that is missing or was judged bad.
     """
     for sample in read_samples(path, mapping):
-        if not sample.is_right:
-            found = "one judged bad" if sample.completion else "none"
+        if sample.fault:
             raise DataFailed(
-                f"{place_of(path, sample.row)}: wanted a right answer to score against, found "
-                f"{found}; give rows with right answers to score on"
+                f"{sample.place}: wanted a right answer to score against, found "
+                f"{sample.fault}; give rows with right answers to score on"
             )
         yield sample
 

@@ -53,7 +53,7 @@ def look_at(path: Path, *, prompt: str | None = None, completion: str | None = N
         mapping = _mapping(path, prompt, completion)
         for sample in islice(read_samples(path, mapping), LOOK_ROWS):
             first.extend([sample] if len(first) < 5 else [])
-            references.extend([sample.completion] if sample.is_right else [])
+            references.extend([sample.completion] if sample.fault is None else [])
             prompt_bytes.append(sum(len(said["content"].encode()) for said in sample.messages()))
     except DataFailed as error:
         raise Rejected(str(error)) from None

@@ -57,6 +57,8 @@ def facts(recipe: Recipe) -> dict[str, Any]:
         times[operator.kind] += 1
         again = f" {times[operator.kind]}" if times[operator.kind] > 1 else ""
         said = operator.model_dump(exclude={"kind"})
+        if said.get("by") == "random":
+            del said["by"]  # which goes without saying
         facts |= {f"{operator.kind}{again} {name}": value for name, value in said.items()}
     before = {} if recipe.continues is None else {"continues": recipe.continues[:12]}
     return facts | before | {"base_model": recipe.base_model, "seed": recipe.seed}

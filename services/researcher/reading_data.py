@@ -58,12 +58,11 @@ def study(request: BriefRequest) -> Brief:
 
 def _refuse_what_cannot_be_learned(sample: Sample) -> None:
     # Found out here and not in every run: the rules propose nothing else.
-    if not sample.is_right:
+    if sample.fault:
         raise DataFailed(
-            f"{sample.source} line {sample.row}: wanted a right answer to learn, found "
-            f"{'one judged bad' if sample.completion else 'none'}; the rules propose supervised "
-            "fine-tuning alone, so give rows with right answers, or carry out a recipe of your own "
-            "with `trex run recipe.yaml`"
+            f"{sample.place}: wanted a right answer to learn, found "
+            f"{sample.fault}; the rules propose supervised fine-tuning alone, so give rows with "
+            "right answers, or carry out a recipe of your own with `trex run recipe.yaml`"
         )
 
 

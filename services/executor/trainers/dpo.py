@@ -59,7 +59,7 @@ class _Trainer(Ordered, DPOTrainer):
 def _worse(sample: Sample) -> Sample:
     if sample.rejected is None:
         raise DataFailed(
-            f"{sample.source} line {sample.row}: wanted two answers to a prompt, a better and a "
+            f"{sample.place}: wanted two answers to a prompt, a better and a "
             "worse one, found one; use preference data or the method sft"
         )
     return replace(sample, completion=sample.rejected)

@@ -96,6 +96,6 @@ def reward_of(metric: MetricName, references: Sequence[str]) -> Reward:
 def _refuse_no_reference(one: Sample) -> None:
     if not one.completion.strip():
         raise DataFailed(
-            f"{one.source} line {one.row}: wanted an answer to judge the model's own by, found "
+            f"{one.place}: wanted an answer to judge the model's own by, found "
             "none; add a reference to the mapping"
         )

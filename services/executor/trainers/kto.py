@@ -71,7 +71,7 @@ def _with_others(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
 def _judged(sample: Sample) -> bool:
     if sample.good is None:
         raise DataFailed(
-            f"{sample.source} line {sample.row}: wanted an answer judged good or bad, found no "
+            f"{sample.place}: wanted an answer judged good or bad, found no "
             "judgement; use judged data or the method sft"
         )
     return sample.good

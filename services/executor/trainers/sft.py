@@ -48,11 +48,10 @@ def build(method: Sft, arguments: dict[str, Any], parts: dict[str, Any]) -> Trai
 
 
 def _refuse_what_is_no_example(one: Sample) -> None:
-    if not one.is_right:
+    if one.fault:
         raise DataFailed(
-            f"{one.source} line {one.row}: wanted an answer to learn, found "
-            f"{'one judged bad' if one.completion else 'none'}; use another method than sft, or "
-            "rows with right answers alone"
+            f"{one.place}: wanted an answer to learn, found {one.fault}; use "
+            "another method than sft, or rows with right answers alone"
         )
 
 

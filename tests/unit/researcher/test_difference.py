@@ -1,7 +1,7 @@
 from services.researcher.difference import differences, facts, near_same
-from services.researcher.factors import replaced, with_method
+from services.researcher.factors import replaced, with_method, with_value
 from shared.contracts.method import Dpo
-from shared.contracts.operators import Matching
+from shared.contracts.operators import Matching, Sample
 from tests.unit.researcher.researcher_examples import recipe
 
 
@@ -23,10 +23,7 @@ def test_a_data_operator_that_comes_or_goes_is_shown() -> None:
 
     assert differences(without, with_it) == ("deduplicate by prompt",)
     assert differences(with_it, without) == ("deduplicate by → off",)
-    assert differences(without, recipe(sample=0.5)) == (
-        "sample share 0.5",
-        "sample by random",
-    )
+    assert differences(without, recipe(sample=0.5)) == ("sample share 0.5",)
 
 
 def test_operators_of_one_kind_do_not_hide_each_other() -> None:
@@ -74,3 +71,12 @@ def test_another_method_or_another_beginning_is_never_near_the_same() -> None:
 
     assert not near_same(facts(sft), facts(sft.model_copy(update={"method": dpo})))
     assert not near_same(facts(sft), facts(sft.model_copy(update={"continues": "a" * 64})))
+
+
+def test_a_sample_drawn_at_random_needs_no_word_for_it() -> None:
+    before, by_chance = recipe(), with_value(recipe(), "sample", 0.5)
+    *others, _ = by_chance.data
+    by_label = replaced(by_chance, data=(*others[:2], Sample(share=0.5, by="label"), *others[3:]))
+
+    assert differences(before, by_chance) == ("sample share 0.5",)
+    assert "sample by label" in differences(by_chance, by_label)
