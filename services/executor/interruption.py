@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
-_WRITTEN_LAST = "trainer_state.json"  # by transformers, of all files of a checkpoint
+STATE = "trainer_state.json"
+"""File of a checkpoint that transformers writes last."""
+
+SECONDS = "seconds"
+"""File of a checkpoint, written after all others: how long the run had taken by then."""
 
 
 class ToldToStop(Exception):
@@ -31,6 +35,7 @@ def take_over(home: Path, to: Path) -> Path | None:
 def _steps_of(folder: Path) -> int | None:
     """Return how many steps had been done, None of what was not written to its end."""
     try:
-        return int(json.loads((folder / _WRITTEN_LAST).read_text())["global_step"])
+        float((folder / SECONDS).read_text())
+        return int(json.loads((folder / STATE).read_text())["global_step"])
     except (OSError, ValueError, KeyError):
         return None

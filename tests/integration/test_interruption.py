@@ -1,5 +1,6 @@
 """Runs that are interrupted and go on elsewhere, against the same runs left in peace."""
 
+import json
 import os
 import signal
 import threading
@@ -127,12 +128,20 @@ def test_the_time_of_an_interrupted_attempt_counts(
     assert fit(recipe, 2, interrupted=left).gpu_seconds > 1.0
 
 
-def test_what_was_not_written_to_its_end_is_not_gone_on_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "unfinished", [{}, {"seconds": ""}, {"trainer_state.json": '{"global_st', "seconds": "2.0"}]
+)
+def test_what_was_not_written_to_its_end_is_not_gone_on_from(
+    tmp_path: Path, unfinished: dict[str, str]
+) -> None:
     whole, torn = (tmp_path / f"attempt-1/checkpoint.trainer/checkpoint-{n}" for n in (3, 4))
-    for folder in (whole, torn):
+    for folder, written in ((whole, {"seconds": "1.5"}), (torn, unfinished)):
         folder.mkdir(parents=True)
-    (whole / "trainer_state.json").write_text('{"global_step": 3}')
-    (torn / "trainer_state.json").write_text('{"global_st')
+        (folder / "trainer_state.json").write_text(
+            json.dumps({"global_step": int(folder.name[-1])})
+        )
+        for name, text in written.items():
+            (folder / name).write_text(text)
 
     taken = take_over(tmp_path, tmp_path / "attempt-2" / "interrupted")
 

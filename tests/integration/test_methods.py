@@ -1,5 +1,7 @@
 """Every method that a recipe can name, trained for real on a nano model."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from services.executor.chat_tokens import tokenise
+from services.executor.interruption import ToldToStop, take_over
 from services.executor.nano import make_nano_base
 from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
@@ -21,7 +24,7 @@ from shared.contracts.mapping import Templates
 from shared.contracts.method import Adapter, Dpo, FullTuning, Grpo, Kto, Lora, Method, Qlora, Sft
 from shared.contracts.operators import Load, Map
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Trained
+from shared.contracts.run import Progress, Trained
 from shared.errors import DataFailed, TrainingFailed
 from shared.rows import Sample
 from tests.support.nano import WORDS
@@ -235,3 +238,37 @@ def test_weights_that_are_not_saved_end_the_run_after_one_step(
 def test_a_base_model_in_four_bits_wants_an_accelerator(write: Write, fit: Fit) -> None:
     with pytest.raises(TrainingFailed, match="wanted CUDA and bitsandbytes"):
         fit(write(48), method(Sft), Qlora(r=4, lora_alpha=8))
+
+
+@pytest.mark.parametrize(
+    ("how", "of_each"),
+    [
+        (method(Dpo, num_train_epochs=1.5), {"rejected": lambda _: WORSE}),
+        (method(Kto, num_train_epochs=1.5), {"good": lambda number: number % 3 > 0}),
+        (grpo(num_train_epochs=0.5), {}),
+    ],
+)
+def test_an_interrupted_run_of_any_method_ends_as_one_left_in_peace(
+    write: Write, base: Path, tmp_path: Path, how: Method, of_each: dict[str, Any]
+) -> None:
+    data, recipe = write(48, **of_each), recipe_of(base, how)
+
+    def fit(attempt: int, interrupted: Path | None = None, stop_at: int = -1) -> Trained:
+        def say(progress: Progress) -> None:
+            if progress.step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        folder = tmp_path / f"attempt-{attempt}" / "checkpoint"
+        return train(recipe, data, folder, limit_s=100.0, say=say, interrupted=interrupted)
+
+    peaceful = fit(1)
+    with pytest.raises(ToldToStop):
+        fit(2, stop_at=2)
+    went_on = fit(3, take_over(tmp_path, tmp_path / "attempt-3" / "interrupted"))
+
+    assert went_on.train_curve == peaceful.train_curve
+    assert went_on.reward_curve == peaceful.reward_curve
+    ours, theirs = (
+        load_file(Path(one.checkpoint) / "adapter_model.safetensors") for one in (went_on, peaceful)
+    )
+    assert all(bool((ours[name] == theirs[name]).all()) for name in theirs)

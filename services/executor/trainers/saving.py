@@ -18,6 +18,6 @@ def save(trainer: Trainer, folder: Path, *, to_go_on: bool) -> str | None:
     if resume is not None:
         shutil.rmtree(resume, ignore_errors=True)
         (scratch / f"checkpoint-{trainer.state.global_step}").rename(resume)
-    shutil.rmtree(scratch, ignore_errors=True)
     partial.rename(folder)
+    shutil.rmtree(scratch, ignore_errors=True)  # last: until here the run could go on from it
     return None if resume is None else str(resume)

@@ -11,11 +11,10 @@ from typing import Any, assert_never
 import torch
 from datasets import disable_progress_bars
 from transformers import Trainer, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import logging as transformers_logging
 
 from services.executor.chat_tokens import Example, tokenise
-from services.executor.interruption import ToldToStop, scratch_of
+from services.executor.interruption import STATE, ToldToStop, scratch_of
 from services.executor.pipeline import Materialised, read_materialised
 from services.executor.trainers import dpo, grpo, kto, sft
 from services.executor.trainers.material import Material, material_of
@@ -98,7 +97,7 @@ def train(
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     disable_progress_bars()
-    if resume_from is not None and not (resume_from / TRAINER_STATE_NAME).is_file():
+    if resume_from is not None and not (resume_from / STATE).is_file():
         say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
         resume_from = None
     whence = interrupted or resume_from

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer import TRAINER_STATE_NAME
 
+from services.executor.interruption import SECONDS, STATE
 from shared.contracts.run import LossPoint, Progress, RewardPoint
 from shared.errors import Diverged
 
@@ -20,9 +20,6 @@ LOSS_POINTS = 50
 
 REWARDS = ("reward", "rewards/accuracies")
 """What GRPO and DPO log: an answer's mean reward; pairs in which the better answer is preferred."""
-
-SECONDS = "seconds"
-"""File of a checkpoint that says how long the run had taken when it was written."""
 
 Say = Callable[[Progress], None]
 Log = Sequence[dict[str, float]]
@@ -39,7 +36,7 @@ class Before:
 
 def read_before(folder: Path, *, same_run: bool) -> Before:
     """Return what was logged before a checkpoint, and how long it took if it was the same run."""
-    state = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+    state = TrainerState.load_from_json(str(folder / STATE))
     seconds = float((folder / SECONDS).read_text()) if same_run else 0.0
     return Before(state.log_history, seconds)
 
