@@ -50,6 +50,9 @@ class Sample:
     good: bool | None = None
     """Whether the answer is to be learned or to be avoided; None where nobody judged it."""
 
+    score: float | None = None
+    """How good a teacher found it, in [0, 1]; None where no teacher was asked."""
+
     source: str = field(default="", compare=False)
     """Path of the file it came from."""
 

@@ -31,6 +31,7 @@ _SAMPLES = pa.schema(
         ("history", pa.list_(_TURN)),
         ("rejected", pa.string()),
         ("good", pa.bool_()),
+        ("score", pa.float64()),
         ("source", pa.string()),
         ("row", pa.int64()),
     ]
@@ -90,6 +91,7 @@ def _samples_batch(samples: list[Sample]) -> Any:
         [[turn._asdict() for turn in one.history] for one in samples],
         [one.rejected for one in samples],
         [one.good for one in samples],
+        [one.score for one in samples],
         [one.source for one in samples],
         [one.row for one in samples],
     )
