@@ -1,11 +1,10 @@
-"""One attempt at a run: train in a process of its own, stop it when it must stop. No torch."""
+"""One attempt at a run: have it trained somewhere, stop it when it must stop. No torch."""
 
 import shutil
-import time
 from pathlib import Path
 
 from services.executor.interruption import take_over
-from services.executor.training import Training, WarmTrainer
+from services.executor.launchers.launcher import LATE_S, SAVE_S, Launcher, Training
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
 from shared.errors import OutOfTime
@@ -13,14 +12,8 @@ from shared.errors import OutOfTime
 LOOK_S = 0.1
 """Seconds between two looks at the lease while training."""
 
-LATE_S = 60.0
-"""Seconds past its limit that training gets to finish a step, evaluate and save."""
 
-SAVE_S = 120.0
-"""Seconds a run that is handed back gets to finish a step and save what it can go on from."""
-
-
-def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome:
+def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
     """Train what the claim asks for and return the outcome.
 
     The checkpoint lies under a path that holds the fence, so two attempts never share one. An
@@ -39,10 +32,9 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
     interrupted = take_over(home, attempt / "interrupted")
     for earlier in set(home.glob("attempt-*")) - {attempt}:
         _discard(earlier, checkpoint=False)
-    deadline = time.monotonic() + request.limit_s + LATE_S
     outcome: Outcome | None = None
     try:
-        with trainer.start(
+        with launcher.start(
             request,
             attempt / "checkpoint",
             artifacts / request.job_id / "data",
@@ -50,7 +42,7 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
         ) as training:
             while (outcome := training.wait(LOOK_S)) is None:
                 _go_on(lease, training)
-                if time.monotonic() > deadline:
+                if training.seconds > request.limit_s + LATE_S:
                     raise OutOfTime(
                         f"wanted training to stop after {request.limit_s:.0f} s, found it busy "
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"

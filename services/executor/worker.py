@@ -2,7 +2,7 @@
 
 from services.executor.attempt import carry_out
 from services.executor.cache import evict
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.answering import Lease
 from shared.contracts.work import Result
 from shared.serving import serve
@@ -17,7 +17,7 @@ def run(queue: QueueSettings, artifacts: ArtifactSettings) -> None:
 
     def perform(lease: Lease) -> Result:
         try:
-            return carry_out(lease, trainer=trainer, artifacts=folder)
+            return carry_out(lease, launcher=trainer, artifacts=folder)
         finally:
             evict(folder.glob("*/data"), int(artifacts.data_gib * 2**30))
 

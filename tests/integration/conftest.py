@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.contracts.mapping import Mapping, Templates
 from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import HoldOut, Load, Map

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from services.executor import processes
 from services.executor.interruption import SECONDS, STATE
+from services.executor.trainers.together import any_of, wait_for_all
 from shared.contracts.run import LossPoint, Progress, RewardPoint
 from shared.errors import Diverged
 
@@ -119,7 +121,9 @@ class Watch(TrainerCallback):
         """Note beside what was saved how long the run had taken."""
         assert args.output_dir is not None
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / SECONDS).write_text(str(self._seconds()))
+        wait_for_all()  # what a process saves of its own is part of what was saved
+        if processes.is_first():
+            (folder / SECONDS).write_text(str(self._seconds()))
         self._saved = time.monotonic()
 
     def on_log(
@@ -151,13 +155,17 @@ class Watch(TrainerCallback):
         return time.monotonic() - self._started
 
     def _stop_or_save(self, at_rung: bool, control: TrainerControl) -> None:
+        told, over, late = any_of(
+            self._told_to_stop,
+            self._seconds() > self._limit_s,
+            time.monotonic() - self._saved > self._save_every_s,
+        )
         if at_rung:
             self.stopped = "rung"
-        elif self._told_to_stop:
+        elif told:
             self.stopped = "told"
-        elif self._seconds() > self._limit_s:
+        elif over:
             self.stopped = "time"
-        late = time.monotonic() - self._saved > self._save_every_s
         control.should_save = late or self.stopped in ("rung", "told")
         if self.stopped == "done":
             return
