@@ -11,6 +11,11 @@ def number() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def number_on_machine() -> int:
+    """Return which of its machine's processes this one is, counted from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def is_first() -> bool:
     """Whether this process is the one that saves, prints and reports."""
     return int(os.environ.get("RANK", "0")) == 0

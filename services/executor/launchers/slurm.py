@@ -118,7 +118,7 @@ class _Job:
         state = self._job.watcher.get_state(self._job.job_id, mode="force")
         if state.split()[0] in _THERE:
             return None
-        return f"in the Slurm job {self._job.job_id} ended as {state}"
+        return f"in Slurm's job {self._job.job_id} ended as {state} (see {self._job.paths.stdout})"
 
     def stop(self) -> None:
         # At once where it runs, for the first word of a mere scancel has it save; then whatever

@@ -46,6 +46,12 @@ def short_of_memory(micro: int, smaller: int, *, batch: int, said: str) -> Train
     )
 
 
+def take_device() -> None:
+    """Have this process compute on a device of its own, also what it loads from now on."""
+    if processes.number() > 1 and torch.cuda.is_available():
+        torch.cuda.set_device(processes.number_on_machine())
+
+
 def any_of(*here: bool) -> tuple[bool, ...]:
     """Return for each question whether any process says yes. All ask at the same step."""
     if not distributed.is_initialized():

@@ -28,7 +28,7 @@ from services.executor.trainers.models import (
 )
 from services.executor.trainers.proof import Proof
 from services.executor.trainers.saving import save
-from services.executor.trainers.together import micro_batch, short_of_memory
+from services.executor.trainers.together import micro_batch, short_of_memory, take_device
 from services.executor.trainers.watch import (
     LOSS_POINTS,
     Before,
@@ -97,6 +97,7 @@ def train(
             the processes that train together cannot share a step evenly.
         Diverged: the loss became NaN or infinite.
     """
+    take_device()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     disable_progress_bars()
