@@ -204,7 +204,15 @@ def test_an_api_server_that_is_away_for_a_while_ends_no_run(
 def test_two_processes_train_what_one_trains(
     trainer: WarmTrainer, ask: Ask, folder: Path, tmp_path: Path
 ) -> None:
-    """Over the end of an epoch; what is left of the difference is the order of additions."""
+    """Over the end of an epoch; what is left of the difference is the order of additions.
+
+    112 samples, which would stand in another order if a step were taken for one process's part.
+    """
+    request = ask(2.0)
+    *others, hold_out = request.recipe.data
+    data = (*others, hold_out.model_copy(update={"max_samples": 8}))
+    recipe = request.recipe.model_copy(update={"data": data})
+    request = request.model_copy(update={"recipe": recipe})
     launchers: dict[int, Launcher] = {
         1: trainer,
         2: AccelerateLauncher(processes=2, grace_s=GRACE_S, heartbeat_s=HEARTBEAT_S),
@@ -212,7 +220,7 @@ def test_two_processes_train_what_one_trains(
     outcomes = {}
     for processes, launcher in launchers.items():
         checkpoint = folder.parent.with_name(f"attempt-{processes}") / folder.name
-        with launcher.start(ask(2.0), checkpoint, tmp_path / "data") as training:
+        with launcher.start(request, checkpoint, tmp_path / "data") as training:
             outcomes[processes] = training.wait(90)
 
     one, two = outcomes[1], outcomes[2]
