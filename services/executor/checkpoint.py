@@ -43,7 +43,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "",
             f"- recipe hash: `{digest(recipe)}`",
             f"- trained on from: {request.start_from or 'the base model'}",
-            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
+            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}"
+            + ("" if trained.kept_step is None else f", weights of step {trained.kept_step}"),
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
             f"- samples in one forward pass: {trained.micro_batch}",

@@ -25,6 +25,13 @@ class RunRequest(Versioned):
     limit_s: PositiveFloat
     """Seconds training may take; it then stops, saves, and counts as trained."""
 
+    limit_tokens: PositiveInt | None = None
+    """Tokens that may go through the model while training, to the end of a step; None for any."""
+
+    patience: PositiveInt | None = None
+    """Held-out losses in a row above the lowest, after which training stops; the checkpoint then
+    has the weights with the lowest. None goes on to the end."""
+
     step_share: Share = 1.0
     """Share of the full schedule's optimizer steps to take, at least one. The learning rate falls
     as in the full run, so this is its beginning and not a short run; it can go on from there."""
@@ -109,6 +116,12 @@ class Tokenised(Contract):
     """SHA-256 of the template they were written with."""
 
 
+Stopped: TypeAlias = Literal["done", "time", "tokens", "rung", "patience", "diverged"]
+"""Why training ended: all epochs were trained, a limit was reached first, it was to stop at a share
+of the steps, the held-out loss did not fall any more, or the loss became NaN or infinite after
+weights had been saved."""
+
+
 class Trained(Contract):
     """The run produced a checkpoint."""
 
@@ -145,8 +158,11 @@ class Trained(Contract):
     tokens: NonNegativeInt
     """Tokens that went through the model while training, padding not counted."""
 
-    stopped: Literal["done", "time", "rung"]
-    """Whether all epochs were trained, time was up first, or it was to stop at a share of them."""
+    stopped: Stopped
+    """Why training ended."""
+
+    kept_step: NonNegativeInt | None = None
+    """Step that the checkpoint's weights are of; None for the last."""
 
     resume: str | None = None
     """Folder from which the run can go on; None unless it stopped at a share of its steps."""
