@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RowCount, RunRequest, Tokenised, Trained
+from shared.contracts.run import Origin, RowCount, RunRequest, Tokenised, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -54,6 +54,10 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",
+            "| data | version | licence |",
+            "|---|---|---|",
+            *(_read(origin) for row in trained.rows for origin in row.origins),
+            "",
             "| data operator | rows in | rows out | dropped |",
             "|---|---|---|---|",
             *rows,
@@ -61,6 +65,10 @@ def _card(request: RunRequest, trained: Trained) -> str:
             *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
+
+
+def _read(origin: Origin) -> str:
+    return f"| {origin.name} | `{origin.version}` | {origin.licence or 'not stated'} |"
 
 
 def _counted(row: RowCount) -> str:

@@ -78,6 +78,19 @@ class Dropped(Contract):
     """How many."""
 
 
+class Origin(Contract):
+    """Where rows were read from."""
+
+    name: str
+    """A file, or a data set on the hub with its part and split."""
+
+    version: str
+    """SHA-256 of the file's bytes, or the commit."""
+
+    licence: str | None
+    """As the data set's own card states it; None where there is no card or it states none."""
+
+
 class RowCount(Contract):
     """What one data operator did."""
 
@@ -95,6 +108,9 @@ class RowCount(Contract):
 
     named: tuple[str, ...] = ()
     """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
+
+    origins: tuple[Origin, ...] = ()
+    """Of what it read: one of an operator that loads, those that it adds of one that mixes."""
 
 
 class Tokenised(Contract):
