@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RowCount, RunRequest, Tokenised, Trained
+from shared.contracts.run import Origin, RowCount, RunRequest, Tokenised, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -43,7 +43,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "",
             f"- recipe hash: `{digest(recipe)}`",
             f"- trained on from: {request.start_from or 'the base model'}",
-            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
+            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}"
+            + ("" if trained.kept_step is None else f", weights of step {trained.kept_step}"),
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
             f"- samples in one forward pass: {trained.micro_batch}",
@@ -53,6 +54,10 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",
+            "| data | version | licence |",
+            "|---|---|---|",
+            *(_read(origin) for row in trained.rows for origin in row.origins),
+            "",
             "| data operator | rows in | rows out | dropped |",
             "|---|---|---|---|",
             *rows,
@@ -60,6 +65,10 @@ def _card(request: RunRequest, trained: Trained) -> str:
             *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
+
+
+def _read(origin: Origin) -> str:
+    return f"| {origin.name} | `{origin.version}` | {origin.licence or 'not stated'} |"
 
 
 def _counted(row: RowCount) -> str:

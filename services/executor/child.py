@@ -98,18 +98,7 @@ def _carry_out(
 
     say(Progress(phase="preparing data"))
     data = materialise(request.recipe.data, cache)
-    trained = train(
-        request.recipe,
-        data,
-        folder,
-        limit_s=request.limit_s,
-        say=say,
-        step_share=request.step_share,
-        data_share=request.data_share,
-        resume_from=path(request.resume_from),
-        interrupted=interrupted,
-        start_from=path(request.start_from),
-    )
+    trained = train(request, data, folder, say=say, interrupted=interrupted)
     if processes.is_first():
         describe(folder, request, trained)
     return trained

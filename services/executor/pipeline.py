@@ -130,8 +130,9 @@ def _samples(
 
 
 def _stored(made: Materialised) -> Stored:
+    origins = tuple(origin for row in made.rows for origin in row.origins)
     # Reading through the value keeps its folder in use.
-    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
+    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train), origins)
 
 
 def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:

@@ -23,7 +23,9 @@ from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
 from services.executor.operators.where import where
+from services.executor.origins import origin_of
 from shared.contracts import operators as kinds
+from shared.contracts.run import Origin
 from shared.rows import Row, Sample
 
 
@@ -33,6 +35,7 @@ class Stored:
 
     count: int
     read: Callable[[], Iterator[Sample]]
+    origins: tuple[Origin, ...]
 
 
 Prepare = Callable[[Sequence[kinds.Operator]], Stored]
@@ -63,6 +66,7 @@ def first_stage(operators: Sequence[kinds.Operator], tallies: Sequence[Tally]) -
             loaded = load_hub(first)
         case _:
             raise ValueError("data operators must begin with load and map, as a recipe's do")
+    tallies[0].origins.append(origin_of(first))
     found = tallies[0].leaving(tallies[0].arriving(loaded))
     for operator, tally in zip(between, tallies[1:], strict=False):
         found = _applied_to_rows(operator, found, path, tally)
@@ -97,6 +101,7 @@ def _begun(
             return drawn(stored.read(), lambda all_: compress(all_, keep), tally, why)
         case kinds.Mix():
             others = [prepare(source.data) for source in operator.sources]
+            tally.origins += [origin for other in others for origin in other.origins]
             return _mixed(operator, [stored, *others], tally)
         case _:
             return _applied(operator, stored.read(), tally)
