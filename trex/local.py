@@ -34,6 +34,9 @@ SPIN_COUNT = "20000"
 """Turns an idle OpenMP thread spins before it sleeps. Spinning for longer, the default, starves the
 other processes of a busy machine; sleeping at once halves the speed of small models."""
 
+TEACHER = "TREX_TEACHER_"
+"""How the settings begin that say whom data operators may ask."""
+
 Say = Callable[[str], None]
 
 
@@ -87,9 +90,7 @@ class System:
         stop(list(self._processes.values()))
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        environment = self._environment
-        if name != "evaluator":  # nobody else has business with sealed answers
-            environment = {k: v for k, v in environment.items() if k != "FTBENCH_DATA"}
+        environment = {k: v for k, v in self._environment.items() if _may_see(name, k)}
         return start(self._commands[name], log=self._log(name), environment=environment)
 
     def _watch(self) -> None:
@@ -175,12 +176,21 @@ def _commands(executors: int) -> dict[str, list[str]]:
     return commands
 
 
+def _may_see(service: str, variable: str) -> bool:
+    """Say whether a service has business with sealed answers, or with the key of a teacher."""
+    if variable == "FTBENCH_DATA":
+        return service == "evaluator"
+    return not variable.startswith(TEACHER) or service.startswith("executor")
+
+
 def _environment(
     home: Path, redis_url: str, address: Address, port: int, executors: int
 ) -> dict[str, str]:
     # Executors share the cores. The other services seldom compute, and rarely for long.
     threads = max(1, (os.cpu_count() or 1) // executors)
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TREX_")}
+    inherited = {
+        k: v for k, v in os.environ.items() if k.startswith(TEACHER) or not k.startswith("TREX_")
+    }
     return {
         "OMP_NUM_THREADS": str(threads),
         "GOMP_SPINCOUNT": SPIN_COUNT,

@@ -89,6 +89,12 @@ class RowCount(Contract):
     named: tuple[str, ...] = ()
     """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
 
+    made: NonNegativeInt = 0
+    """Of the samples that left, those that a teacher made up and that did not arrive."""
+
+    tokens: NonNegativeInt = 0
+    """What the replies of a teacher cost, questions and replies together, in its tokens."""
+
 
 class Tokenised(Contract):
     """What the samples to train on became: token ids with a loss mask."""

@@ -26,6 +26,8 @@ class Tally:
     rows_out: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
+    made: int = 0
+    tokens: int = 0
 
     def arriving(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, counting them in."""
@@ -48,6 +50,8 @@ class Tally:
             rows_out=self.rows_out,
             dropped=tuple(Dropped(why=why, samples=samples) for why, samples in dropped),
             named=tuple(self.named),
+            made=self.made,
+            tokens=self.tokens,
         )
 
 
