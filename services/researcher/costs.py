@@ -7,8 +7,8 @@ from services.researcher.factors import OFF, value_of, with_method, with_value
 from shared.contracts.brief import Brief
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.teaching import Generate
 from shared.contracts.run import Failed, Trained
+from shared.contracts.teaching import Generate
 
 TOKENS_PER_PASS = 8192
 """Tokens in one forward pass that any GPU in use holds with a model that suits it."""
