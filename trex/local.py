@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class System:
         stop(list(self._processes.values()))
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        environment = {k: v for k, v in self._environment.items() if _may_see(name, k)}
+        environment = seen_by(name, self._environment)
         return start(self._commands[name], log=self._log(name), environment=environment)
 
     def _watch(self) -> None:
@@ -176,11 +176,15 @@ def _commands(executors: int) -> dict[str, list[str]]:
     return commands
 
 
-def _may_see(service: str, variable: str) -> bool:
-    """Say whether a service has business with sealed answers, or with the key of a teacher."""
-    if variable == "FTBENCH_DATA":
-        return service == "evaluator"
-    return not variable.startswith(TEACHER) or service.startswith("executor")
+def seen_by(service: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service sees of an environment.
+
+    Sealed answers are the evaluator's business alone, and the key of a teacher the executors'.
+    """
+    hidden = [] if service == "evaluator" else ["FTBENCH_DATA"]
+    if not service.startswith("executor"):
+        hidden += [name for name in environment if name.startswith(TEACHER)]
+    return {name: value for name, value in environment.items() if name not in hidden}
 
 
 def _environment(
