@@ -112,6 +112,12 @@ class RowCount(Contract):
     origins: tuple[Origin, ...] = ()
     """Of what it read: one of an operator that loads, those that it adds of one that mixes."""
 
+    made: NonNegativeInt = 0
+    """Of the samples that left, those that a teacher made up and that did not arrive."""
+
+    tokens: NonNegativeInt = 0
+    """What the replies of a teacher cost, questions and replies together, in its tokens."""
+
 
 class Tokenised(Contract):
     """What the samples to train on became: token ids with a loss mask."""

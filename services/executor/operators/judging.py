@@ -27,6 +27,8 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
+    made: int = 0
+    tokens: int = 0
 
     def arriving(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, counting them in."""
@@ -50,6 +52,8 @@ class Tally:
             dropped=tuple(Dropped(why=why, samples=samples) for why, samples in dropped),
             named=tuple(self.named),
             origins=tuple(self.origins),
+            made=self.made,
+            tokens=self.tokens,
         )
 
 
