@@ -59,6 +59,9 @@ class Sample:
     row: int = field(default=0, compare=False)
     """Line of that file, counted from 1; for Parquet and JSON the number of the row."""
 
+    copy: bool = field(default=False, compare=False)
+    """Whether it is a variant that was made of another sample of the same row."""
+
     @property
     def fault(self) -> str | None:
         """Why the answer is none to learn or to score against: ``none`` or ``one judged bad``."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from services.executor.cache import MANIFEST, Use, obtain
@@ -22,6 +21,7 @@ from services.executor.operators.hold_out import hold_out
 from services.executor.operators.judging import Tally
 from services.executor.sample_files import (
     iterate_samples,
+    rows_of,
     split_file,
     write_durably,
     write_samples,
@@ -49,7 +49,8 @@ class Materialised:
     """Samples training must not see; None when none were set aside."""
 
     rows: tuple[RowCount, ...]
-    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave."""
+    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave,
+    and nor did the copies of it."""
 
     use: Use | None = field(default=None, compare=False, repr=False)
     """Keeps the folder from being evicted; None of files that are in no cache."""
@@ -136,19 +137,20 @@ def _stored(made: Materialised) -> Stored:
 
 def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:
     tally.rows_in = before.rows[-1].rows_out
-    aside = hold_out(
-        tally.rows_in, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
+    row, copy = rows_of(before.train.with_name(_LINEAGE))
+    chosen = hold_out(
+        row, copy, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
     )
-    tally.rows_out = tally.rows_in - len(aside)
-    if not aside:
+    aside = chosen & ~copy
+    tally.dropped["set aside"] = int(aside.sum())
+    tally.dropped["copy of one set aside"] = int((chosen & copy).sum())
+    tally.rows_out = tally.rows_in - int(chosen.sum())
+    if not aside.any():
         for name in (_TRAIN, _LINEAGE):
             write_durably(folder / name, before.train.with_name(name).read_bytes())
         return
-    tally.dropped["set aside"] = len(aside)
-    chosen = np.zeros(tally.rows_in, dtype=np.bool_)
-    chosen[list(aside)] = True
     for name, held_out in ((_TRAIN, _HELD_OUT), (_LINEAGE, _HELD_OUT_LINEAGE)):
-        split_file(before.train.with_name(name), chosen, folder / name, folder / held_out)
+        split_file(before.train.with_name(name), {folder / name: ~chosen, folder / held_out: aside})
 
 
 def _refuse_nothing(

@@ -6,8 +6,8 @@ Lazy: a batch of samples is held at a time, whatever the size of the file.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,10 +34,16 @@ _SAMPLES = pa.schema(
         ("score", pa.float64()),
         ("source", pa.string()),
         ("row", pa.int64()),
+        ("copy", pa.bool_()),
     ]
 )
 _LINEAGE = pa.schema(
-    [("source", pa.string()), ("row", pa.int64()), ("blake2b", pa.binary(16))],
+    [
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("copy", pa.bool_()),
+        ("blake2b", pa.binary(16)),
+    ]
 )
 
 
@@ -58,17 +64,41 @@ def iterate_samples(path: Path) -> Iterator[Sample]:
             yield Sample(prompt, completion, system, turns, *rest)
 
 
-def split_file(path: Path, chosen: NDArray[np.bool_], others: Path, these: Path) -> None:
-    """Copy a file's rows to two, by whether they are chosen, in order."""
+def rows_of(lineage: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the number of the row that each sample is of, and whether the sample is a copy.
+
+    Rows are numbered from 0 as they first appear. Holds some 60 bytes a sample.
+    """
+    sources: dict[str, int] = {}
+    places, rows, copies = [], [], []
+    for batch in parquet.ParquetFile(lineage).iter_batches(_BATCH):
+        names = batch.column("source").to_pylist()
+        codes = [sources.setdefault(name, len(sources)) for name in names]
+        places.append(np.array(codes, dtype=np.int64))
+        rows.append(batch.column("row").to_numpy())
+        copies.append(batch.column("copy").to_numpy(zero_copy_only=False))
+    row = np.concatenate(rows)
+    keys = np.concatenate(places) * (row.max() + 1) + row
+    _, first, found = np.unique(keys, return_index=True, return_inverse=True)
+    numbers = np.empty(len(first), dtype=np.int64)
+    numbers[np.argsort(first)] = np.arange(len(first))
+    return numbers[found], np.concatenate(copies)
+
+
+def split_file(path: Path, parts: Mapping[Path, NDArray[np.bool_]]) -> None:
+    """Copy a file's rows to others, to each the ones chosen for it, in order."""
     source = parquet.ParquetFile(path)
-    schema = source.schema_arrow
     place = 0
-    with _writer(others, schema) as rest, _writer(these, schema) as taken:
+    with ExitStack() as files:
+        writers = [
+            (files.enter_context(_writer(part, source.schema_arrow)), chosen)
+            for part, chosen in parts.items()
+        ]
         for batch in source.iter_batches(_BATCH):
-            mask = chosen[place : place + batch.num_rows]
+            for writer, chosen in writers:
+                mask = chosen[place : place + batch.num_rows]
+                writer.write_batch(batch.filter(pa.array(mask)))
             place += batch.num_rows
-            rest.write_batch(batch.filter(pa.array(~mask)))
-            taken.write_batch(batch.filter(pa.array(mask)))
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -94,6 +124,7 @@ def _samples_batch(samples: list[Sample]) -> Any:
         [one.score for one in samples],
         [one.source for one in samples],
         [one.row for one in samples],
+        [one.copy for one in samples],
     )
     return _batch(columns, _SAMPLES)
 
@@ -102,6 +133,7 @@ def _lineage_batch(samples: list[Sample]) -> Any:
     columns = (
         [one.source for one in samples],
         [one.row for one in samples],
+        [one.copy for one in samples],
         [_digest(one) for one in samples],
     )
     return _batch(columns, _LINEAGE)

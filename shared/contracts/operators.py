@@ -275,12 +275,15 @@ class Sample(Contract):
 
 
 class HoldOut(Contract):
-    """Set a share of the samples aside to measure the loss on rows training does not see."""
+    """Set a share of the samples aside to measure the loss on rows training does not see.
+
+    All samples of a row go the same way, but its copies, made by ``augment``, are not measured on.
+    """
 
     kind: Literal["hold_out"] = "hold_out"
 
     share: Annotated[float, Field(gt=0.0, lt=1.0)]
-    """Of the samples that arrive."""
+    """Of the samples that arrive, copies aside."""
 
     max_samples: PositiveInt
     """Never more than this many."""
