@@ -7,6 +7,7 @@ from itertools import compress
 from pathlib import Path
 from typing import assert_never
 
+from services.executor.operators.augment import augment
 from services.executor.operators.decontaminate import decontaminate
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.extract import extract
@@ -123,10 +124,16 @@ def _all_applied(
 
 
 def _applied(operator: kinds.Operator, samples: Iterator[Sample], tally: Tally) -> Iterator[Sample]:
-    if isinstance(operator, kinds.Sample):
-        draw = partial(sample, share=operator.share, seed=operator.seed)
-        return drawn(samples, draw, tally, "not drawn")
-    return judged(samples, _judge(operator, tally), tally)
+    match operator:
+        case kinds.Sample():
+            draw = partial(sample, share=operator.share, seed=operator.seed)
+            return drawn(samples, draw, tally, "not drawn")
+        case kinds.Augment():
+            return augment(
+                samples, operator.rule, copies=operator.copies, seed=operator.seed, tally=tally
+            )
+        case _:
+            return judged(samples, _judge(operator, tally), tally)
 
 
 def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
@@ -152,7 +159,7 @@ def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
         case kinds.Load() | kinds.LoadHub() | kinds.Where() | kinds.Extract() | kinds.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-        case kinds.Balance() | kinds.Mix() | kinds.Sample() | kinds.HoldOut():
+        case kinds.Balance() | kinds.Mix() | kinds.Sample() | kinds.Augment() | kinds.HoldOut():
             raise ValueError(f"{operator.kind} judges no sample by itself")
     assert_never(operator)
 

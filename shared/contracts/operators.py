@@ -16,6 +16,7 @@ from pydantic import (
 
 from shared.contracts.base import Contract, Share
 from shared.contracts.mapping import Mapping
+from shared.contracts.variation import Rule
 
 
 def _is_pattern(pattern: str) -> str:
@@ -216,6 +217,21 @@ class Balance(Contract):
     """The same seed keeps the same samples on every machine."""
 
 
+class Augment(Contract):
+    """Add variants of each sample behind it. They are trained on, but never held out."""
+
+    kind: Literal["augment"] = "augment"
+
+    rule: Rule
+    """How the variants are made, of samples that are none themselves."""
+
+    copies: Annotated[int, Field(ge=1, le=100)] = 1
+    """Variants of each sample, fewer where the rule finds no more."""
+
+    seed: NonNegativeInt = 0
+    """The same seed makes the same variants on every machine."""
+
+
 def refuse_other_orders(kinds: Sequence[str]) -> None:
     """Raise ValueError unless rows are loaded, looked at, mapped, and only then samples changed."""
     of_samples = [kind for kind in kinds if kind not in ("where", "extract")]
@@ -305,6 +321,7 @@ Operator: TypeAlias = Annotated[
     | Deduplicate
     | NearDuplicates
     | Decontaminate
+    | Augment
     | Balance
     | Mix
     | Sample

@@ -3,7 +3,9 @@
 import pytest
 
 from services.planner.costs import in_mean_runs, learn_costs, work
+from shared.contracts.operators import Augment
 from shared.contracts.recipe import Recipe
+from shared.contracts.variation import Options
 from tests.support.examples import BRIEF, recipe
 
 
@@ -18,6 +20,15 @@ def test_work_counts_the_rows_that_the_operators_leave_once_for_each_epoch() -> 
     tokens = min(64, BRIEF.prompt_chars_p95 + BRIEF.completion_chars_p95 + 1)
 
     assert work(with_epochs(2), BRIEF) == pytest.approx(1500 * 0.5 * 2 * tokens)
+
+
+def test_variants_that_are_added_count_as_rows() -> None:
+    base = recipe()
+    augment = Augment(rule=Options(), copies=3)
+
+    more = base.model_copy(update={"data": (*base.data[:-1], augment, base.data[-1])})
+
+    assert work(more, BRIEF) == pytest.approx(4 * work(base, BRIEF))
 
 
 def test_before_any_run_nothing_is_foreseen() -> None:
