@@ -23,6 +23,7 @@ from services.executor.operators.mix import interleaved, quotas
 from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
+from services.executor.operators.tokens import within_tokens
 from services.executor.operators.where import where
 from shared.contracts import operators as kinds
 from shared.rows import Row, Sample
@@ -132,6 +133,8 @@ def _applied(operator: kinds.Operator, samples: Iterator[Sample], tally: Tally) 
             return augment(
                 samples, operator.rule, copies=operator.copies, seed=operator.seed, tally=tally
             )
+        case kinds.Tokens():
+            return within_tokens(samples, operator, tally)
         case _:
             return judged(samples, _judge(operator, tally), tally)
 
@@ -159,7 +162,14 @@ def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
         case kinds.Load() | kinds.LoadHub() | kinds.Where() | kinds.Extract() | kinds.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-        case kinds.Balance() | kinds.Mix() | kinds.Sample() | kinds.Augment() | kinds.HoldOut():
+        case (
+            kinds.Tokens()
+            | kinds.Augment()
+            | kinds.Balance()
+            | kinds.Mix()
+            | kinds.Sample()
+            | kinds.HoldOut()
+        ):
             raise ValueError(f"{operator.kind} judges no sample by itself")
     assert_never(operator)
 
@@ -190,7 +200,11 @@ def _mapped(operators: Sequence[kinds.Operator]) -> int:
 def _is_dear(operator: kinds.Operator) -> bool:
     return isinstance(
         operator,
-        kinds.Language | kinds.Deduplicate | kinds.NearDuplicates | kinds.Decontaminate,
+        kinds.Tokens
+        | kinds.Language
+        | kinds.Deduplicate
+        | kinds.NearDuplicates
+        | kinds.Decontaminate,
     )
 
 

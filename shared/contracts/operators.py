@@ -121,6 +121,27 @@ class Filter(Contract):
     """Longest completion kept, in characters."""
 
 
+class Tokens(Contract):
+    """Keep samples whose lengths in tokens are within bounds."""
+
+    kind: Literal["tokens"] = "tokens"
+
+    tokenizer: str = Field(min_length=1)
+    """A folder with a tokenizer that has a chat template, or a hub id: the base model's."""
+
+    max_tokens: PositiveInt
+    """Most tokens kept: of prompt, answer and chat template, as training counts them."""
+
+    min_tokens: PositiveInt = 1
+    """Fewest tokens kept."""
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "Tokens":
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens must be at most max_tokens, which is {self.max_tokens}")
+        return self
+
+
 class Deduplicate(Contract):
     """Drop samples seen before; case and white space do not make a difference."""
 
@@ -315,6 +336,7 @@ Operator: TypeAlias = Annotated[
     | Extract
     | Map
     | Filter
+    | Tokens
     | Matching
     | Language
     | Quality
