@@ -44,15 +44,17 @@ Fate = Literal["keep", "drop"]
 
 
 class Load(Contract):
-    """Read the rows of one file."""
+    """Read the rows of one file, or of several in the order of their names."""
 
     kind: Literal["load"] = "load"
 
     path: str
-    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending."""
+    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending; or a
+    pattern such as ``data/*.jsonl``, whose files may be of several formats."""
 
     sha256: str
-    """Of the file's bytes; a file that changed since is another experiment."""
+    """Of the file's bytes, or of the names and hashes of several; data that changed since is
+    another experiment."""
 
 
 class LoadHub(Contract):

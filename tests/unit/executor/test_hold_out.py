@@ -13,7 +13,7 @@ from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
 from services.executor.pipeline import materialise, read_materialised
 from services.executor.sample_files import rows_of, write_samples
 from shared.contracts.mapping import Messages
-from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.operators import HoldOut, Load, Map, Operator
 from shared.contracts.run import Dropped
 from shared.rows import Sample, sha256_of
 
@@ -102,7 +102,7 @@ def test_the_answers_of_one_conversation_are_held_out_together(tmp_path: Path) -
     path = tmp_path / "chats.jsonl"
     turns = [{"role": role, "content": role} for role in ("user", "assistant")] * 3
     path.write_text(f"{json.dumps({'messages': turns})}\n" * 20)
-    operators = [
+    operators: list[Operator] = [
         Load(path=str(path), sha256=sha256_of(path)),
         Map(mapping=Messages(column="messages")),
         HoldOut(share=0.2, max_samples=11),

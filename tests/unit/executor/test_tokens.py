@@ -9,7 +9,7 @@ from services.executor.operators.judging import Tally
 from services.executor.operators.tokens import within_tokens
 from services.executor.pipeline import materialise, read_materialised
 from shared.contracts.mapping import Preference
-from shared.contracts.operators import Load, Map, Tokens
+from shared.contracts.operators import Load, Map, Operator, Tokens
 from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.rows import Sample, sha256_of
@@ -105,7 +105,7 @@ def test_pairs_are_filtered_by_their_tokens_as_a_recipe_says(
     path = tmp_path / "pairs.csv"
     path.write_text("q,good,bad\nshort,yes,no\nshort,yes,no no no no no no\n")
     mapping = Preference(prompt="{q}", chosen="{good}", rejected="{bad}")
-    operators = [
+    operators: list[Operator] = [
         Load(path=str(path), sha256=sha256_of(path)),
         Map(mapping=mapping),
         Tokens(tokenizer=tokenizer, max_tokens=ANSWERED + 3),
