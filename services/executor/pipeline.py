@@ -17,10 +17,12 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from services.executor.cache import MANIFEST, Use, obtain
+from services.executor.operators.curriculum import easy_first
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.judging import Tally
 from services.executor.sample_files import (
     iterate_samples,
+    reorder_file,
     rows_of,
     split_file,
     write_durably,
@@ -107,6 +109,8 @@ def _fill(folder: Path, *, operators: Sequence[kinds.Operator], upto: int, cache
     match stage:
         case [kinds.HoldOut() as last] if before is not None:
             _set_aside(folder, before, last, tallies[0])
+        case [kinds.Curriculum() as last] if before is not None:
+            _put_in_order(folder, before, last, tallies[0])
         case _:
             samples = _samples(stage, tallies, before, cache)
             write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
@@ -151,6 +155,15 @@ def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tall
         return
     for name, held_out in ((_TRAIN, _HELD_OUT), (_LINEAGE, _HELD_OUT_LINEAGE)):
         split_file(before.train.with_name(name), {folder / name: ~chosen, folder / held_out: aside})
+
+
+def _put_in_order(
+    folder: Path, before: Materialised, operator: kinds.Curriculum, tally: Tally
+) -> None:
+    tally.rows_in = tally.rows_out = before.rows[-1].rows_out
+    order = easy_first(read_materialised(before.train), operator.first)
+    for name in (_TRAIN, _LINEAGE):
+        reorder_file(before.train.with_name(name), order, folder / name)
 
 
 def _refuse_nothing(

@@ -168,6 +168,7 @@ def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
             | kinds.Balance()
             | kinds.Mix()
             | kinds.Sample()
+            | kinds.Curriculum()
             | kinds.HoldOut()
         ):
             raise ValueError(f"{operator.kind} judges no sample by itself")
@@ -210,7 +211,9 @@ def _is_dear(operator: kinds.Operator) -> bool:
 
 def _reads_twice(operator: kinds.Operator) -> bool:
     match operator:
-        case kinds.Balance() | kinds.Mix() | kinds.HoldOut() | kinds.Sample(by="label"):
+        case kinds.Balance() | kinds.Mix() | kinds.Curriculum() | kinds.HoldOut():
+            return True
+        case kinds.Sample(by="label"):
             return True
         case _:
             return False

@@ -39,6 +39,9 @@ Pattern = Annotated[str, AfterValidator(_is_pattern)]
 Part = Literal["prompt", "completion", "sample"]
 """What is looked at: the last prompt, the answer, or all that a sample says."""
 
+Easy = Literal["short", "high_score", "low_score"]
+"""Which samples are easy: with few characters of all that is said, or by a teacher's score."""
+
 Fate = Literal["keep", "drop"]
 """What becomes of what fits; the others get the opposite."""
 
@@ -263,13 +266,15 @@ def refuse_other_orders(kinds: Sequence[str]) -> None:
         raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
     if {"where", "extract"} & set(kinds[kinds.index("map") :]):
         raise ValueError(f"where and extract must stand between load and map, has {kinds}")
+    if "curriculum" in kinds and {*kinds[kinds.index("curriculum") + 1 :]} - {"hold_out"}:
+        raise ValueError(f"curriculum must come last, before hold_out alone, has {kinds}")
 
 
 class Source(Contract):
     """Samples to mix in."""
 
     data: tuple["Operator", ...]
-    """The operators that make them, as of a recipe; no ``hold_out``."""
+    """The operators that make them, as of a recipe; no ``curriculum`` or ``hold_out``."""
 
     weight: PositiveFloat = 1.0
     """The samples that arrive weigh 1."""
@@ -278,8 +283,10 @@ class Source(Contract):
     def _holds_nothing_out(self) -> "Source":
         kinds = [operator.kind for operator in self.data]
         refuse_other_orders(kinds)
-        if "hold_out" in kinds:
-            raise ValueError(f"hold_out must follow mix and not stand inside it, has {kinds}")
+        if {"curriculum", "hold_out"} & set(kinds):
+            raise ValueError(
+                f"curriculum and hold_out must follow mix and not stand inside it, has {kinds}"
+            )
         return self
 
 
@@ -311,6 +318,21 @@ class Sample(Contract):
 
     seed: NonNegativeInt = 0
     """The same seed keeps the same samples on every machine."""
+
+
+class Curriculum(Contract):
+    """Order samples from easy to hard. Training keeps that order in the first epoch.
+
+    Source: Bengio et al., "Curriculum Learning", 2009; Hacohen and Weinshall, "On The Power of
+    Curriculum Learning in Training Deep Networks", 2019. In both training ends on all samples at
+    random, so later epochs are in an order of their own, as without a curriculum. KTO and GRPO
+    have one order for all epochs.
+    """
+
+    kind: Literal["curriculum"] = "curriculum"
+
+    first: Easy = "short"
+    """What the first epoch begins with. By score, every sample needs one."""
 
 
 class HoldOut(Contract):
@@ -349,6 +371,7 @@ Operator: TypeAlias = Annotated[
     | Balance
     | Mix
     | Sample
+    | Curriculum
     | HoldOut,
     Field(discriminator="kind"),
 ]

@@ -31,8 +31,10 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def save_tokenizer(folder: Path, template: str | None) -> str:
     words = Tokenizer(models.WordLevel({"?": 0, "<end>": 1}, unk_token="?"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # type: ignore[assignment]
-    made = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>", unk_token="?")
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=words, eos_token="<end>", unk_token="?"
+    )
     made.chat_template = template
     made.save_pretrained(folder)
     return str(folder)
