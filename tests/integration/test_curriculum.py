@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trl import GRPOTrainer
 
 from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
@@ -12,7 +13,7 @@ from services.executor.trainers import dpo, kto, sft
 from services.executor.trainers.models import load_tokenizer
 from services.executor.trainers.train import train
 from shared.contracts.mapping import Mapping
-from shared.contracts.method import Dpo, FullTuning, Kto, Method, Sft
+from shared.contracts.method import Dpo, FullTuning, Grpo, Kto, Method, Sft
 from shared.contracts.operators import Curriculum, Load, Map
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Trained
@@ -72,14 +73,17 @@ def seen(nano_base: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def noting(step: Any) -> Any:
         def training_step(self: Any, model: Any, inputs: Any, *others: Any) -> Any:
-            rows = inputs["input_ids"][: self.args.train_batch_size]
-            found.extend(tokenizer.decode(row).count("red") for row in rows)
+            if isinstance(inputs, list):  # of prompts, which are still to be answered
+                texts = [one["prompt"][0]["content"] for one in inputs]
+            else:
+                texts = tokenizer.batch_decode(inputs["input_ids"][: self.args.train_batch_size])
+            found.extend(text.count("red") for text in texts)
             return step(self, model, inputs, *others)
 
         return training_step
 
-    for module in (sft, dpo, kto):
-        trainer: Any = module._Trainer
+    trainers: list[Any] = [sft._Trainer, dpo._Trainer, kto._Trainer, GRPOTrainer]
+    for trainer in trainers:
         monkeypatch.setattr(trainer, "training_step", noting(trainer.training_step))
     return found
 
@@ -140,3 +144,11 @@ def test_kto_has_one_order_for_all_epochs(fit: Fit, seen: list[int]) -> None:
 
     assert seen[:24] == ORDER * 2
     assert seen[24:36] == seen[36:] != ORDER
+
+
+def test_grpo_has_the_order_of_the_curriculum_in_all_epochs(fit: Fit, seen: list[int]) -> None:
+    few = {"per_device_train_batch_size": 4, "num_generations": 2, "max_completion_length": 2}
+
+    fit(Grpo.model_validate(TWO_EPOCHS | few | {"reward": "accuracy"}))
+
+    assert seen[::2] == ORDER * 2

@@ -45,12 +45,16 @@ def test_everything_that_is_said_makes_a_sample_long() -> None:
 @pytest.mark.parametrize(
     ("first", "order"), [("high_score", [1, 0, 3, 2]), ("low_score", [2, 0, 3, 1])]
 )
-def test_samples_are_ordered_by_score_and_equals_stay_in_their_order(
-    first: Easy, order: list[int]
-) -> None:
+def test_samples_are_ordered_by_score(first: Easy, order: list[int]) -> None:
     samples = [Sample("q", "a", score=score) for score in (0.5, 1.0, 0.0, 0.5)]
 
     assert easy_first(samples, first).tolist() == order
+
+
+def test_equals_stay_in_their_order_however_many_there_are() -> None:
+    samples = [Sample("q", "a", score=number % 2) for number in range(200)]
+
+    assert easy_first(samples, "low_score").tolist() == [*range(0, 200, 2), *range(1, 200, 2)]
 
 
 def test_a_sample_without_a_score_is_named(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_of_several_lists_the_last_one_that_holds_the_answer_counts() -> None:
         ("Capital of France?\nA. Rome\nB. Paris", "Because it is B"),
         ("Capital of France?\nA. Rome\nB. Paris", "B. Rome"),
         ("Capital of France?\nA. Rome\nB. Paris", "A, B"),
+        ("How is it?\nA. new\nB. old", "Bold"),
         ("Capital of France?\nA. Rome\nB. Paris", "Both"),
         ("Capital of France?\nA. Rome\nB. Paris", ""),
         ("A. Rome\nC. Paris", "A"),
