@@ -75,7 +75,8 @@ def _read(origin: Origin) -> str:
 
 def _counted(row: RowCount) -> str:
     dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
-    return f"| {row.operator} | {row.rows_in} | {row.rows_out} | {dropped} |"
+    out = f"{row.rows_out}, {row.unchanged} without variants" if row.unchanged else row.rows_out
+    return f"| {row.operator} | {row.rows_in} | {out} | {dropped} |"
 
 
 def _taught(rows: Sequence[RowCount]) -> list[str]:

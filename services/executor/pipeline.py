@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from services.executor.cache import MANIFEST, Use, obtain
+from services.executor.operators.curriculum import easy_first
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.judging import Tally
 from services.executor.sample_files import (
     iterate_samples,
+    reorder_file,
+    rows_of,
     split_file,
     write_durably,
     write_samples,
@@ -50,7 +52,8 @@ class Materialised:
     """Samples training must not see; None when none were set aside."""
 
     rows: tuple[RowCount, ...]
-    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave."""
+    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave,
+    and nor did the copies of it."""
 
     use: Use | None = field(default=None, compare=False, repr=False)
     """Keeps the folder from being evicted; None of files that are in no cache."""
@@ -125,6 +128,8 @@ def _fill(
     match stage:
         case [kinds.HoldOut() as last] if before is not None:
             _set_aside(folder, before, last, tallies[0])
+        case [kinds.Curriculum() as last] if before is not None:
+            _put_in_order(folder, before, last, tallies[0])
         case _:
             samples = _samples(stage, tallies, before, cache, teacher)
             write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
@@ -157,19 +162,29 @@ def _stored(made: Materialised) -> Stored:
 
 def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:
     tally.rows_in = before.rows[-1].rows_out
-    aside = hold_out(
-        tally.rows_in, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
+    row, copy = rows_of(before.train.with_name(_LINEAGE))
+    chosen = hold_out(
+        row, copy, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
     )
-    tally.rows_out = tally.rows_in - len(aside)
-    if not aside:
+    aside = chosen & ~copy
+    tally.dropped["set aside"] = int(aside.sum())
+    tally.dropped["copy of one set aside"] = int((chosen & copy).sum())
+    tally.rows_out = tally.rows_in - int(chosen.sum())
+    if not aside.any():
         for name in (_TRAIN, _LINEAGE):
             write_durably(folder / name, before.train.with_name(name).read_bytes())
         return
-    tally.dropped["set aside"] = len(aside)
-    chosen = np.zeros(tally.rows_in, dtype=np.bool_)
-    chosen[list(aside)] = True
     for name, held_out in ((_TRAIN, _HELD_OUT), (_LINEAGE, _HELD_OUT_LINEAGE)):
-        split_file(before.train.with_name(name), chosen, folder / name, folder / held_out)
+        split_file(before.train.with_name(name), {folder / name: ~chosen, folder / held_out: aside})
+
+
+def _put_in_order(
+    folder: Path, before: Materialised, operator: kinds.Curriculum, tally: Tally
+) -> None:
+    tally.rows_in = tally.rows_out = before.rows[-1].rows_out
+    order = easy_first(read_materialised(before.train), operator.first)
+    for name in (_TRAIN, _LINEAGE):
+        reorder_file(before.train.with_name(name), order, folder / name)
 
 
 def _refuse_nothing(

@@ -7,6 +7,7 @@ from itertools import compress
 from pathlib import Path
 from typing import assert_never
 
+from services.executor.operators.augment import augment
 from services.executor.operators.decontaminate import decontaminate
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.extract import extract
@@ -23,6 +24,7 @@ from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
 from services.executor.operators.teaching import taught
+from services.executor.operators.tokens import within_tokens
 from services.executor.operators.where import where
 from services.executor.origins import origin_of
 from services.executor.teacher.teacher import Teacher
@@ -138,10 +140,18 @@ def _all_applied(
 
 
 def _applied(operator: kinds.Operator, samples: Iterator[Sample], tally: Tally) -> Iterator[Sample]:
-    if isinstance(operator, kinds.Sample):
-        draw = partial(sample, share=operator.share, seed=operator.seed)
-        return drawn(samples, draw, tally, "not drawn")
-    return judged(samples, _judge(operator, tally), tally)
+    match operator:
+        case kinds.Sample():
+            draw = partial(sample, share=operator.share, seed=operator.seed)
+            return drawn(samples, draw, tally, "not drawn")
+        case kinds.Augment():
+            return augment(
+                samples, operator.rule, copies=operator.copies, seed=operator.seed, tally=tally
+            )
+        case kinds.Tokens():
+            return within_tokens(samples, operator, tally)
+        case _:
+            return judged(samples, _judge(operator, tally), tally)
 
 
 def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
@@ -167,7 +177,15 @@ def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
             return naming(decontaminate(Path(operator.path), operator.sha256), tally)
         case kinds.Load() | kinds.LoadHub() | kinds.Where() | kinds.Extract() | kinds.Map():
             raise ValueError(f"{operator.kind} can stand only at the beginning, as in a recipe")
-        case kinds.Balance() | kinds.Mix() | kinds.Sample() | kinds.HoldOut():
+        case (
+            kinds.Tokens()
+            | kinds.Augment()
+            | kinds.Balance()
+            | kinds.Mix()
+            | kinds.Sample()
+            | kinds.Curriculum()
+            | kinds.HoldOut()
+        ):
             raise ValueError(f"{operator.kind} judges no sample by itself")
         case teaching.Distil() | teaching.Rewrite() | teaching.Score() | teaching.Generate():
             raise ValueError(f"{operator.kind} has a stage of its own")
@@ -200,7 +218,8 @@ def _mapped(operators: Sequence[kinds.Operator]) -> int:
 def _is_dear(operator: kinds.Operator) -> bool:
     return isinstance(
         operator,
-        kinds.Language
+        kinds.Tokens
+        | kinds.Language
         | kinds.Deduplicate
         | kinds.NearDuplicates
         | kinds.Decontaminate
@@ -210,7 +229,9 @@ def _is_dear(operator: kinds.Operator) -> bool:
 
 def _needs_stored(operator: kinds.Operator) -> bool:
     match operator:
-        case kinds.Balance() | kinds.Mix() | kinds.HoldOut() | kinds.Sample(by="label"):
+        case kinds.Balance() | kinds.Mix() | kinds.Curriculum() | kinds.HoldOut():
+            return True
+        case kinds.Sample(by="label"):
             return True
         case _:  # a teacher's samples are counted before, to say how far it is
             return isinstance(operator, teaching.Teaching)

@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.contracts.brief import Brief
 from shared.contracts.method import FullTuning
-from shared.contracts.operators import Deduplicate, Sample
+from shared.contracts.operators import Augment, Deduplicate, Sample
 from shared.contracts.recipe import Recipe
 from shared.contracts.teaching import Generate
 
@@ -41,6 +41,8 @@ def work(recipe: Recipe, brief: Brief) -> float:
                 rows *= share
             case Generate(samples=made):
                 rows += made
+            case Augment(copies=copies):
+                rows *= 1 + copies
     chars = brief.prompt_chars_p95 + brief.completion_chars_p95
     return (
         max(1.0, rows) * recipe.method.num_train_epochs * min(recipe.method.max_length, chars + 1)

@@ -54,7 +54,7 @@ class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
-    """Path of the rows to learn from: a file as `shared.rows` reads it."""
+    """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files."""
 
     dev: str
     """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""

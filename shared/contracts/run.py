@@ -106,6 +106,9 @@ class RowCount(Contract):
     dropped: tuple[Dropped, ...] = ()
     """Why the others did not leave, the most frequent reason first."""
 
+    unchanged: NonNegativeInt = 0
+    """Samples that it was to vary and found nothing in to be varied; they left as they were."""
+
     named: tuple[str, ...] = ()
     """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
 

@@ -24,6 +24,7 @@ class Tally:
     operator: str
     rows_in: int = 0
     rows_out: int = 0
+    unchanged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Tally:
             operator=self.operator,
             rows_in=self.rows_in,
             rows_out=self.rows_out,
+            unchanged=self.unchanged,
             dropped=tuple(Dropped(why=why, samples=samples) for why, samples in dropped),
             named=tuple(self.named),
             origins=tuple(self.origins),

@@ -21,6 +21,15 @@ def test_the_model_card_says_what_was_dropped_and_why(tmp_path: Path) -> None:
     assert "Rows dropped for holding sealed text:\n\n- rows.csv:3\n- rows.csv:8\n" in card
 
 
+def test_the_model_card_says_how_many_samples_have_no_variants(tmp_path: Path) -> None:
+    augmented = RowCount(operator="augment", rows_in=9, rows_out=16, unchanged=2)
+
+    describe(tmp_path, RUN_REQUEST, TRAINED.model_copy(update={"rows": (augmented,)}))
+
+    card = (tmp_path / "README.md").read_text()
+    assert "| augment | 9 | 16, 2 without variants |  |" in card
+
+
 def test_a_model_card_without_leaks_does_not_mention_them(tmp_path: Path) -> None:
     describe(tmp_path, RUN_REQUEST, TRAINED)
 

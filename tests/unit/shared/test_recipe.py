@@ -4,6 +4,7 @@ from pydantic import ValidationError
 from shared.contracts.mapping import Templates
 from shared.contracts.operators import (
     Balance,
+    Curriculum,
     Decontaminate,
     Extract,
     HoldOut,
@@ -50,6 +51,9 @@ def test_rows_are_chosen_and_taken_apart_between_load_and_map() -> None:
         ((LOAD, MAP, MAP), "must begin with load, map"),
         ((LOAD, MAP, WHERE), "must stand between load and map"),
         ((LOAD, MAP, HOLD_OUT, Balance(max_share=0.5)), "hold_out must be the last"),
+        ((LOAD, MAP, Curriculum(), Balance(max_share=0.5)), "curriculum must come last, before"),
+        ((LOAD, MAP, Curriculum(), Curriculum(), HOLD_OUT), "curriculum must come last, before"),
+        ((LOAD, MAP, HOLD_OUT, Curriculum()), "hold_out must be the last"),
     ],
 )
 def test_operators_in_another_order_are_refused(data: tuple[Operator, ...], said: str) -> None:
@@ -62,8 +66,14 @@ def test_what_is_mixed_in_is_made_like_a_recipes_data_but_holds_nothing_out() ->
 
     with pytest.raises(ValidationError, match="must begin with load, map"):
         Source(data=(MAP, LOAD))
-    with pytest.raises(ValidationError, match="hold_out must follow mix"):
-        Source(data=(LOAD, MAP, HOLD_OUT))
+    for last in (HOLD_OUT, Curriculum()):
+        with pytest.raises(ValidationError, match="curriculum and hold_out must follow mix"):
+            Source(data=(LOAD, MAP, last))
+
+
+def test_a_recipe_with_a_curriculum_keeps_its_order() -> None:
+    assert with_data(LOAD, MAP, Curriculum(), HOLD_OUT).keeps_order
+    assert not with_data(LOAD, MAP, HOLD_OUT).keeps_order
 
 
 def test_a_mix_survives_the_wire() -> None:
