@@ -127,6 +127,7 @@ def test_a_run_that_goes_on_within_the_first_epoch_keeps_its_order(
     fit(method, resume_from=part.resume)
 
     assert seen == whole
+    assert seen[:12] == ORDER
 
 
 def test_a_share_of_the_samples_is_in_order_too(fit: Fit, seen: list[int]) -> None:

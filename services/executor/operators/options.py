@@ -54,12 +54,12 @@ def reordered(sample: Sample, draw: Callable[[], float]) -> Iterator[Sample]:
         answers = [found for text in said if (found := _answer(text, options)) is not None]
         if len(answers) == len(said) and _can_change_places(options):
             for order in _other_orders(len(options), draw):
-                labels = [_named(one, options, order) for one in answers]
+                named = [_named(one, options, order) for one in answers]
                 yield replace(
                     sample,
                     prompt=_written(lines, options, order),
-                    completion=labels[0],
-                    rejected=labels[1] if len(labels) > 1 else None,
+                    completion=named[0],
+                    rejected=named[1] if len(named) > 1 else None,
                 )
             return
 
