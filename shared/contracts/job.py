@@ -161,7 +161,7 @@ class Search(Contract):
 
 
 class Limits(Contract):
-    """What one experiment may cost."""
+    """What one experiment may cost, and what stays of all of them."""
 
     max_length: PositiveInt = 512
     """Tokens of prompt and completion together; longer rows are cut."""
@@ -171,6 +171,10 @@ class Limits(Contract):
 
     run_s: PositiveFloat = 3600.0
     """Seconds one training run may take; it then stops and its checkpoint counts."""
+
+    checkpoints: PositiveInt = 8
+    """Checkpoints that stay, those of the best experiments; until the job is over also those that
+    it may still need, finalists among them. As many short runs of a length can go on."""
 
 
 class JobSpec(Versioned):

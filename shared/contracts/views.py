@@ -229,6 +229,16 @@ class Comparison(Contract):
         return self.difference - 1.96 * self.stderr, self.difference + 1.96 * self.stderr
 
 
+class KeptCheckpoint(Contract):
+    """A checkpoint that is still on disk."""
+
+    experiment: ExperimentId
+    """Whose it is."""
+
+    folder: str
+    """Where the executors keep it."""
+
+
 class Report(Contract):
     """What a job hands back. Available while it still runs, then about the best so far."""
 
@@ -258,6 +268,9 @@ class Report(Contract):
 
     finalists: tuple[NodeView, ...]
     """Experiments that were checked, the most promising first."""
+
+    kept: tuple[KeptCheckpoint, ...] = ()
+    """Checkpoints of measured experiments that nobody was asked to remove, the best first."""
 
     choices: tuple[str, ...]
     """Why the search did what it did, a sentence for each act."""

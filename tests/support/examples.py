@@ -3,6 +3,7 @@
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext
 from shared.contracts.choice import Candidate, Choice
+from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
     CancelRequested,
     Event,
@@ -163,6 +164,7 @@ DIAGNOSE_REQUEST = DiagnoseRequest(
     parent=ExperimentId(0),
     parent_score=score(0.1),
 )
+DISCARD_REQUEST = DiscardRequest(job_id=JOB, folders=(TRAINED.checkpoint,))
 PROPOSE_REQUEST = ProposeRequest(
     job_id=JOB,
     experiments=(ExperimentId(2),),
@@ -220,6 +222,7 @@ EVENTS: tuple[Event, ...] = (
     WorkOrdered(work_id=WorkId("run-1"), request=RUN_REQUEST, why="it should help"),
     WorkOrdered(work_id=WorkId("score-1"), request=SCORE_REQUEST, why="#1 has been trained"),
     WorkOrdered(work_id=WorkId("diagnose-1"), request=DIAGNOSE_REQUEST, why="#1 is over"),
+    WorkOrdered(work_id=WorkId("discard-1"), request=DISCARD_REQUEST, why="nothing asks for it"),
     WorkLost(work_id=WorkId("run-1"), attempt=1, held_s=4.0),
     WorkEnded(work_id=WorkId("brief"), attempt=1, result=BRIEF),
     WorkEnded(work_id=WorkId("propose-1"), attempt=1, result=proposals(1e-3)),
@@ -227,6 +230,7 @@ EVENTS: tuple[Event, ...] = (
     WorkEnded(work_id=WorkId("run-2"), attempt=1, result=FAILED),
     WorkEnded(work_id=WorkId("score-1"), attempt=1, result=score()),
     WorkEnded(work_id=WorkId("diagnose-1"), attempt=1, result=LESSON),
+    WorkEnded(work_id=WorkId("discard-1"), attempt=1, result=Discarded(bytes=3 * 2**20)),
     CancelRequested(),
     JobEnded(how="finished", reason="all 4 experiments are done", best=ExperimentId(1)),
 )

@@ -198,7 +198,7 @@ def test_cancelling_stops_everything_and_keeps_the_best_so_far() -> None:
 
     bench.store.request_cancel(JOB)
     bench.plan()
-    state = bench.plan()
+    state = bench.run_to_the_end()
 
     assert state.ended is not None
     assert (state.ended.how, state.ended.best) == ("cancelled", ExperimentId(1))
@@ -214,7 +214,7 @@ def test_a_report_says_what_was_gained_and_how_sure_that_is() -> None:
     assert said.test is not None
     assert said.test.difference == pytest.approx(0.4)
     assert "the gain is larger than its doubt" in said.markdown
-    assert TRAINED.checkpoint in said.markdown
+    assert f"Checkpoint: `{said.checkpoint}`" in said.markdown
 
 
 def test_a_report_does_not_praise_what_does_not_beat_the_base_model() -> None:
@@ -345,7 +345,9 @@ def test_a_recipe_that_continues_another_starts_from_its_checkpoint() -> None:
     state = Bench(one_by_one, Continuing()).run_to_the_end()
 
     assert run_of(state, "run-1").start_from is None
-    assert run_of(state, "run-2").start_from == TRAINED.checkpoint
+    made = state.experiments[ONE].made
+    assert made is not None
+    assert run_of(state, "run-2").start_from == made.checkpoint
 
 
 def test_a_recipe_that_continues_what_was_never_trained_is_not_run() -> None:
