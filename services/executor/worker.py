@@ -2,6 +2,7 @@
 
 from services.executor.attempt import carry_out
 from services.executor.cache import evict
+from services.executor.inquiry import Inquiry
 from services.executor.making_room import make_room
 from services.executor.training import WarmTrainer
 from shared.answering import Lease
@@ -25,4 +26,5 @@ def run(queue: QueueSettings, artifacts: ArtifactSettings) -> None:
         finally:
             evict(folder.glob("*/data"), int(artifacts.data_gib * 2**30))
 
-    serve("executor", queue, perform=perform)
+    machine = Inquiry(trainer.capabilities)
+    serve("executor", queue, perform=perform, can=machine.answer)

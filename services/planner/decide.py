@@ -24,6 +24,7 @@ from services.planner.keeping import unwanted
 from services.planner.search import Choice
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
 from shared.contracts.run import Failed, RunRequest, Trained
 
@@ -64,7 +65,9 @@ class End:
 Act: TypeAlias = orders.Order | CancelWork | End
 
 
-def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
+def decide(
+    state: JobState, *, now: float, executors: int, machines: tuple[Capabilities, ...] = ()
+) -> list[Act]:
     """Return what is due now; an empty list while the job waits for answers.
 
     At most one act of the search is begun at a time: the next one is chosen once the ledger holds
@@ -74,6 +77,7 @@ def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
         state: all that happened.
         now: seconds since 1970, by the server's clock.
         executors: how many this job may keep busy.
+        machines: what those that are alive can train, as far as they have said.
     """
     if state.ended is not None:
         return []
@@ -94,7 +98,7 @@ def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
     step = _next_step(state, now=now)
     match step:
         case Choice():
-            return _carry_out(state, step, now=now, executors=executors)
+            return _carry_out(state, step, now=now, executors=executors, machines=machines)
         case Check():
             return [_check(state, step, now=now, executors=executors)]
         case Wait():
@@ -221,7 +225,14 @@ def spending(state: JobState) -> Spending:
     )
 
 
-def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -> list[Act]:
+def _carry_out(
+    state: JobState,
+    choice: Choice,
+    *,
+    now: float,
+    executors: int,
+    machines: tuple[Capabilities, ...],
+) -> list[Act]:
     node = ExperimentId(choice.terms.node)
     if choice.terms.kind == "promote":
         limit_s = _run_limit_s(state, now=now, executors=executors)
@@ -233,7 +244,7 @@ def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -
     count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
     if state.spec.search.mode == "sequential":
         count = 1
-    return [orders.propose(state, choice, count)]
+    return [orders.propose(state, choice, count, machines)]
 
 
 def _check(state: JobState, step: Check, *, now: float, executors: int) -> Act:

@@ -10,6 +10,7 @@ from services.planner.state import JobState
 from shared.contracts import choice as contract
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import BriefRequest, ProposalContext
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.job import Fidelity
 from shared.contracts.lesson import DiagnoseRequest
@@ -44,7 +45,9 @@ def brief(state: JobState) -> Order:
     return Order(WorkId("brief"), request, "every search begins with a look at its data")
 
 
-def propose(state: JobState, choice: Choice, count: int) -> Order:
+def propose(
+    state: JobState, choice: Choice, count: int, machines: tuple[Capabilities, ...]
+) -> Order:
     """Ask the researcher for recipes below the node that was chosen."""
     spec = state.spec
     assert state.brief is not None
@@ -62,6 +65,7 @@ def propose(state: JobState, choice: Choice, count: int) -> Order:
             metric=spec.metric,
             limits=spec.limits,
             seed=spec.seed,
+            machines=machines,
         ),
         brief=state.brief,
         base_value=state.base_score.value,

@@ -16,6 +16,7 @@ from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId, digest
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
@@ -28,6 +29,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.job import Fidelity, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, RunRequest, Trained
@@ -206,7 +208,7 @@ class JobState:
         for place, number in enumerate(request.experiments):
             experiment = self.experiments[number]
             if place < len(proposals):
-                self._accept(experiment, proposals[place])
+                self._accept(experiment, proposals[place], request.context.machines)
                 continue
             fewer = "the researcher had nothing more that was new below this"
             self._give_up(experiment, result.detail if isinstance(result, Failed) else fewer)
@@ -217,8 +219,14 @@ class JobState:
         made = None if experiment is None else self.experiments[experiment].made
         return None if made is None else made.checkpoint
 
-    def _accept(self, experiment: Experiment, proposal: Proposal) -> None:
+    def _accept(
+        self, experiment: Experiment, proposal: Proposal, machines: tuple[Capabilities, ...]
+    ) -> None:
         if self._refuse_lost_start(experiment, proposal.recipe):
+            return
+        quantises = isinstance(proposal.recipe.adapter, Qlora)
+        if quantises and machines and not any(machine.quantised for machine in machines):
+            self._give_up(experiment, "no executor that is alive can hold a base model in 4 bits")
             return
         twin = self.recipes.setdefault(digest(proposal.recipe), experiment.id)
         if twin == experiment.id:

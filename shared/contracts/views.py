@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
@@ -89,6 +90,23 @@ class JobView(Contract):
 
     warnings: tuple[str, ...]
     """What a person should look at, each in one sentence."""
+
+
+class SystemView(Contract):
+    """Who is alive to carry jobs out."""
+
+    researchers: NonNegativeInt
+    """Workers that propose recipes."""
+
+    executors: NonNegativeInt
+    """Workers that train."""
+
+    evaluators: NonNegativeInt
+    """Workers that score."""
+
+    machines: tuple[Capabilities, ...]
+    """What the executors' machines can train, each kind once; one that has just started has not
+    said yet."""
 
 
 class NodeView(Contract):

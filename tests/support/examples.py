@@ -2,6 +2,7 @@
 
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Candidate, Choice
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
@@ -164,6 +165,14 @@ DIAGNOSE_REQUEST = DiagnoseRequest(
     parent=ExperimentId(0),
     parent_score=score(0.1),
 )
+CPU = Capabilities(
+    device="cpu",
+    devices=1,
+    memory_gib=16.0,
+    bf16=False,
+    flash_attention=False,
+    quantised=False,
+)
 DISCARD_REQUEST = DiscardRequest(job_id=JOB, folders=(TRAINED.checkpoint,))
 PROPOSE_REQUEST = ProposeRequest(
     job_id=JOB,
@@ -177,6 +186,7 @@ PROPOSE_REQUEST = ProposeRequest(
         metric=MetricName.EXACT_MATCH,
         limits=Limits(),
         seed=0,
+        machines=(CPU,),
     ),
     brief=BRIEF,
     base_value=0.1,
