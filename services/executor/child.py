@@ -93,6 +93,14 @@ def _carry_out(
     return trained
 
 
+def tell_capabilities(messages: Connection) -> None:
+    """Send what this machine can train."""
+    from services.executor.trainers.capabilities import capabilities
+
+    messages.send(capabilities())
+    messages.close()
+
+
 def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.executor.child import ChildOutcome, ChildProgress, train_in_child
+from services.executor.child import ChildOutcome, ChildProgress, tell_capabilities, train_in_child
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.run import Outcome, Progress, RunRequest
 from shared.errors import TrainingFailed
 from shared.settings import TeacherSettings
@@ -103,6 +104,30 @@ class WarmTrainer:
     def warm_up(self) -> None:
         """Start importing in the background, so that the first run finds the interpreter warm."""
         forkserver.ensure_running()
+
+    def capabilities(self) -> Capabilities:
+        """Return what this machine can train, once the interpreter is warm.
+
+        Found out in a process of its own: this one imports no torch, the fork server no device.
+
+        Raises:
+            TrainingFailed: the process died.
+        """
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=tell_capabilities, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            found: Capabilities = ours.recv()
+        except EOFError:
+            raise TrainingFailed(
+                "wanted to know what this machine can train, found that the process which looked "
+                "died; run python -m services.executor capabilities"
+            ) from None
+        finally:
+            process.join()
+            ours.close()
+        return found
 
     def start(
         self, request: RunRequest, folder: Path, cache: Path, *, interrupted: Path | None = None
