@@ -88,16 +88,15 @@ def test_what_a_teacher_writes_is_cleaned_of_sealed_text_if_anything_is(
 ) -> None:
     mixed = Mix(sources=(Source(data=(LOAD, MAP, teaching)),))
 
-    uncleaned: tuple[tuple[Operator, ...], ...] = (
-        (CLEAN, teaching),
-        (CLEAN, mixed),
-        (teaching, CLEAN, teaching),
-    )
-    for data in uncleaned:
+    unclean: list[list[Operator]] = [[CLEAN, teaching], [CLEAN, mixed], [teaching, CLEAN, teaching]]
+    clean: list[list[Operator]] = [[teaching, CLEAN], [mixed, CLEAN], [CLEAN, teaching, CLEAN]]
+    clean.append([teaching])
+
+    for data in clean:
+        assert with_data(LOAD, MAP, *data)
+    for data in unclean:
         with pytest.raises(ValidationError, match="decontaminate must stand after every"):
             with_data(LOAD, MAP, *data)
-    for data in ((teaching, CLEAN), (mixed, CLEAN), (CLEAN, teaching, CLEAN), (teaching,)):
-        assert with_data(LOAD, MAP, *data)
 
 
 def test_what_is_mixed_in_may_be_cleaned_by_itself() -> None:
@@ -122,4 +121,4 @@ def test_operators_that_ask_a_teacher_survive_the_wire() -> None:
 @pytest.mark.parametrize("secret", ["url", "key"])
 def test_a_recipe_has_no_place_for_where_a_teacher_is_or_what_opens_it(secret: str) -> None:
     with pytest.raises(ValidationError, match=secret):
-        Distil.model_validate(dict(DISTIL) | {secret: "http://x"})
+        Distil.model_validate({**dict(DISTIL), secret: "http://localhost:8000"})
