@@ -15,6 +15,7 @@ MESSAGES = {
     "propose": "researcher.propose",
     "diagnose": "researcher.diagnose",
     "run": "executor.run",
+    "discard": "executor.discard",
     "score": "evaluator.score",
 }
 """Kind of request to the message that rings for it. Its first word names the service's queue."""

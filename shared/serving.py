@@ -9,12 +9,13 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from celery import signals
 
 from shared.answering import Lease, answer
 from shared.contracts.base import JobId, WorkId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.work import Result
 from shared.errors import StoreUnavailable
 from shared.queues import MESSAGES, make_app
@@ -24,7 +25,17 @@ from shared.store_redis import RedisStore, connect
 logger = logging.getLogger(__name__)
 
 
-def serve(service: str, settings: QueueSettings, *, perform: Callable[[Lease], Result]) -> None:
+Asked: TypeAlias = Callable[[], Capabilities | None]
+"""Says at once what this machine can train; None as long as that is not known."""
+
+
+def serve(
+    service: str,
+    settings: QueueSettings,
+    *,
+    perform: Callable[[Lease], Result],
+    can: Asked = lambda: None,
+) -> None:
     """Answer a service's messages until SIGTERM or Ctrl-C, then hand running work back."""
     url = settings.url.get_secret_value()
     store = RedisStore(connect(url))
@@ -51,7 +62,7 @@ def serve(service: str, settings: QueueSettings, *, perform: Callable[[Lease], R
 
     signals.worker_shutting_down.connect(on_shutdown)
     threading.Thread(
-        target=_stay_present, args=(service, store, settings, stopping), daemon=True
+        target=_stay_present, args=(service, store, settings, can, stopping), daemon=True
     ).start()
     logger.info("ready")
     app.worker_main(
@@ -70,12 +81,16 @@ def serve(service: str, settings: QueueSettings, *, perform: Callable[[Lease], R
 
 
 def _stay_present(
-    service: str, store: RedisStore, settings: QueueSettings, stopping: threading.Event
+    service: str,
+    store: RedisStore,
+    settings: QueueSettings,
+    can: Asked,
+    stopping: threading.Event,
 ) -> None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
     while not stopping.is_set():
         try:
-            store.present(service, worker, for_s=3 * settings.heartbeat_s)
+            store.present(service, worker, for_s=3 * settings.heartbeat_s, can=can())
         except StoreUnavailable as error:
             logger.warning("cannot say that this worker is alive: %s", error)
         stopping.wait(settings.heartbeat_s)

@@ -15,11 +15,12 @@ What both promise:
 * Times are the server's, never a worker's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shared.contracts.base import JobId, WorkId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
@@ -107,8 +108,13 @@ class WorkStore(Protocol):
         """
         ...
 
-    def present(self, service: str, worker: str, *, for_s: float) -> None:
-        """Say that a worker of a service is alive for the next ``for_s`` seconds."""
+    def present(
+        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
+    ) -> None:
+        """Say that a worker of a service is alive for the next ``for_s`` seconds.
+
+        What its machine can train is said along once it is known; None takes nothing back.
+        """
         ...
 
 
@@ -207,6 +213,10 @@ class JobStore(Protocol):
         """Return how many workers of a service said they are alive."""
         ...
 
+    def machines(self, service: str) -> tuple[Capabilities, ...]:
+        """Return what the machines of living workers can train, each kind once, in one order."""
+        ...
+
     def now(self) -> float:
         """Return the server's clock: seconds since 1970."""
         ...
@@ -235,6 +245,11 @@ def lost_or_given_up(work_id: WorkId, attempt: int, held_s: float) -> WorkLost |
     )
     failed = Failed(error="WorkerLost", detail=detail, gpu_seconds=held_s)
     return WorkEnded(work_id=work_id, attempt=attempt, result=failed)
+
+
+def kinds(machines: Iterable[Capabilities]) -> tuple[Capabilities, ...]:
+    """Return each kind of machine once, in an order that does not depend on who spoke first."""
+    return tuple(sorted(set(machines), key=Capabilities.model_dump_json))
 
 
 def lost(claim: Claim) -> LeaseLost:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.base import JobId, WorkId, digest
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import (
     CancelRequested,
@@ -28,6 +29,7 @@ from shared.store import (
     Claim,
     Entry,
     Hold,
+    kinds,
     lost,
     lost_or_given_up,
     patience_s,
@@ -66,7 +68,7 @@ class MemoryStore:
         self._clock = clock
         self._jobs: dict[JobId, _Job] = {}
         self._keys: dict[str, JobId] = {}
-        self._workers: dict[tuple[str, str], float] = {}
+        self._workers: dict[tuple[str, str], tuple[float, Capabilities | None]] = {}
 
     def create(self, job_id: JobId, spec: JobSpec, *, idempotency_key: str | None) -> JobId:
         """See `shared.store.JobStore.create`."""
@@ -171,8 +173,11 @@ class MemoryStore:
 
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""
-        now = self._clock()
-        return sum(name == service and until >= now for (name, _), until in self._workers.items())
+        return len(self._living(service))
+
+    def machines(self, service: str) -> tuple[Capabilities, ...]:
+        """See `shared.store.JobStore.machines`."""
+        return kinds(can for can in self._living(service) if can is not None)
 
     def now(self) -> float:
         """See `shared.store.JobStore.now`."""
@@ -219,9 +224,16 @@ class MemoryStore:
             work.fence += 1
             work.attempt -= int(blameless)
 
-    def present(self, service: str, worker: str, *, for_s: float) -> None:
+    def present(
+        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
+    ) -> None:
         """See `shared.store.WorkStore.present`."""
-        self._workers[service, worker] = self._clock() + for_s
+        _, said = self._workers.get((service, worker), (0.0, None))
+        self._workers[service, worker] = self._clock() + for_s, can or said
+
+    def _living(self, service: str) -> list[Capabilities | None]:
+        now, said = self._clock(), self._workers.items()
+        return [can for (name, _), (until, can) in said if name == service and until >= now]
 
     def _take_back(self, job_id: JobId, work_id: WorkId, now: float) -> bool:
         work = self._jobs[job_id].works[work_id]

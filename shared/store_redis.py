@@ -13,6 +13,7 @@ import redis
 from redis.exceptions import RedisError
 
 from shared.contracts.base import JobId, WorkId, digest
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import (
     EVENT,
@@ -33,6 +34,7 @@ from shared.store import (
     Claim,
     Entry,
     Hold,
+    kinds,
     lost,
     lost_or_given_up,
     patience_s,
@@ -181,6 +183,14 @@ class RedisStore:
         with _reaching():
             return int(self._redis.zcount(_workers(service), now, "+inf"))
 
+    def machines(self, service: str) -> tuple[Capabilities, ...]:
+        """See `shared.store.JobStore.machines`."""
+        now = self.now()
+        with _reaching():
+            living = map(str, self._redis.zrangebyscore(_workers(service), now, "+inf"))
+            said = [self._redis.hget(_machines(service), worker) for worker in living]
+        return kinds(Capabilities.model_validate_json(can) for can in said if can)
+
     def now(self) -> float:
         """See `shared.store.JobStore.now`."""
         with _reaching():
@@ -233,12 +243,19 @@ class RedisStore:
         keys = [_work(claim.job_id, claim.work_id), _open(claim.job_id)]
         self._run("release", keys, [claim.work_id, claim.fence, int(blameless)])
 
-    def present(self, service: str, worker: str, *, for_s: float) -> None:
+    def present(
+        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
+    ) -> None:
         """See `shared.store.WorkStore.present`."""
         now = self.now()
         with _reaching():
+            if can is not None:
+                self._redis.hset(_machines(service), worker, can.model_dump_json())
             self._redis.zadd(_workers(service), {worker: now + for_s})
-            self._redis.zremrangebyscore(_workers(service), "-inf", now)
+            dead = self._redis.zrangebyscore(_workers(service), "-inf", now)
+            if dead:
+                self._redis.zrem(_workers(service), *dead)
+                self._redis.hdel(_machines(service), *dead)
 
     def _take_back(self, hold: Hold, work_id: WorkId, now_ms: int) -> bool:
         """Return whether the work is queued now and wants its doorbell rung."""
@@ -318,3 +335,7 @@ def _open(job_id: JobId) -> str:
 
 def _workers(service: str) -> str:
     return f"trex:workers:{service}"
+
+
+def _machines(service: str) -> str:
+    return f"trex:machines:{service}"

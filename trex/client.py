@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.base import JobId
 from shared.contracts.job import JobSpec
-from shared.contracts.views import ExperimentView, JobView, Report, TreeView
+from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
 from shared.errors import Rejected, TrexError, Unavailable
 from trex.address import START, Address
 from trex.sse import Message, messages
@@ -96,6 +96,10 @@ class TrexClient:
     def cancel(self, job_id: JobId) -> JobView:
         """Ask a job to stop and hand back the best so far. Asking twice changes nothing."""
         return self._ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def system(self) -> SystemView:
+        """Return who is alive to carry jobs out."""
+        return self._ask(SystemView, "GET", "/v1/system")
 
     def answers(self) -> bool:
         """Say whether a system is alive at the address. Never raises."""

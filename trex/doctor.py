@@ -12,7 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from shared.errors import Unavailable
+from shared.contracts.capabilities import Capabilities
+from shared.errors import TrexError, Unavailable
 from shared.settings import ClientSettings
 from trex.address import find_address
 from trex.client import TrexClient
@@ -194,9 +195,30 @@ def _system(settings: ClientSettings) -> Finding:
         return Finding("system", "ok", str(away))
     with TrexClient(address) as client:
         if client.answers():
-            return Finding("system", "ok", f"one is up at {address.url}")
+            return _system_that_is_up(client, address.url)
     sentence = f"nothing answers at {address.url}; run `trex up`, or correct TREX_URL"
     return Finding("system", "warning", sentence)
+
+
+def _system_that_is_up(client: TrexClient, url: str) -> Finding:
+    try:
+        machines = client.system().machines
+    except TrexError as error:
+        return Finding("system", "warning", f"one is up at {url}, but {error}")
+    words = "; ".join(machine_words(machine) for machine in machines)
+    return Finding("system", "ok", f"one is up at {url}{words and f', training on {words}'}")
+
+
+def machine_words(machine: Capabilities) -> str:
+    """Say what a machine can train."""
+    count = "" if machine.devices == 1 else f"{machine.devices} x "
+    able = {
+        "bf16": machine.bf16,
+        "FlashAttention": machine.flash_attention,
+        "4 bits": machine.quantised,
+    }
+    with_ = ", ".join(what for what, can in able.items() if can)
+    return f"{count}{machine.device} ({machine.memory_gib:.0f} GiB{with_ and f', {with_}'})"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Proposals, ProposeRequest
@@ -11,6 +12,8 @@ from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
 from shared.contracts.work import Result
 from trex.words import score_words
+
+MIB = 2**20
 
 
 def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) -> str:
@@ -22,7 +25,7 @@ def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) 
     """
     match event:
         case WorkOrdered(work_id=work_id, request=request, why=why):
-            if isinstance(request, BriefRequest):
+            if isinstance(request, BriefRequest | DiscardRequest):
                 return f"{request.kind}: {why}"
             if isinstance(request, ProposeRequest):
                 experiments[work_id] = request.experiments[0]
@@ -60,5 +63,7 @@ def _result_words(result: Result) -> str:
             return f"scored: {score_words(result)} on {split}"
         case Lesson(sentence=sentence):
             return f"taught: {sentence}"
+        case Discarded(bytes=size):
+            return f"freed {size / MIB:.1f} MiB"
         case Failed(error=error, detail=detail):
             return f"failed: {error}: {detail}"

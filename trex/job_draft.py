@@ -1,6 +1,7 @@
 """Writing a job file that a person can read, edit and run: what `trex init` leaves behind."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def draft_job(
 
 
 def _stem(data: Path) -> str:
-    return Path(data.name.removesuffix(".gz")).stem
+    stem = Path(data.name.removesuffix(".gz")).stem
+    return stem if data.is_file() else re.sub(r"[^\w.-]", "", stem).strip("-_.") or "rows"
 
 
 def _beside(path: Path, folder: Path) -> str:

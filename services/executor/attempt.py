@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.executor.interruption import take_over
 from services.executor.launchers.launcher import LATE_S, SAVE_S, Launcher, Training
+from services.executor.teacher.teacher import ASKING
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
 from shared.errors import OutOfTime
@@ -33,6 +34,7 @@ def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
     for earlier in set(home.glob("attempt-*")) - {attempt}:
         _discard(earlier, checkpoint=False)
     outcome: Outcome | None = None
+    began_s = 0.0
     try:
         with launcher.start(
             request,
@@ -42,7 +44,9 @@ def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
         ) as training:
             while (outcome := training.wait(LOOK_S)) is None:
                 _go_on(lease, training)
-                if training.seconds > request.limit_s + LATE_S:
+                if training.progress is not None and training.progress.phase == ASKING:
+                    began_s = training.seconds  # not training yet
+                elif training.seconds - began_s > request.limit_s + LATE_S:
                     raise OutOfTime(
                         f"wanted training to stop after {request.limit_s:.0f} s, found it busy "
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"

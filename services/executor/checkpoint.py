@@ -1,6 +1,7 @@
 """What lies beside the weights: a model card for people and the recipe to run again."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            *_taught(trained.rows),
             *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
@@ -73,7 +75,18 @@ def _read(origin: Origin) -> str:
 
 def _counted(row: RowCount) -> str:
     dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
-    return f"| {row.operator} | {row.rows_in} | {row.rows_out} | {dropped} |"
+    out = f"{row.rows_out}, {row.unchanged} without variants" if row.unchanged else row.rows_out
+    return f"| {row.operator} | {row.rows_in} | {out} | {dropped} |"
+
+
+def _taught(rows: Sequence[RowCount]) -> list[str]:
+    told = [
+        f"- {row.operator}: {row.tokens} tokens of questions and replies"
+        + (f", {row.made} new samples" if row.made else "")
+        for row in rows
+        if row.tokens
+    ]
+    return ["What a teacher was asked for:", "", *told, ""] if told else []
 
 
 def _seen(tokenised: Tokenised) -> list[str]:

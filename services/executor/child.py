@@ -20,8 +20,10 @@ from services.executor import processes
 from services.executor.checkpoint import describe
 from services.executor.interruption import ToldToStop
 from services.executor.pipeline import materialise
+from services.executor.teacher.teacher import Teacher
 from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained
-from shared.errors import RunFailed, TrainingFailed
+from shared.errors import RunFailed, TrainingFailed, Unavailable
+from shared.settings import TeacherSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def train_in_child(
     interrupted: str | None,
     log: str,
     messages: Connection,
+    teacher: TeacherSettings | None,
 ) -> None:
     """Carry out a run in this process and send its outcome.
 
@@ -58,7 +61,7 @@ def train_in_child(
     def say(progress: Progress) -> None:
         messages.send(ChildProgress(progress))
 
-    outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say)
+    outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say, teacher)
     if outcome is not None:
         messages.send(ChildOutcome(outcome))
     messages.close()
@@ -70,16 +73,17 @@ def outcome_of(
     cache: Path,
     interrupted: Path | None,
     say: Callable[[Progress], None],
+    teacher: TeacherSettings | None,
 ) -> Outcome | None:
     """Carry out a run in this process and return how it ended.
 
     None when it was told to stop; what it can go on from is saved then.
     """
     try:
-        return _carry_out(request, folder, cache, interrupted, say)
+        return _carry_out(request, folder, cache, interrupted, say, teacher)
     except ToldToStop:
         return None
-    except RunFailed as failure:
+    except (RunFailed, Unavailable) as failure:
         return Failed(error=type(failure).__name__, detail=str(failure))
     except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
         with suppress(OSError):  # a full disk has no room for the log either
@@ -93,15 +97,25 @@ def _carry_out(
     cache: Path,
     interrupted: Path | None,
     say: Callable[[Progress], None],
+    teacher: TeacherSettings | None,
 ) -> Trained:
     from services.executor.trainers.train import train  # warm already: see `warm`
 
     say(Progress(phase="preparing data"))
-    data = materialise(request.recipe.data, cache)
+    asked = None if teacher is None else Teacher(teacher, cache, say)
+    data = materialise(request.recipe.data, cache, asked)
     trained = train(request, data, folder, say=say, interrupted=interrupted)
     if processes.is_first():
         describe(folder, request, trained)
     return trained
+
+
+def tell_capabilities(messages: Connection) -> None:
+    """Send what this machine can train."""
+    from services.executor.trainers.capabilities import capabilities
+
+    messages.send(capabilities())
+    messages.close()
 
 
 def path(name: str | None) -> Path | None:

@@ -17,7 +17,9 @@ from services.executor.child import outcome_of, path, write_to
 from services.executor.launchers.accelerate import several
 from services.executor.launchers.launcher import log_of
 from services.executor.launchers.mailbox import Errand, Listener, send
+from services.executor.teacher.teacher import ASKING
 from shared.contracts.run import Progress, Trained
+from shared.settings import TeacherSettings
 
 SAY_S = 1.0
 """Seconds at least between two words on the same phase."""
@@ -41,7 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     say = _Teller(folder)
     say(Progress(phase="starting"))
     outcome = outcome_of(
-        errand.request, Path(errand.checkpoint), Path(errand.cache), path(errand.interrupted), say
+        errand.request,
+        Path(errand.checkpoint),
+        Path(errand.cache),
+        path(errand.interrupted),
+        say,
+        TeacherSettings(),  # of this machine, for a key is nothing to write into a shared folder
     )
     # All say how they failed, for the first to fail drags the others along; the first word counts.
     if outcome is not None and (processes.is_first() or not isinstance(outcome, Trained)):
@@ -50,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Teller:
-    """Writes where training stands into the mail, not too often; only the first process does."""
+    """Writes where training stands into the mail, not too often.
+
+    Only the first process does, and the one that asks a teacher, for others wait while it asks.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,7 +68,8 @@ class _Teller:
 
     def __call__(self, progress: Progress) -> None:
         late = time.monotonic() - self._said > SAY_S
-        if processes.is_first() and (late or progress.phase != self._phase):
+        speaks = processes.is_first() or progress.phase == ASKING
+        if speaks and (late or progress.phase != self._phase):
             self._phase, self._said = progress.phase, time.monotonic()
             send(self._folder, progress)
 

@@ -18,7 +18,7 @@ from services.planner.views import experiment_view, job_view, tree_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.job import JobSpec
 from shared.contracts.run import Progress
-from shared.contracts.views import ExperimentView, JobView, Report, TreeView
+from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
 from shared.errors import Rejected, Unknown
 from shared.store import BEGINNING, JobStore
 
@@ -37,6 +37,7 @@ def make_api(store: JobStore, *, token: str | None) -> FastAPI:
     answer_with_problems(app)
     app.include_router(_health(store))
     app.include_router(_jobs(store), dependencies=[Depends(_allowed(token))])
+    app.include_router(_system(store), dependencies=[Depends(_allowed(token))])
     return app
 
 
@@ -74,6 +75,22 @@ def _health(store: JobStore) -> APIRouter:
         store.ping()
         services = ("researcher", "executor", "evaluator")
         return {"status": "ready", **{service: store.workers(service) for service in services}}
+
+    return router
+
+
+def _system(store: JobStore) -> APIRouter:
+    router = APIRouter(prefix="/v1/system")
+
+    @router.get("")
+    def system() -> SystemView:
+        """Who is alive, and what the executors can train."""
+        return SystemView(
+            researchers=store.workers("researcher"),
+            executors=store.workers("executor"),
+            evaluators=store.workers("evaluator"),
+            machines=store.machines("executor"),
+        )
 
     return router
 

@@ -20,9 +20,11 @@ from services.planner.finish import (
     final_step,
     next_step,
 )
+from services.planner.keeping import unwanted
 from services.planner.search import Choice
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
 from shared.contracts.run import Failed, RunRequest, Trained
 
@@ -37,6 +39,13 @@ MAX_FAILURES = 8
 
 LEAST_RUN_S = 1.0
 """Seconds of training below which another experiment is not worth starting."""
+
+PILE = 4
+"""Folders that nothing wants any more which are worth a message to an executor."""
+
+TIDYING_S = 30.0
+"""Seconds after which a job no longer waits for its last folders to be removed: where the executors
+are busy with other jobs, or gone, they stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class End:
 Act: TypeAlias = orders.Order | CancelWork | End
 
 
-def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
+def decide(
+    state: JobState, *, now: float, executors: int, machines: tuple[Capabilities, ...] = ()
+) -> list[Act]:
     """Return what is due now; an empty list while the job waits for answers.
 
     At most one act of the search is begun at a time: the next one is chosen once the ledger holds
@@ -66,30 +77,34 @@ def decide(state: JobState, *, now: float, executors: int) -> list[Act]:
         state: all that happened.
         now: seconds since 1970, by the server's clock.
         executors: how many this job may keep busy.
+        machines: what those that are alive can train, as far as they have said.
     """
     if state.ended is not None:
         return []
     stop = reason_to_stop(state, now=now)
     if stop is not None:
-        return _wind_up(state, stop)
+        return _wind_up(state, stop, now=now)
     if state.brief is None or state.base_score is None:
         return list(_prepare(state))
     acts: list[Act] = list(_follow_up(state, now=now, executors=executors))
     if acts:
         return acts
+    pile = () if state.folders.removing else unwanted(state)
+    if len(pile) >= PILE:
+        return [orders.discard(state, pile)]
     # With nothing in flight, what is under way waits for a budget that will not come.
-    if state.in_flight and _under_way(state) >= max(executors, 1) + AHEAD:
+    if state.awaited and _under_way(state) >= max(executors, 1) + AHEAD:
         return []
     step = _next_step(state, now=now)
     match step:
         case Choice():
-            return _carry_out(state, step, now=now, executors=executors)
+            return _carry_out(state, step, now=now, executors=executors, machines=machines)
         case Check():
             return [_check(state, step, now=now, executors=executors)]
         case Wait():
             return []
         case Over(why=why):
-            return [] if state.in_flight else _finish(state, "finished", why)
+            return [] if state.awaited else _finish(state, "finished", why, now=now)
 
 
 def reason_to_stop(state: JobState, *, now: float) -> str | None:
@@ -117,6 +132,7 @@ def ending(state: JobState) -> Ending:
             for e in state.experiments.values()
             if any(isinstance(run.check, Failed) for run in e.runs)
         ),
+        gone=state.gone,
     )
 
 
@@ -209,7 +225,14 @@ def spending(state: JobState) -> Spending:
     )
 
 
-def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -> list[Act]:
+def _carry_out(
+    state: JobState,
+    choice: Choice,
+    *,
+    now: float,
+    executors: int,
+    machines: tuple[Capabilities, ...],
+) -> list[Act]:
     node = ExperimentId(choice.terms.node)
     if choice.terms.kind == "promote":
         limit_s = _run_limit_s(state, now=now, executors=executors)
@@ -221,7 +244,7 @@ def _carry_out(state: JobState, choice: Choice, *, now: float, executors: int) -
     count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
     if state.spec.search.mode == "sequential":
         count = 1
-    return [orders.propose(state, choice, count)]
+    return [orders.propose(state, choice, count, machines)]
 
 
 def _check(state: JobState, step: Check, *, now: float, executors: int) -> Act:
@@ -233,7 +256,7 @@ def _check(state: JobState, step: Check, *, now: float, executors: int) -> Act:
     return orders.check(state, experiment, experiment.measured, "finalists are looked at again")
 
 
-def _wind_up(state: JobState, reason: str) -> list[Act]:
+def _wind_up(state: JobState, reason: str, *, now: float) -> list[Act]:
     """Stop what is under way, then hand back the best so far.
 
     When a budget ran out, what has been trained is still scored: that was reserved.
@@ -242,7 +265,7 @@ def _wind_up(state: JobState, reason: str) -> list[Act]:
     kept = ("score", "diagnose") if over_budget else ()
     acts: list[Act] = [
         CancelWork(work_id)
-        for work_id in sorted(state.in_flight)
+        for work_id in sorted(state.awaited)
         if state.ordered[work_id].kind not in kept
     ]
     if over_budget:
@@ -254,7 +277,7 @@ def _wind_up(state: JobState, reason: str) -> list[Act]:
             if isinstance(run.outcome, Trained)
             and piece("score", e.id, run.number) not in state.ordered
         ]
-    if acts or state.in_flight:
+    if acts or state.awaited:
         return acts
     if state.preparation_failed is not None:
         return [End(JobEnded(how="failed", reason=reason, best=None))]
@@ -262,16 +285,23 @@ def _wind_up(state: JobState, reason: str) -> list[Act]:
         step = final_step(state.search, spending(state), ending(state), reason)
         if isinstance(step, Check) and not step.anew:
             return [_check(state, step, now=0.0, executors=1)]
-    return _finish(state, "cancelled" if state.cancel_requested else "finished", reason)
+    how = "cancelled" if state.cancel_requested else "finished"
+    return _finish(state, how, reason, now=now)
 
 
-def _finish(state: JobState, how: str, reason: str) -> list[Act]:
-    """Open the test split once, for the best and the base, then close the job."""
+def _finish(state: JobState, how: str, reason: str, *, now: float) -> list[Act]:
+    """Open the test split once, for the best and the base, make room, then close the job."""
     best = state.best()
     if how == "finished" and best is not None and state.spec.data.test is not None:
         missing = [e for e in (state.experiments[ROOT], best) if e.id not in state.test_scores]
         if missing:
             return [orders.test(state, e) for e in missing]
+    if state.folders.removing:
+        late = [work for work, at in state.folders.removing.items() if now - at > TIDYING_S]
+        return [CancelWork(work) for work in late]
+    pile = unwanted(state, over=True)
+    if pile:
+        return [orders.discard(state, pile)]
     asked = [e for e in state.experiments.values() if e.id != ROOT]
     all_failed = bool(asked) and all(e.failure is not None or e.dropped is not None for e in asked)
     return [

@@ -65,6 +65,12 @@ class Experiment:
         return next((run for run in reversed(self.line) if run.score), None) if self.runs else None
 
     @property
+    def made(self) -> Trained | None:
+        """What that run made; None before there is one."""
+        run = self.measured
+        return run.outcome if run is not None and isinstance(run.outcome, Trained) else None
+
+    @property
     def score(self) -> Score | None:
         """On dev: of the longest run, or of the base model."""
         run = self.measured

@@ -113,6 +113,7 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
         mean: expected full score of each node.
     """
     rung, running = np.asarray(tree.rung), np.asarray(tree.running) > 0
+    settled = np.asarray(tree.settled) > 0
     alive = (np.asarray(tree.stage) == Stage.TOLD) & (rung >= 0)
     alive[ROOT] = False
     found: list[int] = []
@@ -121,7 +122,7 @@ def due(tree: ExperimentTree, mean: Floats) -> list[int]:
         went_on = int((alive & ((rung > at) | ((rung == at) & running))).sum())
         lacking = reached // GO_ON - went_on
         if lacking > 0:
-            ready = np.flatnonzero(alive & (rung == at) & ~running)
+            ready = np.flatnonzero(alive & (rung == at) & ~running & ~settled)
             best = ready[np.argsort(-mean[ready], kind="stable")]
             found += [int(node) for node in best[:lacking]]
     return found

@@ -5,6 +5,7 @@ start to look at the finalists again, on rows that the search did not choose by.
 """
 
 import math
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,8 @@ class Ending:
     """Score that is enough, in the metric's unit."""
     uncheckable: frozenset[ExperimentId] = frozenset()
     """Finalists whose check failed."""
+    gone: frozenset[ExperimentId] = frozenset()
+    """Experiments whose checkpoints were removed; see `services.planner.keeping`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +112,49 @@ def reserve(search: ExperimentSearch, budget: float, ending: Ending) -> float:
     return _MOST_RESERVE * budget * size * noise
 
 
-def finalists(search: ExperimentSearch, deliver: Deliverable) -> list[ExperimentId]:
-    """Return those worth checking, the most promising first."""
-    ranked = sorted(_full(search), key=lambda node: (-_value(search, node, deliver, 0), node))
-    return ranked[: FINALISTS[deliver]]
+def ranked(
+    search: ExperimentSearch, nodes: Iterable[ExperimentId], deliver: Deliverable, last_split: int
+) -> list[ExperimentId]:
+    """Return those of some experiments that have a score, the best first.
+
+    Longer runs come before shorter ones, which are handed back only while there are no others.
+
+    Args:
+        search: what was measured.
+        nodes: which experiments.
+        deliver: whether the luck of a seed counts.
+        last_split: `SEARCHED` leaves the checks of finalists out, `CHECKED` does not.
+    """
+    tree = search.tree
+    measured = [n for n in nodes if tree.stage[n] == Stage.TOLD and tree.rung[n] >= 0]
+    return sorted(
+        measured, key=lambda n: (-tree.rung[n], -_value(search, n, deliver, last_split), n)
+    )
 
 
-def delivered(search: ExperimentSearch, deliver: Deliverable) -> ExperimentId | None:
+def finalists(
+    search: ExperimentSearch, deliver: Deliverable, gone: Container[ExperimentId] = ()
+) -> list[ExperimentId]:
+    """Return those worth checking, the most promising first; never one that is gone."""
+    full = [node for node in _full(search) if node not in gone]
+    return ranked(search, full, deliver, SEARCHED)[: FINALISTS[deliver]]
+
+
+def delivered(
+    search: ExperimentSearch, deliver: Deliverable, gone: Container[ExperimentId] = ()
+) -> ExperimentId | None:
     """Return the experiment to hand back, checked or not; None before anything is measured.
 
     For a recipe the luck of a seed is noise: the highest posterior mean wins. For a checkpoint it
     is worth something and stays. Only the longest runs count: short ones as long as there are no
-    full ones, so that a search that is stopped early hands back what it has.
+    full ones, so that a search that is stopped early hands back what it has. What is gone cannot
+    be handed back.
     """
-    rungs = range(search.tree.rungs - 1, -1, -1)
-    nodes = next((longest for rung in rungs if (longest := _measured(search, rung))), [])
-    return max(nodes, key=lambda n: (_value(search, n, deliver, CHECKED), -n), default=None)
+    for rung in range(search.tree.rungs - 1, -1, -1):
+        nodes = [node for node in _measured(search, rung) if node not in gone]
+        if nodes:
+            return max(nodes, key=lambda n: (_value(search, n, deliver, CHECKED), -n))
+    return None
 
 
 def believed(search: ExperimentSearch, node: ExperimentId, deliver: Deliverable) -> float:
@@ -194,7 +224,7 @@ def _full_run_first(
     run that was stopped early.
     """
     tree = search.tree
-    short = [node for rung in range(tree.rungs - 1) for node in _measured(search, rung)]
+    short = list(tree.short())
     if not short or _full(search):
         return choice
     best = max(short, key=lambda node: (search.posterior.mean[node], -node))
@@ -228,27 +258,30 @@ def final_step(
     if not ending.can_check:
         return Over(why)
     node = (
-        _next_recipe(search, spending)
+        _next_recipe(search, spending, ending)
         if ending.deliver == "recipe"
         else _next_checkpoint(search, ending)
     )
     return Over(why) if node is None else Check(node, anew=ending.deliver == "recipe")
 
 
-def _next_recipe(search: ExperimentSearch, spending: Spending) -> ExperimentId | None:
+def _next_recipe(
+    search: ExperimentSearch, spending: Spending, ending: Ending
+) -> ExperimentId | None:
     """Return the least checked finalist while the budget lasts, the most promising of equals."""
     planned = reserve(search, spending.budget, Ending("recipe"))
     if spending.spent >= spending.budget - 1e-9 or planned == 0:
         return None
     checks = _checks(search)
-    nodes = finalists(search, "recipe")
+    nodes = finalists(search, "recipe", ending.gone)
     if planned >= _HALVING and checks >= planned / 2:
         nodes = nodes[: len(nodes) // 2]
     return min(nodes, key=lambda node: _checked(search, node), default=None)
 
 
 def _next_checkpoint(search: ExperimentSearch, ending: Ending) -> ExperimentId | None:
-    nodes = [n for n in finalists(search, "checkpoint") if n not in ending.uncheckable]
+    able = finalists(search, "checkpoint", ending.gone)
+    nodes = [node for node in able if node not in ending.uncheckable]
     return next((node for node in nodes if not _checked(search, node)), None)
 
 

@@ -175,9 +175,7 @@ def _precision_to_grow(prior: Prior) -> float:
 
 
 def _promote_index(tree: ExperimentTree, belief: Posterior, stakes: Stakes, node: int) -> float:
-    if tree.stage[node] != Stage.TOLD or tree.running[node]:
-        return NEVER
-    if not 0 <= tree.rung[node] < tree.rungs - 1:
+    if tree.running[node] or not tree.may_go_on(node):
         return NEVER
     deviation = math.sqrt(belief.variance[node])
     improvement = expected_improvement(belief.mean[node], deviation, stakes.bar)
@@ -198,7 +196,7 @@ def all_indexes(tree: ExperimentTree, belief: Posterior, prior: Prior, stakes: S
     index[at] = _expand_indexes(tree, belief, prior, stakes, at)
     if tree.rungs > 1:
         short = told & (rung >= 0) & (rung < tree.rungs - 1) & (np.asarray(tree.running) == 0)
-        at = np.flatnonzero(short)
+        at = np.flatnonzero(short & (np.asarray(tree.settled) == 0))
         longer = _improvements(
             np.asarray(belief.mean)[at], np.sqrt(np.asarray(belief.variance)[at]), stakes.bar
         )

@@ -61,7 +61,12 @@ class PlanningLoop:
             grew = True
             while grew:
                 state = self._catch_up(job_id)
-                acts = decide(state, now=self.store.now(), executors=self._share(job_id))
+                acts = decide(
+                    state,
+                    now=self.store.now(),
+                    executors=self._share(job_id),
+                    machines=self.store.machines("executor"),
+                )
                 grew = self._act(hold, acts)
             for work_id in self.store.reap(hold):
                 logger.info("ringing again for %s of %s", work_id, job_id)

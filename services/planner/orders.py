@@ -10,6 +10,8 @@ from services.planner.state import JobState
 from shared.contracts import choice as contract
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import BriefRequest, ProposalContext
+from shared.contracts.capabilities import Capabilities
+from shared.contracts.discard import DiscardRequest
 from shared.contracts.job import Fidelity
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Finding, ProposeRequest
@@ -43,7 +45,9 @@ def brief(state: JobState) -> Order:
     return Order(WorkId("brief"), request, "every search begins with a look at its data")
 
 
-def propose(state: JobState, choice: Choice, count: int) -> Order:
+def propose(
+    state: JobState, choice: Choice, count: int, machines: tuple[Capabilities, ...]
+) -> Order:
     """Ask the researcher for recipes below the node that was chosen."""
     spec = state.spec
     assert state.brief is not None
@@ -61,6 +65,7 @@ def propose(state: JobState, choice: Choice, count: int) -> Order:
             metric=spec.metric,
             limits=spec.limits,
             seed=spec.seed,
+            machines=machines,
         ),
         brief=state.brief,
         base_value=state.base_score.value,
@@ -146,6 +151,14 @@ def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
     return Order(piece("diagnose", experiment.id, run.number), request, why)
 
 
+def discard(state: JobState, folders: tuple[str, ...]) -> Order:
+    """Ask an executor to remove folders."""
+    number = 1 + sum(isinstance(request, DiscardRequest) for request in state.ordered.values())
+    request = DiscardRequest(job_id=state.job_id, folders=folders)
+    why = f"nothing asks for {len(folders)} of the folders that runs have left"
+    return Order(WorkId(f"discard-{number}"), request, why)
+
+
 def _after_as_long(parent: Experiment, run: Run) -> Score | None:
     """Return the parent's score at a run's rung; beside a longer run every short one looks bad."""
     if parent.id == ROOT:
@@ -203,6 +216,7 @@ def _named(terms: Terms) -> str:
 
 
 def _findings(state: JobState) -> Iterator[Finding]:
+    gone = state.gone
     for experiment in state.experiments.values():
         if experiment.proposal is None or experiment.parent is None:
             continue
@@ -215,6 +229,7 @@ def _findings(state: JobState) -> Iterator[Finding]:
             value=None if score is None else score.value,
             stderr=None if score is None else score.stderr,
             lesson=experiment.lesson,
+            kept=experiment.id not in gone,
         )
 
 
@@ -223,8 +238,7 @@ def _run(
 ) -> Order:
     share = state.search.rules.rungs[rung]
     by_steps = state.spec.search.fidelity is Fidelity.STEPS
-    done = experiment.measured if recipe.seed == experiment.recipe.seed else None
-    before = None if done is None else done.outcome
+    before = experiment.made if recipe.seed == experiment.recipe.seed else None
     request = RunRequest(
         job_id=state.job_id,
         experiment=experiment.id,
@@ -234,7 +248,7 @@ def _run(
         patience=state.spec.limits.patience,
         step_share=share if by_steps else 1.0,
         data_share=1.0 if by_steps else share,
-        resume_from=before.resume if by_steps and isinstance(before, Trained) else None,
+        resume_from=before.resume if by_steps and before is not None else None,
         start_from=None if recipe.continues is None else state.checkpoint_of(recipe.continues),
     )
     return Order(piece("run", experiment.id, len(experiment.runs) + 1), request, why)

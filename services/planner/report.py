@@ -4,14 +4,24 @@ from collections.abc import Iterator
 
 from services.planner.experiment import Experiment
 from services.planner.finish import believed
+from services.planner.keeping import still_there
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, node_view, score_view
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
 from shared.contracts.job import SearchMode
-from shared.contracts.run import Trained
 from shared.contracts.score import Score, paired_difference
-from shared.contracts.views import Comparison, ExperimentView, JobView, NodeView, Report, ScoreView
+from shared.contracts.views import (
+    Comparison,
+    ExperimentView,
+    JobView,
+    KeptCheckpoint,
+    NodeView,
+    Report,
+    ScoreView,
+)
+
+MIB = 2**20
 
 
 def report(state: JobState, *, now: float) -> Report:
@@ -28,6 +38,7 @@ def report(state: JobState, *, now: float) -> Report:
         if e.failure
     )
     checked = _finalists(state)
+    kept = tuple(_kept(state))
     choices = tuple(_choices(state))
     return Report(
         job=view,
@@ -39,6 +50,7 @@ def report(state: JobState, *, now: float) -> Report:
         lessons=lessons,
         failures=failures,
         finalists=checked,
+        kept=kept,
         choices=choices,
         markdown="\n".join(
             [
@@ -51,6 +63,7 @@ def report(state: JobState, *, now: float) -> Report:
                 *_finalist_lines(state, checked),
                 *_noise_lines(state),
                 *_cost_lines(view),
+                *_kept_lines(state, kept),
                 *_listed("What to look at", view.warnings),
                 *_listed("What the experiments taught", lessons),
                 *_listed("What failed", failures),
@@ -66,6 +79,21 @@ def _finalists(state: JobState) -> tuple[NodeView, ...]:
     deliver = state.spec.search.deliver
     worth = {n.experiment: believed(state.search, n.experiment, deliver) for n in checked}
     return tuple(sorted(checked, key=lambda node: -worth[node.experiment]))
+
+
+def _kept(state: JobState) -> Iterator[KeptCheckpoint]:
+    for number in still_there(state):
+        made = state.experiments[number].made
+        assert made is not None
+        yield KeptCheckpoint(experiment=number, folder=made.checkpoint)
+
+
+def _kept_lines(state: JobState, kept: tuple[KeptCheckpoint, ...]) -> list[str]:
+    folders = state.folders
+    lines = (*(f"#{one.experiment}: `{one.folder}`" for one in kept), *folders.left)
+    if folders.freed:
+        lines += (f"{folders.freed / MIB:.1f} MiB that nothing wanted any more were removed",)
+    return _listed("Checkpoints that are left", lines)
 
 
 def _choices(state: JobState) -> Iterator[str]:
@@ -155,7 +183,7 @@ def _compare_on_test(state: JobState, best: Experiment) -> Comparison | None:
 
 
 def _checkpoint(best: Experiment | None) -> str | None:
-    return best.outcome.checkpoint if best and isinstance(best.outcome, Trained) else None
+    return best.made.checkpoint if best and best.made else None
 
 
 def _result_lines(

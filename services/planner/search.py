@@ -138,6 +138,12 @@ class ExperimentSearch:
         self._due.pop(node, None)
         self._rank([node])
 
+    def settle(self, node: ExperimentId) -> None:
+        """Note that a short run cannot be trained longer any more."""
+        self.tree.settled[node] = 1
+        self._due.pop(node, None)
+        self._rank([node])
+
     def tell(self, node: ExperimentId, observation: Observation) -> None:
         """Take in a measurement. What is told twice counts once.
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from services.planner.costs import in_mean_runs, learn_costs
 from services.planner.experiment import Experiment, Run, number_of
 from services.planner.finish import CHECKED, SEARCHED, delivered
+from services.planner.folders import Folders
 from services.planner.noise import shared_correlation
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId, digest
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
+from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
     CancelRequested,
     JobEnded,
@@ -26,7 +29,9 @@ from shared.contracts.events import (
 )
 from shared.contracts.job import Fidelity, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Request, Result
@@ -58,6 +63,8 @@ class JobState:
     choices: dict[WorkId, tuple[str, Choice]] = field(default_factory=dict)
     """Why each act of the search was taken, and what was weighed."""
     test_scores: dict[ExperimentId, Score | Failed] = field(default_factory=dict)
+    folders: Folders = field(default_factory=Folders)
+    """What the runs have left on disk."""
     runs: float = 0.0
     """What was launched, in full training runs."""
     gpu_seconds: float = 0.0
@@ -79,9 +86,22 @@ class JobState:
         """The base model on dev."""
         return self.experiments[ROOT].base_score
 
+    @property
+    def awaited(self) -> set[WorkId]:
+        """Work under way whose answer the job waits for: all but making room."""
+        return self.in_flight - self.folders.removing.keys()
+
+    @property
+    def gone(self) -> frozenset[ExperimentId]:
+        """Experiments whose checkpoints were removed."""
+        if not self.folders.gone:
+            return frozenset()
+        made = ((e.id, e.made) for e in self.experiments.values())
+        return frozenset(n for n, run in made if run and run.checkpoint in self.folders.gone)
+
     def best(self) -> Experiment | None:
         """Return the experiment to hand back, if its dev score beats the base model's."""
-        number = delivered(self.search, self.spec.search.deliver)
+        number = delivered(self.search, self.spec.search.deliver, self.gone)
         base = self.base_score
         if number is None or base is None:
             return None
@@ -102,6 +122,8 @@ class JobState:
                 self.in_flight.add(work_id)
                 if choice is not None:
                     self.choices[work_id] = (why, choice)
+                if isinstance(request, DiscardRequest):
+                    self._discards(work_id, request, entry.at)
                 self._ordered(request, why, choice)
             case WorkEnded(work_id=work_id, result=result):
                 if work_id in self.in_flight:
@@ -127,6 +149,20 @@ class JobState:
                 self._launched(self.experiments[request.experiment], request)
             case _:
                 pass  # takes nothing from the search
+
+    def _discards(self, work_id: WorkId, request: DiscardRequest, at: float) -> None:
+        """Let nothing that is to come count on what is removed from now on."""
+        folders = self.folders
+        owners = {folders.there[one] for one in request.folders if one in folders.there}
+        folders.ask(work_id, request, at)
+        for number in owners:
+            made = self.experiments[number].made
+            if made is not None and made.resume in folders.gone:
+                self.search.settle(number)
+        for experiment in self.experiments.values():
+            # Proposed and accepted while the planner decided what to remove.
+            if experiment.proposal is not None and not experiment.runs:
+                self._refuse_lost_start(experiment, experiment.recipe)
 
     def _launched(self, experiment: Experiment, request: RunRequest) -> None:
         rungs = self.search.rules.rungs
@@ -158,6 +194,8 @@ class JobState:
                 self.experiments[request.experiment].lesson = result
             case DiagnoseRequest() if isinstance(result, Failed):
                 pass  # a missing lesson stops nothing
+            case DiscardRequest() if isinstance(result, Discarded | Failed):
+                self.folders.answer(work_id, request, result)
             case _:
                 raise TypeError(f"{work_id}: {result.kind} is no answer to {request.kind}")
 
@@ -170,25 +208,25 @@ class JobState:
         for place, number in enumerate(request.experiments):
             experiment = self.experiments[number]
             if place < len(proposals):
-                self._accept(experiment, proposals[place])
+                self._accept(experiment, proposals[place], request.context.machines)
                 continue
             fewer = "the researcher had nothing more that was new below this"
-            experiment.dropped = result.detail if isinstance(result, Failed) else fewer
-            self.search.drop(number)
+            self._give_up(experiment, result.detail if isinstance(result, Failed) else fewer)
 
     def checkpoint_of(self, recipe: str) -> str | None:
         """Return what the longest run of a recipe, named by its digest, made; None without any."""
         experiment = self.recipes.get(recipe)
-        run = None if experiment is None else self.experiments[experiment].measured
-        return (
-            None if run is None or not isinstance(run.outcome, Trained) else run.outcome.checkpoint
-        )
+        made = None if experiment is None else self.experiments[experiment].made
+        return None if made is None else made.checkpoint
 
-    def _accept(self, experiment: Experiment, proposal: Proposal) -> None:
-        before = proposal.recipe.continues
-        if before is not None and self.checkpoint_of(before) is None:
-            experiment.dropped = f"the recipe that it goes on from, {before[:12]}, was not trained"
-            self.search.drop(experiment.id)
+    def _accept(
+        self, experiment: Experiment, proposal: Proposal, machines: tuple[Capabilities, ...]
+    ) -> None:
+        if self._refuse_lost_start(experiment, proposal.recipe):
+            return
+        quantises = isinstance(proposal.recipe.adapter, Qlora)
+        if quantises and machines and not any(machine.quantised for machine in machines):
+            self._give_up(experiment, "no executor that is alive can hold a base model in 4 bits")
             return
         twin = self.recipes.setdefault(digest(proposal.recipe), experiment.id)
         if twin == experiment.id:
@@ -198,10 +236,30 @@ class JobState:
         experiment.dropped = f"the same recipe as #{twin}"
         self.search.alias(experiment.id, twin)
 
+    def _refuse_lost_start(self, experiment: Experiment, recipe: Recipe) -> bool:
+        """Give an experiment up that goes on from a checkpoint which is not there."""
+        if recipe.continues is None:
+            return False
+        start = self.checkpoint_of(recipe.continues)
+        if start is not None and start not in self.folders.gone:
+            return False
+        why = "was not trained" if start is None else "has left no checkpoint: it was removed"
+        before = recipe.continues[:12]
+        self._give_up(experiment, f"the recipe that it goes on from, {before}, {why}")
+        return True
+
+    def _give_up(self, experiment: Experiment, why: str) -> None:
+        if experiment.proposal is not None:
+            del self.recipes[digest(experiment.recipe)]
+        experiment.proposal, experiment.dropped = None, why
+        self.search.drop(experiment.id)
+
     def _ran(self, experiment: Experiment, run: Run, outcome: Trained | Failed) -> None:
         run.outcome = outcome
         self.gpu_seconds += outcome.gpu_seconds
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, Trained):
+            self.folders.make(experiment.id, outcome)
+        else:
             self._failed(experiment, outcome)
 
     def _failed(self, experiment: Experiment, failed: Failed) -> None:

@@ -80,6 +80,8 @@ class ExperimentTree:
         self.stage = array("b", [Stage.TOLD])
         self.rung = array("b", [NONE])
         """Highest rung measured on the rows that are searched by."""
+        self.settled = array("b", [0])
+        """1 of a short run that stays one: what it could go on from is gone."""
         self.running = array("b", [0])
         """Runs in flight of the node itself."""
         self.stale = array("b", [0])
@@ -130,6 +132,7 @@ class ExperimentTree:
         self.stage.append(Stage.ASKED)
         self.rung.append(NONE)
         self.running.append(1)
+        self.settled.append(0)
         self.latest.append(NONE)
         self.stale.append(0)
         for zeros in (self.done, self.pending, self.diverged, self.visits, self.failures):
@@ -239,6 +242,16 @@ class ExperimentTree:
     def may_grow(self, node: int) -> bool:
         """Whether children may be asked for below a node."""
         return self.stage[node] == Stage.TOLD and self.stale[node] < MAX_STALE
+
+    def may_go_on(self, node: int) -> bool:
+        """Whether a node was measured after a short run that can be trained longer."""
+        short = 0 <= self.rung[node] < self.rungs - 1
+        return short and self.stage[node] == Stage.TOLD and not self.settled[node]
+
+    def short(self) -> Iterator[ExperimentId]:
+        """Yield every node that may go on, the oldest first."""
+        if self.rungs > 1:
+            yield from (ExperimentId(node) for node in range(len(self)) if self.may_go_on(node))
 
     def is_full(self, node: int) -> bool:
         """Whether a node was measured at full fidelity."""

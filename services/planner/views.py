@@ -188,6 +188,8 @@ def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
             return f"scoring {_name(request.experiment)}"
         case "diagnose":
             return f"learning from #{request.experiment}"
+        case "discard":
+            return "removing checkpoints that nothing wants any more"
 
 
 def _running(state: JobState, request: RunRequest, *, started: bool) -> str:

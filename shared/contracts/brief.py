@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from shared.contracts.base import Contract, JobId, Versioned
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.job import Limits, MetricName
 from shared.contracts.mapping import Mapping
 
@@ -86,3 +87,6 @@ class ProposalContext(Contract):
 
     seed: NonNegativeInt
     """Makes the same job draw the same proposals."""
+
+    machines: tuple[Capabilities, ...] = ()
+    """What executors that were alive can train, each kind once; empty when none had said."""

@@ -54,7 +54,7 @@ class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
-    """Path of the rows to learn from: a file as `shared.rows` reads it."""
+    """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files."""
 
     dev: str
     """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""
@@ -161,7 +161,7 @@ class Search(Contract):
 
 
 class Limits(Contract):
-    """What one experiment may cost."""
+    """What one experiment may cost, and what stays of all of them."""
 
     max_length: PositiveInt = 512
     """Tokens of prompt and completion together; longer rows are cut."""
@@ -178,6 +178,10 @@ class Limits(Contract):
     patience: PositiveInt | None = None
     """Held-out losses in a row above the lowest, of four a run, after which a run stops with the
     weights of the lowest. None trains on: answers often get better while this loss rises."""
+
+    checkpoints: PositiveInt = 8
+    """Checkpoints that stay, those of the best experiments; until the job is over also those that
+    it may still need, finalists among them. As many short runs of a length can go on."""
 
 
 class JobSpec(Versioned):

@@ -35,6 +35,9 @@ class Finding(Contract):
     lesson: Lesson | None = None
     """What it taught; None while unknown."""
 
+    kept: bool = True
+    """Whether its checkpoint, if it has one, is still there for a recipe to continue."""
+
 
 class ProposeRequest(Versioned):
     """Propose experiments below a node of the tree."""

@@ -106,11 +106,20 @@ class RowCount(Contract):
     dropped: tuple[Dropped, ...] = ()
     """Why the others did not leave, the most frequent reason first."""
 
+    unchanged: NonNegativeInt = 0
+    """Samples that it was to vary and found nothing in to be varied; they left as they were."""
+
     named: tuple[str, ...] = ()
     """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
 
     origins: tuple[Origin, ...] = ()
     """Of what it read: one of an operator that loads, those that it adds of one that mixes."""
+
+    made: NonNegativeInt = 0
+    """Of the samples that left, those that a teacher made up and that did not arrive."""
+
+    tokens: NonNegativeInt = 0
+    """What the replies of a teacher cost, questions and replies together, in its tokens."""
 
 
 class Tokenised(Contract):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
@@ -89,6 +90,23 @@ class JobView(Contract):
 
     warnings: tuple[str, ...]
     """What a person should look at, each in one sentence."""
+
+
+class SystemView(Contract):
+    """Who is alive to carry jobs out."""
+
+    researchers: NonNegativeInt
+    """Workers that propose recipes."""
+
+    executors: NonNegativeInt
+    """Workers that train."""
+
+    evaluators: NonNegativeInt
+    """Workers that score."""
+
+    machines: tuple[Capabilities, ...]
+    """What the executors' machines can train, each kind once; one that has just started has not
+    said yet."""
 
 
 class NodeView(Contract):
@@ -229,6 +247,16 @@ class Comparison(Contract):
         return self.difference - 1.96 * self.stderr, self.difference + 1.96 * self.stderr
 
 
+class KeptCheckpoint(Contract):
+    """A checkpoint that is still on disk."""
+
+    experiment: ExperimentId
+    """Whose it is."""
+
+    folder: str
+    """Where the executors keep it."""
+
+
 class Report(Contract):
     """What a job hands back. Available while it still runs, then about the best so far."""
 
@@ -258,6 +286,9 @@ class Report(Contract):
 
     finalists: tuple[NodeView, ...]
     """Experiments that were checked, the most promising first."""
+
+    kept: tuple[KeptCheckpoint, ...] = ()
+    """Checkpoints of measured experiments that nobody was asked to remove, the best first."""
 
     choices: tuple[str, ...]
     """Why the search did what it did, a sentence for each act."""

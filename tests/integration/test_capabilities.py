@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from services.executor.inquiry import Inquiry
 from shared.contracts.capabilities import Capabilities
+from shared.errors import TrainingFailed
+from tests.support.examples import CPU
 
 
 def executor(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -26,6 +30,59 @@ def test_a_machine_without_an_accelerator_says_what_it_cannot_train() -> None:
     assert (found.device, found.devices) == ("cpu", 1)
     assert not any((found.bf16, found.flash_attention, found.quantised))
     assert found.memory_gib > 0
+
+
+@pytest.mark.slow
+def test_a_worker_learns_the_same_without_importing_torch() -> None:
+    said = Capabilities.model_validate_json(executor("capabilities").stdout)
+
+    look = (
+        "import sys; from services.executor.launchers.local import WarmTrainer; "
+        "found = WarmTrainer(grace_s=5).capabilities(); "
+        "assert 'torch' not in sys.modules; print(found.model_dump_json())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert Capabilities.model_validate_json(done.stdout) == said
+
+
+def test_what_cannot_be_found_out_stays_unknown_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = threading.Event()
+
+    def died() -> Capabilities:
+        asked.set()
+        raise TrainingFailed("the process which looked died")
+
+    inquiry = Inquiry(died)
+    assert asked.wait(5)
+    inquiry.wait()
+
+    assert inquiry.answer() is None
+    assert "nobody will know what this machine can train" in caplog.text
+
+
+def test_an_answer_is_there_once_it_came() -> None:
+    known = threading.Event()
+
+    def slowly() -> Capabilities:
+        assert known.wait(5)
+        return CPU
+
+    inquiry = Inquiry(slowly)
+    assert inquiry.answer() is None
+
+    known.set()
+    inquiry.wait()
+
+    assert inquiry.answer() == CPU
 
 
 def test_another_word_is_refused_in_a_sentence() -> None:

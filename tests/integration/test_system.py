@@ -88,6 +88,15 @@ def test_every_service_is_a_process_of_its_own(system: System) -> None:
     assert any("valkey" in child.name() for child in psutil.Process().children())
 
 
+def test_an_executor_says_what_its_machine_can_train(client: TrexClient) -> None:
+    deadline = time.monotonic() + 60
+    while not (machines := client.system().machines) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    assert [machine.devices for machine in machines] == [1]
+    assert client.system().executors == 1
+
+
 def test_a_job_survives_the_death_of_its_executor_in_mid_run(
     client: TrexClient, spec: JobSpec, home: Path
 ) -> None:

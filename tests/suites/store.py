@@ -9,7 +9,7 @@ from shared.contracts.events import JobEnded, WorkEnded, WorkLost
 from shared.contracts.run import Failed
 from shared.errors import LeaseLost, Rejected
 from shared.store import FIRST_PATIENCE_S, MAX_ATTEMPTS, Claim, Hold, JobStore, WorkStore
-from tests.support.examples import BRIEF, BRIEF_REQUEST, JOB, PROGRESS, SPEC
+from tests.support.examples import BRIEF, BRIEF_REQUEST, CPU, JOB, PROGRESS, SPEC
 
 WORK = WorkId("brief")
 ENDED = JobEnded(how="finished", reason="done", best=None)
@@ -268,6 +268,26 @@ class StoreSuite:
         let_pass(20)
 
         assert (both, store.workers("executor")) == (2, 1)
+
+    def test_what_living_workers_can_train_is_known_each_kind_once(
+        self, store: Store, let_pass: Callable[[float], None]
+    ) -> None:
+        gpu = CPU.model_copy(update={"device": "H100", "bf16": True})
+        store.present("executor", "one", for_s=10, can=gpu)
+        store.present("executor", "two", for_s=30, can=CPU)
+        store.present("executor", "three", for_s=30, can=CPU)
+        store.present("executor", "silent", for_s=30)
+        store.present("evaluator", "four", for_s=30)
+        before = store.machines("executor")
+
+        let_pass(20)
+        store.present("executor", "two", for_s=30)
+
+        assert set(before) == {CPU, gpu}
+        assert len(before) == 2
+        assert store.machines("executor") == (CPU,)
+        assert store.machines("evaluator") == ()
+        assert store.workers("executor") == 3
 
     def test_an_unknown_job_has_an_empty_ledger(self, store: Store) -> None:
         assert store.read(type(JOB)("j-none")) == []

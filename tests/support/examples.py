@@ -4,7 +4,9 @@ from typing import Any
 
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Candidate, Choice
+from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
     CancelRequested,
     Event,
@@ -173,6 +175,15 @@ DIAGNOSE_REQUEST = DiagnoseRequest(
     parent=ExperimentId(0),
     parent_score=score(0.1),
 )
+CPU = Capabilities(
+    device="cpu",
+    devices=1,
+    memory_gib=16.0,
+    bf16=False,
+    flash_attention=False,
+    quantised=False,
+)
+DISCARD_REQUEST = DiscardRequest(job_id=JOB, folders=(TRAINED.checkpoint,))
 PROPOSE_REQUEST = ProposeRequest(
     job_id=JOB,
     experiments=(ExperimentId(2),),
@@ -185,6 +196,7 @@ PROPOSE_REQUEST = ProposeRequest(
         metric=MetricName.EXACT_MATCH,
         limits=Limits(),
         seed=0,
+        machines=(CPU,),
     ),
     brief=BRIEF,
     base_value=0.1,
@@ -230,6 +242,7 @@ EVENTS: tuple[Event, ...] = (
     WorkOrdered(work_id=WorkId("run-1"), request=RUN_REQUEST, why="it should help"),
     WorkOrdered(work_id=WorkId("score-1"), request=SCORE_REQUEST, why="#1 has been trained"),
     WorkOrdered(work_id=WorkId("diagnose-1"), request=DIAGNOSE_REQUEST, why="#1 is over"),
+    WorkOrdered(work_id=WorkId("discard-1"), request=DISCARD_REQUEST, why="nothing asks for it"),
     WorkLost(work_id=WorkId("run-1"), attempt=1, held_s=4.0),
     WorkEnded(work_id=WorkId("brief"), attempt=1, result=BRIEF),
     WorkEnded(work_id=WorkId("propose-1"), attempt=1, result=proposals(1e-3)),
@@ -237,6 +250,7 @@ EVENTS: tuple[Event, ...] = (
     WorkEnded(work_id=WorkId("run-2"), attempt=1, result=FAILED),
     WorkEnded(work_id=WorkId("score-1"), attempt=1, result=score()),
     WorkEnded(work_id=WorkId("diagnose-1"), attempt=1, result=LESSON),
+    WorkEnded(work_id=WorkId("discard-1"), attempt=1, result=Discarded(bytes=3 * 2**20)),
     CancelRequested(),
     JobEnded(how="finished", reason="all 4 experiments are done", best=ExperimentId(1)),
 )

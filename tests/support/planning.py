@@ -8,6 +8,7 @@ from services.planner.loop import PlanningLoop
 from services.planner.state import JobState, fold
 from services.planner.views import job_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.job import Budget, Fidelity, JobSpec, Search, SearchMode
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import RunRequest, Trained
@@ -37,6 +38,8 @@ def good_news(request: Request) -> Result:
             return trained(request)
         case ScoreRequest():
             return scored(request, 0.1 + 0.1 * request.experiment)
+        case DiscardRequest():
+            return Discarded(bytes=1000 * len(request.folders))
         case _:
             return BRIEF if request.kind == "brief" else LESSON
 
@@ -50,11 +53,14 @@ def worse_and_worse(request: Request) -> Result:
 
 def trained(request: RunRequest) -> Trained:
     """A run of 10 s, or of a part of them; one that stops early says where it can go on."""
-    seconds = 10.0 * min(request.step_share, request.data_share)
-    changed: dict[str, object] = {"gpu_seconds": min(seconds, request.limit_s)}
+    share = min(request.step_share, request.data_share)
+    folder = f"{JOB}/run-{request.experiment}-{request.recipe.seed}-{share:.2f}/attempt-1"
+    changed: dict[str, object] = {
+        "checkpoint": f"{folder}/checkpoint",
+        "gpu_seconds": min(10.0 * share, request.limit_s),
+    }
     if request.step_share < 1.0:
-        folder = f"{TRAINED.checkpoint}/{request.experiment}/{request.step_share:.2f}"
-        changed |= {"stopped": "rung", "resume": folder}
+        changed |= {"stopped": "rung", "resume": f"{folder}/resume"}
     return TRAINED.model_copy(update=changed)
 
 

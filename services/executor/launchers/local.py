@@ -15,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.executor.child import ChildOutcome, ChildProgress, train_in_child
+from services.executor.child import ChildOutcome, ChildProgress, tell_capabilities, train_in_child
 from services.executor.launchers.launcher import died, how_it_ended, log_of, make_room
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.run import Outcome, Progress, RunRequest
+from shared.errors import TrainingFailed
+from shared.settings import TeacherSettings
 
 PRELOADED = ["services.executor.warm"]
 """What the fork server imports before the first run."""
@@ -87,14 +90,40 @@ class LocalTraining:
 class WarmTrainer:
     """Starts training processes from an interpreter that has imported everything."""
 
-    def __init__(self, *, grace_s: float) -> None:
+    def __init__(self, *, grace_s: float, teacher: TeacherSettings | None = None) -> None:
+        """Take how long training gets to leave, in seconds, and whom data operators may ask."""
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._grace_s = grace_s
+        self._teacher = teacher
 
     def warm_up(self) -> None:
         """Start importing in the background, so that the first run finds the interpreter warm."""
         forkserver.ensure_running()
+
+    def capabilities(self) -> Capabilities:
+        """Return what this machine can train, once the interpreter is warm.
+
+        Found out in a process of its own: this one imports no torch, the fork server no device.
+
+        Raises:
+            TrainingFailed: the process died.
+        """
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=tell_capabilities, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            found: Capabilities = ours.recv()
+        except EOFError:
+            raise TrainingFailed(
+                "wanted to know what this machine can train, found that the process which looked "
+                "died; run python -m services.executor capabilities"
+            ) from None
+        finally:
+            process.join()
+            ours.close()
+        return found
 
     def start(
         self, request: RunRequest, folder: Path, cache: Path, *, interrupted: Path | None = None
@@ -112,6 +141,7 @@ class WarmTrainer:
                 None if interrupted is None else str(interrupted),
                 str(log),
                 theirs,
+                self._teacher,
             ),
             name=f"train-{request.job_id}-{request.experiment}",
         )

@@ -270,6 +270,7 @@ def _arguments(
         "weight_decay": method.weight_decay,
         "max_grad_norm": method.max_grad_norm,
         "seed": recipe.seed,
+        "train_sampling_strategy": "sequential" if recipe.keeps_order else "random",
         # A run that its time limit stops early has seen few of its steps, and wants points too.
         "logging_steps": min(max(1, steps // LOSS_POINTS), MOST_STEPS_A_POINT),
         "logging_nan_inf_filter": False,  # it would hide a divergence

@@ -121,7 +121,7 @@ def test_samples_are_read_back_with_everything_they_say(tmp_path: Path) -> None:
 
 def test_every_field_of_a_sample_is_kept_on_disk(tmp_path: Path) -> None:
     turns = (Turn("user", "hi"), Turn("assistant", "hello"))
-    whole = Sample("q", "a", "s", turns, rejected="b", good=False, source="f.jsonl", row=7)
+    whole = Sample("q", "a", "s", turns, "b", good=False, score=0.5, source="f", row=7, copy=True)
     bare = Sample("q", "a")
 
     write_samples(tmp_path / "samples", tmp_path / "lineage", [whole, bare])
@@ -137,7 +137,7 @@ def test_a_file_of_several_batches_is_split_row_by_row(tmp_path: Path) -> None:
     write_samples(whole, tmp_path / "lineage", (Sample(f"{n}", "a") for n in range(25_000)))
     chosen = np.arange(25_000) % 3 == 0
 
-    split_file(whole, chosen, others, these)
+    split_file(whole, {others: ~chosen, these: chosen})
 
     assert [int(one.prompt) for one in iterate_samples(these)] == list(range(0, 25_000, 3))
     assert [int(one.prompt) for one in iterate_samples(others)] == [

@@ -6,8 +6,9 @@ from fastapi.testclient import TestClient
 from services.planner.api import make_api
 from shared.contracts.base import JobId
 from shared.contracts.events import JobEnded
+from shared.contracts.views import SystemView
 from shared.store_memory import MemoryStore
-from tests.support.examples import JOB, SPEC
+from tests.support.examples import CPU, JOB, SPEC
 
 BODY = SPEC.model_dump(mode="json")
 TOKEN = {"Authorization": "Bearer t0ken"}
@@ -88,6 +89,18 @@ def test_health_needs_no_token(store: MemoryStore) -> None:
 
     assert stranger.get("/health/live").status_code == 200
     assert ready.json() == {"status": "ready", "researcher": 0, "executor": 1, "evaluator": 0}
+
+
+def test_a_client_can_ask_who_is_alive_and_what_can_be_trained(
+    api: TestClient, store: MemoryStore
+) -> None:
+    store.present("executor", "one", for_s=60, can=CPU)
+    store.present("executor", "two", for_s=60)
+    store.present("evaluator", "three", for_s=60)
+
+    system = SystemView.model_validate_json(api.get("/v1/system").text)
+
+    assert system == SystemView(researchers=0, executors=2, evaluators=1, machines=(CPU,))
 
 
 @pytest.mark.parametrize("view", ["", "/tree", "/report", "/events", "/experiments/0"])

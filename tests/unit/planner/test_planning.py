@@ -6,13 +6,15 @@ from services.planner.report import report
 from services.planner.state import fold
 from services.planner.tree import Stage
 from shared.contracts.base import ROOT, ExperimentId, WorkId, digest
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import WorkEnded
 from shared.contracts.job import Limits, Search, SearchMode
+from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import FAILED, JOB, LESSON, SPEC, TRAINED, proposals, score
+from tests.support.examples import CPU, FAILED, JOB, LESSON, SPEC, TRAINED, proposals, score
 from tests.support.planning import (
     ONE,
     Bench,
@@ -207,7 +209,7 @@ def test_cancelling_stops_everything_and_keeps_the_best_so_far() -> None:
 
     bench.store.request_cancel(JOB)
     bench.plan()
-    state = bench.plan()
+    state = bench.run_to_the_end()
 
     assert state.ended is not None
     assert (state.ended.how, state.ended.best) == ("cancelled", ExperimentId(1))
@@ -223,7 +225,7 @@ def test_a_report_says_what_was_gained_and_how_sure_that_is() -> None:
     assert said.test is not None
     assert said.test.difference == pytest.approx(0.4)
     assert "the gain is larger than its doubt" in said.markdown
-    assert TRAINED.checkpoint in said.markdown
+    assert f"Checkpoint: `{said.checkpoint}`" in said.markdown
 
 
 def test_a_report_does_not_praise_what_does_not_beat_the_base_model() -> None:
@@ -332,6 +334,55 @@ def test_a_researcher_that_is_of_no_use_fails_the_job() -> None:
     assert state.experiments[ONE].dropped == "every recipe was tried"
 
 
+def in_four_bits(request: Request) -> Result:
+    """Every recipe is to hold its base model in 4 bits."""
+    answer = good_news(request)
+    if not isinstance(answer, Proposals):
+        return answer
+    quantised = Qlora(r=8, lora_alpha=16)
+    changed = [
+        one.model_copy(update={"recipe": one.recipe.model_copy(update={"adapter": quantised})})
+        for one in answer.proposals
+    ]
+    return Proposals(proposals=tuple(changed))
+
+
+def test_what_living_executors_can_train_is_told_to_the_researcher() -> None:
+    bench = Bench()
+    bench.store.present("executor", "one", for_s=1e9, can=CPU)
+
+    state = bench.run_to_the_end()
+
+    asked = [one for one in state.ordered.values() if isinstance(one, ProposeRequest)]
+    assert {request.context.machines for request in asked} == {(CPU,)}
+
+
+def test_a_recipe_that_no_living_executor_can_carry_out_is_not_run() -> None:
+    bench = Bench(answer=in_four_bits)
+    bench.store.present("executor", "one", for_s=1e9, can=CPU)
+
+    state = bench.run_to_the_end()
+
+    assert state.experiments[ONE].dropped == (
+        "no executor that is alive can hold a base model in 4 bits"
+    )
+    assert not any(work.startswith("run-") for work in state.ordered)
+
+
+@pytest.mark.parametrize("machines", [(), (CPU, CPU.model_copy(update={"quantised": True}))])
+def test_a_recipe_is_run_where_one_executor_can_or_none_has_said(
+    machines: tuple[Capabilities, ...],
+) -> None:
+    bench = Bench(answer=in_four_bits)
+    for number, can in enumerate(machines):
+        bench.store.present("executor", f"number {number}", for_s=1e9, can=can)
+
+    state = bench.run_to_the_end()
+
+    assert state.asked == 4
+    assert "run-1" in state.ordered
+
+
 class Continuing:
     """Every proposal is to go on from the first recipe, or from one that nobody trained."""
 
@@ -354,7 +405,9 @@ def test_a_recipe_that_continues_another_starts_from_its_checkpoint() -> None:
     state = Bench(one_by_one, Continuing()).run_to_the_end()
 
     assert run_of(state, "run-1").start_from is None
-    assert run_of(state, "run-2").start_from == TRAINED.checkpoint
+    made = state.experiments[ONE].made
+    assert made is not None
+    assert run_of(state, "run-2").start_from == made.checkpoint
 
 
 def test_a_recipe_that_continues_what_was_never_trained_is_not_run() -> None:

@@ -40,6 +40,7 @@ def busy_with(work: str, spec: JobSpec, answer: Answer = good_news) -> Bench:
         ("test-0", PLAIN, "opening the test split for the base model"),
         (r"run-\d+\.2", SHORT, r"training #\d+ further"),
         (r"run-\d+\.2", RECIPE, r"training finalist #\d+ with another seed"),
+        ("discard-1", SHORT, "removing checkpoints that nothing wants any more"),
     ],
 )
 def test_what_a_worker_does_is_said_in_words(work: str, spec: JobSpec, said: str) -> None:

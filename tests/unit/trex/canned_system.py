@@ -23,9 +23,10 @@ from shared.contracts.views import (
     Report,
     ScoreView,
     Spent,
+    SystemView,
     TreeView,
 )
-from tests.support.examples import TOKENISED
+from tests.support.examples import CPU, TOKENISED
 from trex.client import Address
 
 TOKEN = "secret"
@@ -58,6 +59,15 @@ TRAINED = Trained(
     tokens=9000,
     stopped="done",
     gpu_seconds=12.0,
+)
+SYSTEM = SystemView(
+    researchers=1,
+    executors=3,
+    evaluators=1,
+    machines=(
+        CPU,
+        CPU.model_copy(update={"device": "H100", "devices": 2, "bf16": True, "quantised": True}),
+    ),
 )
 EVENTS: tuple[Contract, ...] = (
     JobSubmitted(job_id=JOB, spec=SPEC),
@@ -206,7 +216,8 @@ class CannedSystem:
         asked = (request.command, request.path)
         self.asked.append(asked)
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        known = request.headers.get("Authorization") == f"Bearer {TOKEN}"
+        if not known and request.path != "/health/live":
             _problem(request, 401, "no such token")
         elif self.refusal is not None:
             _problem(request, *self.refusal)
@@ -221,6 +232,8 @@ class CannedSystem:
         match asked:
             case ("GET", "/health/live"):
                 _send(request, 200, "{}")
+            case ("GET", "/v1/system"):
+                _send(request, 200, SYSTEM.model_dump_json())
             case ("POST", "/v1/jobs"):
                 self.submitted.append(JobSpec.model_validate_json(body))
                 _send(request, 202, ended.model_dump_json())

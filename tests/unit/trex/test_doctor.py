@@ -44,6 +44,17 @@ def test_a_home_that_does_not_exist_yet_is_no_problem(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+def test_a_system_that_turns_us_away_is_a_warning(tmp_path: Path) -> None:
+    with CannedSystem() as system:
+        text = f'{{"url": "{system.address.url}", "token": "guess"}}'
+        (tmp_path / "connection.json").write_text(text)
+
+        (up,) = (f for f in examine(ClientSettings(home=tmp_path)) if f.what == "system")
+
+    assert up.verdict == "warning"
+    assert "refuses the token" in up.sentence
+
+
 def test_a_system_that_is_up_is_found(tmp_path: Path) -> None:
     with CannedSystem() as system:
         text = f'{{"url": "{system.address.url}", "token": "secret"}}'
@@ -53,4 +64,5 @@ def test_a_system_that_is_up_is_found(tmp_path: Path) -> None:
     gone = [f for f in examine(ClientSettings(home=tmp_path)) if f.what == "system"]
 
     assert [finding.verdict for finding in (*up, *gone)] == ["ok", "warning"]
+    assert up[0].sentence.endswith("cpu (16 GiB); 2 x H100 (16 GiB, bf16, 4 bits)")
     assert not has_problem(gone)

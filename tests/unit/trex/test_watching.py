@@ -9,6 +9,7 @@ from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.events import WorkEnded
 from shared.contracts.run import Failed
 from shared.errors import Rejected, Unavailable
+from tests.support.examples import EVENTS
 from tests.unit.trex.canned_system import JOB, CannedSystem
 from trex.client import TrexClient
 from trex.event_words import event_line
@@ -106,3 +107,10 @@ def test_an_event_names_its_experiment_once_it_is_known() -> None:
     assert event_line(ended, {}) == "run-9 failed: Diverged: NaN at 3"
     assert event_line(ended, {WorkId("run-9"): ExperimentId(9)}) == "#9 failed: Diverged: NaN at 3"
     assert event_line(ended, {WorkId("run-9"): ROOT}) == "base model failed: Diverged: NaN at 3"
+
+
+def test_making_room_is_about_no_experiment() -> None:
+    ordered, ended = (e for e in EVENTS if getattr(e, "work_id", None) == "discard-1")
+
+    assert event_line(ordered, {}) == "discard: nothing asks for it"
+    assert event_line(ended, {}) == "discard-1 freed 3.0 MiB"

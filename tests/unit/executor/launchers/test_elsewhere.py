@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.executor.launchers.elsewhere import TrainingElsewhere, lay_out
+from services.executor.launchers.local import WarmTrainer
 from services.executor.launchers.mailbox import Errand, Listener, send
 from services.executor.worker import launcher_of
 from shared.contracts.run import Progress
@@ -143,6 +144,8 @@ def test_what_is_still_there_after_its_outcome_is_stopped(
 def test_a_worker_has_its_runs_trained_where_its_settings_say(
     settings: dict[str, object], launcher: str
 ) -> None:
-    found = launcher_of(LauncherSettings.model_validate(settings), QueueSettings())
+    trainer = WarmTrainer(grace_s=1.0)
+
+    found = launcher_of(LauncherSettings.model_validate(settings), QueueSettings(), trainer)
 
     assert type(found).__name__ == launcher
