@@ -57,7 +57,7 @@ def main() -> None:
 
 def _warm(request: RunRequest, scratch: Path, runs: int) -> list[float]:
     """Return seconds from start to first step; the runs differ only in where they write."""
-    from services.executor.training import WarmTrainer
+    from services.executor.launchers.local import WarmTrainer
 
     trainer = WarmTrainer(grace_s=5)
     trainer.warm_up()

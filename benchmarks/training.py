@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 
 from services.executor.exports.folder import export
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.contracts.base import ExperimentId, JobId
 from shared.contracts.mapping import Templates
 from shared.contracts.method import Adapter, FullTuning, Lora, Sft

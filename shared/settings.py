@@ -6,9 +6,10 @@ derived, not configured twice.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.contracts.base import sentences
 from shared.errors import Rejected
@@ -73,6 +74,51 @@ class TeacherSettings(BaseSettings):
     unset for as many as the server takes."""
 
 
+class LauncherSettings(BaseSettings):
+    """Where an executor has its runs trained."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_LAUNCHER_", frozen=True, extra="forbid")
+
+    kind: Literal["local", "accelerate", "slurm", "kubernetes"] = "local"
+    """``TREX_LAUNCHER_KIND``: one process of this machine, several of it, or a cluster's job."""
+
+    processes: int = Field(default=1, ge=1)
+    """``TREX_LAUNCHER_PROCESSES``: that train one run together, a device each; 1 with local."""
+
+    gpus: bool = True
+    """``TREX_LAUNCHER_GPUS``: whether a cluster is asked for a GPU for each process."""
+
+    cpus: int | None = Field(default=None, ge=1)
+    """``TREX_LAUNCHER_CPUS``: cores for each process; unset takes what the cluster gives."""
+
+    memory_gib: int | None = Field(default=None, ge=1)
+    """``TREX_LAUNCHER_MEMORY_GIB``: for a whole run; unset takes what the cluster gives."""
+
+    partition: str | None = None
+    """``TREX_LAUNCHER_PARTITION``: of Slurm; unset takes its default."""
+
+    image: str | None = None
+    """``TREX_LAUNCHER_IMAGE``: of the executor, which Kubernetes starts."""
+
+    namespace: str = "default"
+    """``TREX_LAUNCHER_NAMESPACE``: of Kubernetes, where the jobs go."""
+
+    volumes: dict[str, Path] = {}
+    """``TREX_LAUNCHER_VOLUMES``: claims of Kubernetes and where they are mounted, as JSON:
+    ``{"trex": "/artifacts", "rows": "/data"}``. The worker sees them at the same paths."""
+
+    api: str = "https://kubernetes.default.svc"
+    """``TREX_LAUNCHER_API``: of Kubernetes; an address of ``kubectl proxy`` from outside of it."""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        if self.kind == "local" and self.processes > 1:
+            raise ValueError("several processes need kind accelerate, slurm or kubernetes")
+        if self.kind == "kubernetes" and not (self.image and self.volumes):
+            raise ValueError("kind kubernetes needs image and volumes")
+        return self
+
+
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""
 
@@ -116,6 +162,7 @@ READERS: tuple[type[BaseSettings], ...] = (
     QueueSettings,
     ArtifactSettings,
     TeacherSettings,
+    LauncherSettings,
     FtbenchSettings,
     PlannerSettings,
     ClientSettings,
@@ -143,3 +190,5 @@ def read_settings(environ: Mapping[str, str]) -> None:
         except ValidationError as error:
             prefix = reader.model_config["env_prefix"]
             raise Rejected(f"{prefix}*: {'; '.join(sentences(error.errors()))}") from None
+        except SettingsError as error:  # what should be JSON and is not
+            raise Rejected(f"{reader.model_config['env_prefix']}*: {error}") from None

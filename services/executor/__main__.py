@@ -22,9 +22,12 @@ def main() -> int:
     # Imported here because training processes import this module again, and need none of it.
     from services.executor.worker import run
     from shared.entry import enter
-    from shared.settings import ArtifactSettings, QueueSettings, TeacherSettings
+    from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
 
-    return enter("executor", lambda: run(QueueSettings(), ArtifactSettings(), TeacherSettings()))
+    def serve() -> None:
+        run(QueueSettings(), ArtifactSettings(), TeacherSettings(), LauncherSettings())
+
+    return enter("executor", serve)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""One attempt at a run: train in a process of its own, stop it when it must stop. No torch."""
+"""One attempt at a run: have it trained somewhere, stop it when it must stop. No torch."""
 
 import shutil
-import time
 from pathlib import Path
 
 from services.executor.interruption import take_over
+from services.executor.launchers.launcher import LATE_S, SAVE_S, Launcher, Training
 from services.executor.teacher.teacher import ASKING
-from services.executor.training import Training, WarmTrainer
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
 from shared.errors import OutOfTime
@@ -14,14 +13,8 @@ from shared.errors import OutOfTime
 LOOK_S = 0.1
 """Seconds between two looks at the lease while training."""
 
-LATE_S = 60.0
-"""Seconds past its limit that training gets to finish a step, evaluate and save."""
 
-SAVE_S = 120.0
-"""Seconds a run that is handed back gets to finish a step and save what it can go on from."""
-
-
-def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome:
+def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
     """Train what the claim asks for and return the outcome.
 
     The checkpoint lies under a path that holds the fence, so two attempts never share one. An
@@ -40,10 +33,10 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
     interrupted = take_over(home, attempt / "interrupted")
     for earlier in set(home.glob("attempt-*")) - {attempt}:
         _discard(earlier, checkpoint=False)
-    deadline = time.monotonic() + request.limit_s + LATE_S
     outcome: Outcome | None = None
+    began_s = 0.0
     try:
-        with trainer.start(
+        with launcher.start(
             request,
             attempt / "checkpoint",
             artifacts / request.job_id / "data",
@@ -52,8 +45,8 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
             while (outcome := training.wait(LOOK_S)) is None:
                 _go_on(lease, training)
                 if training.progress is not None and training.progress.phase == ASKING:
-                    deadline = time.monotonic() + request.limit_s + LATE_S  # not training yet
-                elif time.monotonic() > deadline:
+                    began_s = training.seconds  # not training yet
+                elif training.seconds - began_s > request.limit_s + LATE_S:
                     raise OutOfTime(
                         f"wanted training to stop after {request.limit_s:.0f} s, found it busy "
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"

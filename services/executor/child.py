@@ -10,11 +10,13 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from services.executor import processes
 from services.executor.checkpoint import describe
 from services.executor.interruption import ToldToStop
 from services.executor.pipeline import materialise
@@ -53,23 +55,40 @@ def train_in_child(
     """
     threading.Thread(target=_die_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then says so
-    _write_to(Path(log))
+    write_to(Path(log))
     request = RunRequest.model_validate_json(request_json)
-    outcome: Outcome
+
+    def say(progress: Progress) -> None:
+        messages.send(ChildProgress(progress))
+
+    outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say, teacher)
+    if outcome is not None:
+        messages.send(ChildOutcome(outcome))
+    messages.close()
+
+
+def outcome_of(
+    request: RunRequest,
+    folder: Path,
+    cache: Path,
+    interrupted: Path | None,
+    say: Callable[[Progress], None],
+    teacher: TeacherSettings | None,
+) -> Outcome | None:
+    """Carry out a run in this process and return how it ended.
+
+    None when it was told to stop; what it can go on from is saved then.
+    """
     try:
-        outcome = _carry_out(
-            request, Path(folder), Path(cache), _path(interrupted), messages, teacher
-        )
+        return _carry_out(request, folder, cache, interrupted, say, teacher)
     except ToldToStop:
-        return
+        return None
     except (RunFailed, Unavailable) as failure:
-        outcome = Failed(error=type(failure).__name__, detail=str(failure))
+        return Failed(error=type(failure).__name__, detail=str(failure))
     except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
         with suppress(OSError):  # a full disk has no room for the log either
             traceback.print_exc()
-        outcome = failed(error)
-    messages.send(ChildOutcome(outcome))
-    messages.close()
+        return failed(error)
 
 
 def _carry_out(
@@ -77,19 +96,17 @@ def _carry_out(
     folder: Path,
     cache: Path,
     interrupted: Path | None,
-    messages: Connection,
+    say: Callable[[Progress], None],
     teacher: TeacherSettings | None,
 ) -> Trained:
     from services.executor.trainers.train import train  # warm already: see `warm`
-
-    def say(progress: Progress) -> None:
-        messages.send(ChildProgress(progress))
 
     say(Progress(phase="preparing data"))
     asked = None if teacher is None else Teacher(teacher, cache, say)
     data = materialise(request.recipe.data, cache, asked)
     trained = train(request, data, folder, say=say, interrupted=interrupted)
-    describe(folder, request, trained)
+    if processes.is_first():
+        describe(folder, request, trained)
     return trained
 
 
@@ -101,7 +118,8 @@ def tell_capabilities(messages: Connection) -> None:
     messages.close()
 
 
-def _path(name: str | None) -> Path | None:
+def path(name: str | None) -> Path | None:
+    """Return a path, or None for none."""
     return None if name is None else Path(name)
 
 
@@ -112,7 +130,8 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _write_to(log: Path) -> None:
+def write_to(log: Path) -> None:
+    """Have all that this process prints appended to a file."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, sys.stdout.fileno())
     os.dup2(descriptor, sys.stderr.fileno())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.executor.child import failed
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.contracts.base import Contract, ExperimentId, JobId, digest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained

@@ -3,28 +3,75 @@
 from services.executor.attempt import carry_out
 from services.executor.cache import evict
 from services.executor.inquiry import Inquiry
+from services.executor.launchers.accelerate import AccelerateLauncher
+from services.executor.launchers.launcher import Launcher
+from services.executor.launchers.local import WarmTrainer
 from services.executor.making_room import make_room
-from services.executor.training import WarmTrainer
 from shared.answering import Lease
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import serve
-from shared.settings import ArtifactSettings, QueueSettings, TeacherSettings
+from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
 
 
-def run(queue: QueueSettings, artifacts: ArtifactSettings, teacher: TeacherSettings) -> None:
+def run(
+    queue: QueueSettings,
+    artifacts: ArtifactSettings,
+    teacher: TeacherSettings,
+    launching: LauncherSettings,
+) -> None:
     """Train runs, and remove what they have left, one at a time until told to stop."""
     trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
-    trainer.warm_up()
+    launcher = launcher_of(launching, queue, trainer)
     folder = artifacts.folder.resolve()
 
     def perform(lease: Lease) -> Result:
         if isinstance(lease.claim.request, DiscardRequest):
             return make_room(lease.claim.request, folder)
         try:
-            return carry_out(lease, trainer=trainer, artifacts=folder)
+            return carry_out(lease, launcher=launcher, artifacts=folder)
         finally:
             evict(folder.glob("*/data"), int(artifacts.data_gib * 2**30))
 
+    if launching.kind in ("slurm", "kubernetes"):
+        serve("executor", queue, perform=perform)  # nobody knows what a cluster can train
+        return
     machine = Inquiry(trainer.capabilities)
     serve("executor", queue, perform=perform, can=machine.answer)
+
+
+def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmTrainer) -> Launcher:
+    """Return what starts training where the settings say; ``trainer`` does so in this process."""
+    times = {"grace_s": queue.stop_grace_s, "heartbeat_s": queue.heartbeat_s}
+    match settings.kind:
+        case "local":
+            trainer.warm_up()
+            return trainer
+        case "accelerate":
+            return AccelerateLauncher(processes=settings.processes, **times)
+        case "slurm":
+            from services.executor.launchers.slurm import SlurmLauncher
+
+            return SlurmLauncher(
+                processes=settings.processes,
+                gpus=settings.gpus,
+                partition=settings.partition,
+                cpus=settings.cpus,
+                memory_gib=settings.memory_gib,
+                **times,
+            )
+        case "kubernetes":
+            from services.executor.launchers.kubernetes import KubernetesLauncher
+
+            assert settings.image is not None  # as the settings themselves make sure
+            return KubernetesLauncher(
+                api=settings.api,
+                namespace=settings.namespace,
+                image=settings.image,
+                volumes=settings.volumes,
+                processes=settings.processes,
+                gpus=settings.gpus,
+                cpus=settings.cpus,
+                memory_gib=settings.memory_gib,
+                **times,
+            )

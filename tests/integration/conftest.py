@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from services.executor.launchers.local import WarmTrainer
 from services.executor.nano import make_nano_base
-from services.executor.training import WarmTrainer
+from shared.contracts.base import ExperimentId
 from shared.contracts.mapping import Mapping, Templates
 from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import HoldOut, Load, Map
 from shared.contracts.recipe import Recipe
+from shared.contracts.run import RunRequest
 from shared.rows import sha256_of
+from tests.suites.launcher import Ask
+from tests.support.examples import JOB
 from tests.support.nano import WORDS, make_base, write_rows
 
 
@@ -65,3 +69,21 @@ def recipe(nano_base: Path, rows: Path, mapping: Mapping) -> Recipe:
         ),
         adapter=FullTuning(),
     )
+
+
+@pytest.fixture
+def ask(recipe: Recipe) -> Ask:
+    """A request for as many passes over the samples; ten steps without a word."""
+
+    def ask(epochs: float = 10 / 12) -> RunRequest:
+        method = recipe.method.model_copy(update={"num_train_epochs": epochs})
+        changed = recipe.model_copy(update={"method": method})
+        return RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=changed, limit_s=60)
+
+    return ask
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the checkpoint of a first attempt goes."""
+    return tmp_path / "run-1" / "attempt-1" / "checkpoint"

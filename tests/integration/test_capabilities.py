@@ -37,7 +37,7 @@ def test_a_worker_learns_the_same_without_importing_torch() -> None:
     said = Capabilities.model_validate_json(executor("capabilities").stdout)
 
     look = (
-        "import sys; from services.executor.training import WarmTrainer; "
+        "import sys; from services.executor.launchers.local import WarmTrainer; "
         "found = WarmTrainer(grace_s=5).capabilities(); "
         "assert 'torch' not in sys.modules; print(found.model_dump_json())"
     )

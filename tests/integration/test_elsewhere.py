@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from services.evaluator.in_process import TransformersScorer
 from services.evaluator.scoring import score
 from services.executor.exports.folder import export
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Templates

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from services.executor.attempt import carry_out
 from services.executor.interruption import ToldToStop, take_over
+from services.executor.launchers.local import LocalTraining, WarmTrainer
 from services.executor.pipeline import materialise
 from services.executor.trainers.train import train
-from services.executor.training import Training, WarmTrainer
 from shared.answering import GivenUp, Lease, answer
 from shared.contracts.base import WorkId
 from shared.contracts.events import WorkEnded
@@ -181,13 +181,13 @@ def test_a_run_that_is_somebody_elses_by_now_is_left_as_it_is(
     setattr(lease, how, True)
 
     class Meanwhile(WarmTrainer):
-        def start(self, *args: Any, **how: Any) -> Training:
+        def start(self, *args: Any, **how: Any) -> LocalTraining:
             for folder in (own, others):  # as if both had trained since
                 folder.mkdir(parents=True)
             return trainer.start(*args, **how)
 
     with pytest.raises(GivenUp):
-        carry_out(lease, trainer=Meanwhile(grace_s=5), artifacts=tmp_path)
+        carry_out(lease, launcher=Meanwhile(grace_s=5), artifacts=tmp_path)
 
     assert others.exists()
     assert own.exists() == stays
@@ -199,7 +199,7 @@ def test_a_worker_that_leaves_hands_its_run_on_to_another(
     stopping = threading.Event()
 
     def perform(lease: Lease) -> Result:
-        return carry_out(lease, trainer=trainer, artifacts=tmp_path)
+        return carry_out(lease, launcher=trainer, artifacts=tmp_path)
 
     def work() -> None:
         answer(

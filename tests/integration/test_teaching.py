@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.executor.training import WarmTrainer
+from services.executor.launchers.local import WarmTrainer
 from shared.contracts.base import ExperimentId
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained

@@ -14,11 +14,11 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from services.executor.launchers.local import WarmTrainer
 from services.executor.pipeline import materialise
 from services.executor.sample_files import write_samples
 from services.executor.trainers import sft
 from services.executor.trainers import train as training
-from services.executor.training import WarmTrainer
 from shared.contracts.mapping import Mapping
 from shared.contracts.method import FullTuning, Lora
 from shared.contracts.recipe import Recipe

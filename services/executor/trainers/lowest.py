@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from services.executor import processes
 from services.executor.interruption import scratch_of
 from shared.contracts.run import LossPoint
 
@@ -24,6 +25,8 @@ class Lowest(TrainerCallback):
         ``folder`` is the checkpoint to be.
         """
         self._kept = scratch_of(folder) / _LOWEST
+        if not processes.is_first():
+            return
         shutil.rmtree(self._kept, ignore_errors=True)
         if before is not None and (before / _LOWEST).is_dir():
             _link(before / _LOWEST, self._kept)

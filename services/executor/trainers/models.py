@@ -8,6 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from services.executor import processes
 from shared.contracts.method import FullTuning, Lora, Qlora
 from shared.contracts.recipe import Recipe
 from shared.errors import TrainingFailed
@@ -102,8 +103,9 @@ def has_bf16() -> bool:
 
 
 def devices() -> int:
-    """Return how many devices a run holds; a machine without an accelerator counts as one."""
-    return max(1, torch.cuda.device_count())
+    """Return how many devices a run holds; one without an accelerator counts one a process."""
+    together = processes.number()
+    return together if together > 1 else max(1, torch.cuda.device_count())
 
 
 def _loaded(kind: Any, base_model: str, **how: Any) -> Any:

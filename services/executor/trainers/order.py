@@ -37,5 +37,5 @@ class Ordered(Trainer):
 
         # Not of the rows handed over, which have lost what is not for the model.
         rows: Any = self.train_dataset
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return Order(batch, lengths=rows["tokens"][:])
+        passes = self.args.gradient_accumulation_steps * self.args.world_size
+        return Order(self.args.train_batch_size * passes, lengths=rows["tokens"][:])

@@ -13,6 +13,7 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from services.executor import processes
 from shared.errors import TrainingFailed
 
 _TOKENS = 8
@@ -38,7 +39,7 @@ class Proof(TrainerCallback):
             TrainingFailed: a trained weight is not in what was saved or is another there, or the
                 model cannot generate.
         """
-        if state.global_step != 1:
+        if state.global_step != 1 or not processes.is_first():
             return
         assert args.output_dir is not None
         home = Path(args.output_dir).parent

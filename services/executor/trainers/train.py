@@ -13,6 +13,7 @@ from datasets import disable_progress_bars
 from transformers import Trainer, set_seed
 from transformers.utils import logging as transformers_logging
 
+from services.executor import processes
 from services.executor.chat_tokens import Example, tokenise
 from services.executor.interruption import STATE, ToldToStop, scratch_of
 from services.executor.pipeline import Materialised, read_materialised
@@ -28,6 +29,12 @@ from services.executor.trainers.models import (
 )
 from services.executor.trainers.proof import Proof
 from services.executor.trainers.saving import save
+from services.executor.trainers.together import (
+    micro_batch,
+    short_of_memory,
+    take_device,
+    wait_for_all,
+)
 from services.executor.trainers.watch import (
     LOSS_POINTS,
     Before,
@@ -82,9 +89,11 @@ def train(
     Raises:
         ToldToStop: SIGTERM came; what the run can go on from lies beside ``folder``.
         DataFailed: the samples do not fit the method.
-        TrainingFailed: the base model cannot be loaded or has no chat template, or memory ran out.
+        TrainingFailed: the base model cannot be loaded or has no chat template, memory ran out, or
+            the processes that train together cannot share a step evenly.
         Diverged: the loss became NaN or infinite before anything was saved.
     """
+    take_device()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     disable_progress_bars()
@@ -99,7 +108,8 @@ def train(
     say(Progress(phase="tokenising"))
     tokenizer = load_tokenizer(recipe.base_model)
     material = _material(recipe, data, tokenizer, request.data_share)
-    _show(data, tokenizer, recipe.method.max_length)
+    if processes.is_first():
+        _show(data, tokenizer, recipe.method.max_length)
     evaluates = material.held_out is not None
 
     def fit(micro: int) -> tuple[Trainer, Watch] | str:
@@ -140,7 +150,12 @@ def train(
             watching.stopped = "diverged"
         return trainer, watching
 
-    micro = recipe.method.per_device_train_batch_size
+    micro = micro_batch(
+        _batch(recipe),
+        recipe.method.per_device_train_batch_size,
+        shared_by=processes.number(),
+        least=_least(recipe),
+    )
     while isinstance(fitted := fit(micro), str):
         smaller = smaller_micro_batch(micro, least=_least(recipe))
         if smaller is None:
@@ -148,6 +163,8 @@ def train(
                 f"wanted memory for {micro} sample{'s' * (micro > 1)} at a time, found too little "
                 f"({fitted}); lower max_length or train an adapter"
             )
+        if processes.number() > 1:
+            raise short_of_memory(micro, smaller, batch=_batch(recipe), said=fitted)
         say(Progress(phase=f"starting again with {smaller} samples at a time instead of {micro}"))
         micro = smaller
         torch.cuda.empty_cache()
@@ -157,7 +174,10 @@ def train(
     if watched.overshot:
         watched.kept_step = go_back(trainer, folder)
     say(Progress(phase="saving", step=watched.steps, steps=watched.steps, loss=watched.loss))
-    resume = save(trainer, folder, to_go_on=watched.stopped == "rung")
+    resume = None
+    wait_for_all()  # the others may still read what saving clears away
+    if processes.is_first():
+        resume = save(trainer, folder, to_go_on=watched.stopped == "rung")
     return Trained(
         checkpoint=str(folder),
         train_loss=watched.curves["loss"][-1].loss,
@@ -219,6 +239,12 @@ def _trainer(
             assert_never(recipe.method)
 
 
+def _batch(recipe: Recipe) -> int:
+    """Return the samples in one optimizer step, however many processes share them."""
+    method = recipe.method
+    return method.per_device_train_batch_size * method.gradient_accumulation_steps
+
+
 def _least(recipe: Recipe) -> int:
     """Return the fewest samples in a forward pass that the method works with."""
     return 2 if isinstance(recipe.method, Kto) else 1
@@ -229,7 +255,7 @@ def _arguments(
 ) -> dict[str, Any]:
     """Return what the arguments of every method's trainer have in common."""
     method = recipe.method
-    batch = method.per_device_train_batch_size * method.gradient_accumulation_steps
+    batch = _batch(recipe)
     rows = samples * (method.num_generations if isinstance(method, Grpo) else 1)
     steps = max(1, math.ceil(math.ceil(rows / batch) * method.num_train_epochs))
     return {
@@ -238,7 +264,7 @@ def _arguments(
         "num_train_epochs": method.num_train_epochs,
         "per_device_train_batch_size": micro,
         "per_device_eval_batch_size": micro,
-        "gradient_accumulation_steps": batch // micro,
+        "gradient_accumulation_steps": batch // (micro * processes.number()),
         "lr_scheduler_type": method.lr_scheduler_type,
         "warmup_steps": method.warmup_steps,
         "weight_decay": method.weight_decay,

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from services.executor import processes
 from services.executor.interruption import SECONDS, STATE
 from services.executor.trainers.lowest import without_gain
+from services.executor.trainers.together import any_of, wait_for_all
 from shared.contracts.run import LossPoint, Progress, RewardPoint, RunRequest, Stopped
 from shared.errors import Diverged
 
@@ -142,7 +144,9 @@ class Watch(TrainerCallback):
         """Note beside what was saved how long the run had taken."""
         assert args.output_dir is not None
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / SECONDS).write_text(str(self._seconds()))
+        wait_for_all()  # what a process saves of its own is part of what was saved
+        if processes.is_first():
+            (folder / SECONDS).write_text(str(self._seconds()))
         self._saved = time.monotonic()
 
     def on_log(
@@ -180,11 +184,12 @@ class Watch(TrainerCallback):
     def _why_stop(self, state: TrainerState, last: int) -> Stopped | Literal["told"]:
         """Return why training ends after this step, ``done`` while it goes on."""
         request = self._request
+        told, over = any_of(self._told_to_stop, self._seconds() > request.limit_s)
         if state.global_step >= last:
             return "rung"
-        if self._told_to_stop:
+        if told:
             return "told"
-        if self._seconds() > request.limit_s:
+        if over:
             return "time"
         if request.limit_tokens is not None and _tokens(state) >= request.limit_tokens:
             return "tokens"
@@ -192,7 +197,7 @@ class Watch(TrainerCallback):
 
     def _stop_or_save(self, why: Stopped | Literal["told"], control: TrainerControl) -> None:
         self.stopped = why
-        late = time.monotonic() - self._saved > self._save_every_s
+        (late,) = any_of(time.monotonic() - self._saved > self._save_every_s)
         control.should_save = late or why in ("rung", "told")
         if why == "done":
             return

@@ -6,8 +6,8 @@ import pytest
 
 from services.executor import attempt
 from services.executor.attempt import carry_out
+from services.executor.launchers.launcher import Training
 from services.executor.teacher.teacher import ASKING
-from services.executor.training import Training, WarmTrainer
 from shared.answering import Lease
 from shared.contracts.base import WorkId
 from shared.contracts.run import Outcome, Progress
@@ -21,12 +21,16 @@ class Scripted:
 
     def __init__(self, phases: list[str]) -> None:
         self.progress: Progress | None = None
+        self.seconds = 0.0
         self._phases = iter(phases)
 
     def wait(self, for_s: float) -> Outcome | None:
+        self.seconds += 1
         phase = next(self._phases, None)
         self.progress = None if phase is None else Progress(phase=phase)
         return FAILED if phase is None else None
+
+    def save_and_leave(self, within_s: float) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -34,9 +38,8 @@ class Scripted:
     def __exit__(self, *error: object) -> None: ...
 
 
-class ScriptedTrainer(WarmTrainer):
+class ScriptedLauncher:
     def __init__(self, *phases: str) -> None:
-        super().__init__(grace_s=5)
         self._phases = phases
 
     def start(self, *args: Any, **how: Any) -> Training:
@@ -58,11 +61,11 @@ def lease(monkeypatch: pytest.MonkeyPatch) -> Lease:
 
 
 def test_waiting_for_a_teacher_takes_no_time_of_training(lease: Lease, tmp_path: Path) -> None:
-    trainer = ScriptedTrainer(ASKING, ASKING)
+    launcher = ScriptedLauncher(ASKING, ASKING)
 
-    assert carry_out(lease, trainer=trainer, artifacts=tmp_path) == FAILED
+    assert carry_out(lease, launcher=launcher, artifacts=tmp_path) == FAILED
 
 
 def test_a_run_that_stays_busy_when_its_time_is_up_is_stopped(lease: Lease, tmp_path: Path) -> None:
     with pytest.raises(OutOfTime, match="wanted training to stop"):
-        carry_out(lease, trainer=ScriptedTrainer(ASKING, "training"), artifacts=tmp_path)
+        carry_out(lease, launcher=ScriptedLauncher(ASKING, "training"), artifacts=tmp_path)

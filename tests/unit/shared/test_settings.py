@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Rejected
-from shared.settings import READERS, QueueSettings, TeacherSettings, read_settings
+from shared.settings import (
+    READERS,
+    LauncherSettings,
+    QueueSettings,
+    TeacherSettings,
+    read_settings,
+)
 
 
 def test_a_misspelt_variable_stops_a_service() -> None:
@@ -16,6 +22,33 @@ def test_a_value_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(Rejected, match="port: Input should be less than or equal to 65535, got"):
         read_settings({"TREX_PLANNER_PORT": "70000"})
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"KIND": "kubernetes"}, "kind kubernetes needs image and volumes"),
+        ({"PROCESSES": "2"}, "several processes need kind accelerate, slurm or kubernetes"),
+        ({"VOLUMES": "trex:/artifacts"}, "volumes"),
+    ],
+)
+def test_a_launcher_that_cannot_work_stops_a_service(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    environ = {f"TREX_LAUNCHER_{name}": value for name, value in variables.items()}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(Rejected, match=rf"TREX_LAUNCHER_\*: .*{said}"):
+        read_settings(environ)
+
+
+def test_claims_and_where_they_are_mounted_are_read_as_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TREX_LAUNCHER_VOLUMES", '{"trex": "/artifacts", "rows": "/data"}')
+
+    assert LauncherSettings().volumes == {"trex": Path("/artifacts"), "rows": Path("/data")}
 
 
 def test_the_lease_outlives_three_heartbeats_and_the_stop() -> None:

@@ -1,4 +1,4 @@
-"""The training process: started from a warm interpreter, watched, stopped.
+"""A training process of this machine: started from a warm interpreter, watched, stopped.
 
 Importing torch, transformers and TRL takes seconds. A fork server imports them once, before a run
 arrives, and forks a fresh process for each run: the run starts at once and can still be killed
@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from services.executor.child import ChildOutcome, ChildProgress, tell_capabilities, train_in_child
+from services.executor.launchers.launcher import died, how_it_ended, log_of, make_room
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.run import Outcome, Progress, RunRequest
 from shared.errors import TrainingFailed
@@ -26,7 +27,7 @@ PRELOADED = ["services.executor.warm"]
 
 
 @dataclass(slots=True)
-class Training:
+class LocalTraining:
     """One training process. Leaving its block with an error stops it at once."""
 
     process: ForkServerProcess
@@ -35,6 +36,12 @@ class Training:
     grace_s: float
     progress: Progress | None = field(default=None, init=False)
     """The latest word from the process."""
+    _began: float = field(default_factory=time.monotonic, init=False)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the process began."""
+        return time.monotonic() - self._began
 
     def wait(self, for_s: float) -> Outcome | None:
         """Return the outcome, or None if there is none within ``for_s`` seconds.
@@ -47,7 +54,8 @@ class Training:
             try:
                 message = self.messages.recv()
             except EOFError:
-                raise TrainingFailed(self._how_it_died()) from None
+                self.process.join(self.grace_s)
+                raise died(how_it_ended(self.process.exitcode or 0), self.log) from None
             match message:
                 case ChildOutcome(outcome):
                     return outcome
@@ -77,18 +85,6 @@ class Training:
             self.process.join()
         self.messages.close()
         self.process.close()
-
-    def _how_it_died(self) -> str:
-        self.process.join(self.grace_s)
-        code = self.process.exitcode
-        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
-        log = self.log.read_text(errors="replace") if self.log.is_file() else ""
-        said = log.strip().splitlines()[-3:]
-        return (
-            f"wanted an outcome, found that the training process {how}"
-            f"{' after saying ' + ' / '.join(said) if said else ''}; "
-            "signal 9 mostly means that memory ran out: lower per_device_train_batch_size"
-        )
 
 
 class WarmTrainer:
@@ -131,26 +127,10 @@ class WarmTrainer:
 
     def start(
         self, request: RunRequest, folder: Path, cache: Path, *, interrupted: Path | None = None
-    ) -> Training:
-        """Start a process that carries out a run.
-
-        Args:
-            request: what to do.
-            folder: where the checkpoint goes; its parent gets ``train.log``.
-            cache: where prepared data is kept for other runs.
-            interrupted: what an earlier attempt at the same run left to go on from.
-
-        Raises:
-            TrainingFailed: nothing can be written there.
-        """
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingFailed(
-                f"wanted to write into {folder.parent}, found: {error.strerror}; free some space, "
-                "correct its rights or move TREX_ARTIFACTS_FOLDER"
-            ) from None
-        log = folder.parent / "train.log"
+    ) -> LocalTraining:
+        """Start a process that carries out a run; see `Launcher.start`."""
+        make_room(folder.parent)
+        log = log_of(folder)
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=train_in_child,
@@ -167,4 +147,4 @@ class WarmTrainer:
         )
         process.start()
         theirs.close()  # else the pipe stays open when the child dies
-        return Training(process, ours, log, self._grace_s)
+        return LocalTraining(process, ours, log, self._grace_s)

@@ -1,0 +1,1 @@
+"""Where a run trains: in a process of this machine, or in a place that a cluster gives it."""
