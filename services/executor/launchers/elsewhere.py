@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from services.executor.launchers.launcher import died, log_of, make_room
+from services.executor.launchers.launcher import died, log_of, make_folder
 from services.executor.launchers.mailbox import BEATS_MISSED, Errand, Mail, Pulse
 from shared.contracts.run import Outcome, Progress, RunRequest
 
@@ -50,7 +50,7 @@ def lay_out(
         TrainingFailed: nothing can be written there.
     """
     home = folder.parent
-    make_room(home)
+    make_folder(home)
     errand = Errand(
         request=request,
         checkpoint=str(folder),

@@ -69,7 +69,7 @@ class Launcher(Protocol):
         """
 
 
-def make_room(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the folder that an attempt writes into.
 
     Raises:

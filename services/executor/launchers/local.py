@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from services.executor.child import ChildOutcome, ChildProgress, tell_capabilities, train_in_child
-from services.executor.launchers.launcher import died, how_it_ended, log_of, make_room
+from services.executor.launchers.launcher import died, how_it_ended, log_of, make_folder
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.run import Outcome, Progress, RunRequest
 from shared.errors import TrainingFailed
@@ -129,7 +129,7 @@ class WarmTrainer:
         self, request: RunRequest, folder: Path, cache: Path, *, interrupted: Path | None = None
     ) -> LocalTraining:
         """Start a process that carries out a run; see `Launcher.start`."""
-        make_room(folder.parent)
+        make_folder(folder.parent)
         log = log_of(folder)
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
