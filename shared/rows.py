@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.mapping import Mapping
+from shared.data_files import files_of
 from shared.errors import DataFailed
 from shared.exchanges import exchanges
 from shared.formats import place_of, read_file
@@ -27,6 +28,9 @@ class Row:
 
     columns: dict[str, Any]
     """Column name to value, as parsed."""
+
+    file: Path | None = field(default=None, compare=False)
+    """Where it stands; None of a row that came from no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ class Sample:
     row: int = field(default=0, compare=False)
     """Line of that file, counted from 1; for Parquet and JSON the number of the row."""
 
+    copy: bool = field(default=False, compare=False)
+    """Whether it is a variant that was made of another sample of the same row."""
+
     @property
     def fault(self) -> str | None:
         """Why the answer is none to learn or to score against: ``none`` or ``one judged bad``."""
@@ -79,12 +86,14 @@ class Sample:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a JSONL, JSON, CSV, TSV or Parquet file, in order.
+    """Yield the rows of a JSONL, JSON, CSV, TSV or Parquet file, or of all files of a pattern.
 
     Raises:
-        DataFailed: as `shared.formats.read_file`.
+        DataFailed: as `shared.data_files.files_of` and `shared.formats.read_file`.
     """
-    return (Row(number, columns) for number, columns in read_file(path))
+    for file in files_of(path).values():
+        for number, columns in read_file(file):
+            yield Row(number, columns, file)
 
 
 def read_samples(path: Path, mapping: Mapping) -> Iterator[Sample]:
@@ -129,13 +138,14 @@ def to_samples(row: Row, mapping: Mapping, path: Path) -> list[Sample]:
     """Return a row as what there is to learn from it.
 
     That is one sample for each answer in a column of messages, with all that was said before it,
-    and otherwise one sample a row.
+    and otherwise one sample a row. ``path`` is where a row comes from that stands in no file.
 
     Raises:
         DataFailed: a column that the row lacks or that is null or NaN, messages that
             `shared.turns.read_turns` refuses, no answer or an empty one, or text that has no UTF-8.
     """
-    where = place_of(path, row.number)
+    source = row.file or path
+    where = place_of(source, row.number)
     samples = []
     for before, answer, rejected, good in exchanges(row.columns, mapping, where):
         has_system = before[0].role == "system"
@@ -146,7 +156,7 @@ def to_samples(row: Row, mapping: Mapping, path: Path) -> list[Sample]:
             history=tuple(before[has_system:-1]),
             rejected=rejected,
             good=good,
-            source=str(path),
+            source=str(source),
             row=row.number,
         )
         _refuse_half_characters(sample, where)
@@ -164,6 +174,19 @@ def sha256_of(path: Path) -> str:
         raise DataFailed(f"{path}: wanted a data file, found none; check the path")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_files(path: Path) -> str:
+    """Return `sha256_of` a file; of a pattern, the SHA-256 of its files' names and hashes.
+
+    Raises:
+        DataFailed: no such file, or none that fits the pattern.
+    """
+    files = files_of(path)
+    if path in files.values():
+        return sha256_of(path)
+    lines = (f"{name} {sha256_of(file)}\n" for name, file in files.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _refuse_half_characters(sample: Sample, where: str) -> None:

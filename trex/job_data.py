@@ -6,12 +6,13 @@ from itertools import islice
 from pathlib import Path
 
 from shared.contracts.job import JobData, MetricName
+from shared.data_files import files_of
 from shared.errors import DataFailed, Rejected
 from shared.rows import Sample, read_exam, read_samples
 
 PEEK_ROWS = 1000
 PEEK_BYTES = 50_000_000
-"""Files up to this size are read to the end; of larger ones, only the first `PEEK_ROWS`."""
+"""Data up to this size is read to the end; of larger data, only the first `PEEK_ROWS`."""
 
 _ROUGE = (MetricName.ROUGE_1, MetricName.ROUGE_2, MetricName.ROUGE_L)
 _ROUGE_WORD = re.compile("[a-z0-9]")
@@ -70,18 +71,27 @@ def _distinct(references: Sequence[str]) -> int:
 def _refuse_shared(data: JobData) -> None:
     seen: dict[Path, str] = {}
     for name, path in data.files().items():
-        other = seen.setdefault(Path(path).resolve(), name)
-        if other != name:
-            raise Rejected(
-                f"data: wanted {other} and {name} in files of their own, found {path} for both; "
-                "scores on rows that were trained or chosen on mean nothing, give other rows"
-            )
+        for file in _files(name, path):
+            other = seen.setdefault(file.resolve(), name)
+            if other != name:
+                raise Rejected(
+                    f"data: wanted {other} and {name} in files of their own, found {file} for "
+                    "both; scores on rows that were trained or chosen on mean nothing, give other "
+                    "rows"
+                )
+
+
+def _files(name: str, path: str) -> list[Path]:
+    try:
+        return list(files_of(Path(path)).values())
+    except DataFailed as error:
+        raise Rejected(f"data.{name}: {error}") from None
 
 
 def _peek(name: str, path: str, samples: Iterator[Sample]) -> list[str]:
-    file = Path(path)
+    sizes = [file.stat().st_size if file.is_file() else 0 for file in _files(name, path)]
+    whole = sum(sizes) <= PEEK_BYTES
     try:
-        whole = file.is_file() and file.stat().st_size <= PEEK_BYTES
         return [sample.completion for sample in islice(samples, None if whole else PEEK_ROWS)]
     except DataFailed as error:
         raise Rejected(f"data.{name}: {error}") from None

@@ -1,6 +1,7 @@
 """Writing a job file that a person can read, edit and run: what `trex init` leaves behind."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def draft_job(
 
 
 def _stem(data: Path) -> str:
-    return Path(data.name.removesuffix(".gz")).stem
+    stem = Path(data.name.removesuffix(".gz")).stem
+    return stem if data.is_file() else re.sub(r"[^\w.-]", "", stem).strip("-_.") or "rows"
 
 
 def _beside(path: Path, folder: Path) -> str:
@@ -108,6 +110,8 @@ limits:   # of one experiment
   max_length: {sight.limits.max_length}   # tokens of question and answer; longer rows are cut
   max_new_tokens: {sight.limits.max_new_tokens}   # tokens an answer may have while scoring
   # run_s: {sight.limits.run_s:.0f}   # seconds of training
+  # run_tokens: 1000000    # tokens read while training
+  # patience: 2            # held-out losses above the lowest, after which a run stops, of four
 
 # search:
 #   fidelity: steps   # first a ninth of a run, then a third; only the promising are trained in full

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.contracts.base import read_as
-from shared.contracts.operators import Load
+from shared.contracts.operators import Load, Operator, Tokens
 from shared.contracts.recipe import Recipe
 from shared.errors import Rejected
 from trex.base_model import resolve_base_model
@@ -49,6 +49,15 @@ def read_recipe(path: Path) -> Recipe:
     return recipe.model_copy(
         update={
             "base_model": resolve_base_model(recipe.base_model, folder),
-            "data": (first, *others),
+            "data": (first, *(_with_tokenizer(one, folder) for one in others)),
         }
     )
+
+
+def _with_tokenizer(operator: Operator, folder: Path) -> Operator:
+    """Return the operator, the folder of its tokenizer made absolute if it has one."""
+    if not isinstance(operator, Tokens):
+        return operator
+    path = folder / Path(operator.tokenizer).expanduser()
+    name = str(path.resolve()) if path.is_dir() else operator.tokenizer
+    return operator.model_copy(update={"tokenizer": name})

@@ -16,7 +16,7 @@ from services.evaluator.scorer import Conversation
 from shared.contracts.job import SealedSplit, sealed_split
 from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
-from shared.rows import read_exam, sha256_of
+from shared.rows import read_exam, sha256_of_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
 
 def _of_file(request: ScoreRequest) -> Exam:
     path = Path(request.data)
-    sha256 = sha256_of(path)
+    sha256 = sha256_of_files(path)
     every = list(read_exam(path, request.mapping))
     samples = [every[i] for i in positions(len(every), request.item_share)]
     references = [sample.completion for sample in samples]

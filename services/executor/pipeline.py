@@ -14,19 +14,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from services.executor.cache import MANIFEST, Use, obtain
+from services.executor.operators.curriculum import easy_first
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.judging import Tally
 from services.executor.sample_files import (
     iterate_samples,
+    reorder_file,
+    rows_of,
     split_file,
     write_durably,
     write_samples,
 )
 from services.executor.stages import Stored, first_stage, later_stage, stage_start
+from services.executor.teacher.teacher import Teacher
 from shared import rows
 from shared.contracts import operators as kinds
 from shared.contracts.run import RowCount
@@ -49,24 +52,33 @@ class Materialised:
     """Samples training must not see; None when none were set aside."""
 
     rows: tuple[RowCount, ...]
-    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave."""
+    """What each operator kept. ``load`` counts rows; what ``hold_out`` sets aside did not leave,
+    and nor did the copies of it."""
 
     use: Use | None = field(default=None, compare=False, repr=False)
     """Keeps the folder from being evicted; None of files that are in no cache."""
 
 
-def materialise(operators: Sequence[kinds.Operator], cache: Path) -> Materialised:
+def materialise(
+    operators: Sequence[kinds.Operator], cache: Path, teacher: Teacher | None = None
+) -> Materialised:
     """Return what the operators make of their file, making only what ``cache`` lacks.
 
     Doing it twice, or in two processes at once, gives the same bytes once; the file is not read
     again. After an error only whole stages are left in the cache.
 
+    Args:
+        operators: of a recipe.
+        cache: folder of prepared data.
+        teacher: whom operators may ask; one that asks fails without.
+
     Raises:
-        DataFailed: a file cannot be read or is another, a row does not fit, no sample is left, or
-            the disk is full.
+        DataFailed: a file cannot be read or is another, a row does not fit, no sample is left, the
+            disk is full, or the teacher refuses.
+        Unavailable: the teacher is away. What it replied is kept.
     """
     with _room_wanted(cache):
-        return _made(operators, len(operators), cache)
+        return _made(operators, len(operators), cache, teacher)
 
 
 def read_materialised(path: Path) -> Iterator[rows.Sample]:
@@ -74,10 +86,13 @@ def read_materialised(path: Path) -> Iterator[rows.Sample]:
     return iterate_samples(path)
 
 
-def _made(operators: Sequence[kinds.Operator], upto: int, cache: Path) -> Materialised:
+def _made(
+    operators: Sequence[kinds.Operator], upto: int, cache: Path, teacher: Teacher | None
+) -> Materialised:
     """Return what the first ``upto`` operators make."""
     folder = cache / _name(operators[:upto])
-    use = obtain(folder, partial(_fill, operators=operators, upto=upto, cache=cache))
+    fill = partial(_fill, operators=operators, upto=upto, cache=cache, teacher=teacher)
+    use = obtain(folder, fill)
     held_out = folder / _HELD_OUT
     return Materialised(
         train=folder / _TRAIN,
@@ -97,17 +112,26 @@ def _name(operators: Sequence[kinds.Operator]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fill(folder: Path, *, operators: Sequence[kinds.Operator], upto: int, cache: Path) -> None:
+def _fill(
+    folder: Path,
+    *,
+    operators: Sequence[kinds.Operator],
+    upto: int,
+    cache: Path,
+    teacher: Teacher | None,
+) -> None:
     """Carry out the last stage of the first ``upto`` operators, on what those before it make."""
     start = stage_start(operators[:upto])
-    before = _made(operators, start, cache) if start else None
+    before = _made(operators, start, cache, teacher) if start else None
     stage = operators[start:upto]
     tallies = [Tally(operator.kind) for operator in stage]
     match stage:
         case [kinds.HoldOut() as last] if before is not None:
             _set_aside(folder, before, last, tallies[0])
+        case [kinds.Curriculum() as last] if before is not None:
+            _put_in_order(folder, before, last, tallies[0])
         case _:
-            samples = _samples(stage, tallies, before, cache)
+            samples = _samples(stage, tallies, before, cache, teacher)
             write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
             _refuse_nothing(operators, start, tallies)
     counts = (*(before.rows if before else ()), *(tally.count() for tally in tallies))
@@ -119,36 +143,48 @@ def _samples(
     tallies: list[Tally],
     before: Materialised | None,
     cache: Path,
+    teacher: Teacher | None,
 ) -> Iterator[rows.Sample]:
     if before is None:
         return first_stage(stage, tallies)
 
     def prepare(operators: Sequence[kinds.Operator]) -> Stored:
-        return _stored(_made(operators, len(operators), cache))
+        return _stored(_made(operators, len(operators), cache, teacher))
 
-    return later_stage(stage, tallies, _stored(before), prepare)
+    return later_stage(stage, tallies, _stored(before), prepare, teacher)
 
 
 def _stored(made: Materialised) -> Stored:
+    origins = tuple(origin for row in made.rows for origin in row.origins)
     # Reading through the value keeps its folder in use.
-    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
+    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train), origins)
 
 
 def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:
     tally.rows_in = before.rows[-1].rows_out
-    aside = hold_out(
-        tally.rows_in, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
+    row, copy = rows_of(before.train.with_name(_LINEAGE))
+    chosen = hold_out(
+        row, copy, share=operator.share, max_samples=operator.max_samples, seed=operator.seed
     )
-    tally.rows_out = tally.rows_in - len(aside)
-    if not aside:
+    aside = chosen & ~copy
+    tally.dropped["set aside"] = int(aside.sum())
+    tally.dropped["copy of one set aside"] = int((chosen & copy).sum())
+    tally.rows_out = tally.rows_in - int(chosen.sum())
+    if not aside.any():
         for name in (_TRAIN, _LINEAGE):
             write_durably(folder / name, before.train.with_name(name).read_bytes())
         return
-    tally.dropped["set aside"] = len(aside)
-    chosen = np.zeros(tally.rows_in, dtype=np.bool_)
-    chosen[list(aside)] = True
     for name, held_out in ((_TRAIN, _HELD_OUT), (_LINEAGE, _HELD_OUT_LINEAGE)):
-        split_file(before.train.with_name(name), chosen, folder / name, folder / held_out)
+        split_file(before.train.with_name(name), {folder / name: ~chosen, folder / held_out: aside})
+
+
+def _put_in_order(
+    folder: Path, before: Materialised, operator: kinds.Curriculum, tally: Tally
+) -> None:
+    tally.rows_in = tally.rows_out = before.rows[-1].rows_out
+    order = easy_first(read_materialised(before.train), operator.first)
+    for name in (_TRAIN, _LINEAGE):
+        reorder_file(before.train.with_name(name), order, folder / name)
 
 
 def _refuse_nothing(

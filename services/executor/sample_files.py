@@ -6,11 +6,11 @@ Lazy: a batch of samples is held at a time, whatever the size of the file.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,10 @@ from services.executor.operators.texts import texts_of
 from shared.rows import Sample
 from shared.turns import Turn
 
+T = TypeVar("T")
+
 _BATCH = 10_000
+_PART = 200_000
 _TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
 _SAMPLES = pa.schema(
     [
@@ -34,10 +37,16 @@ _SAMPLES = pa.schema(
         ("score", pa.float64()),
         ("source", pa.string()),
         ("row", pa.int64()),
+        ("copy", pa.bool_()),
     ]
 )
 _LINEAGE = pa.schema(
-    [("source", pa.string()), ("row", pa.int64()), ("blake2b", pa.binary(16))],
+    [
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("copy", pa.bool_()),
+        ("blake2b", pa.binary(16)),
+    ]
 )
 
 
@@ -58,17 +67,69 @@ def iterate_samples(path: Path) -> Iterator[Sample]:
             yield Sample(prompt, completion, system, turns, *rest)
 
 
-def split_file(path: Path, chosen: NDArray[np.bool_], others: Path, these: Path) -> None:
-    """Copy a file's rows to two, by whether they are chosen, in order."""
+def rows_of(lineage: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the number of the row that each sample is of, and whether the sample is a copy.
+
+    Rows are numbered from 0 as they first appear. Holds some 60 bytes a sample.
+    """
+    sources: dict[str, int] = {}
+    places, rows, copies = [], [], []
+    for batch in parquet.ParquetFile(lineage).iter_batches(_BATCH):
+        names = batch.column("source").to_pylist()
+        codes = [sources.setdefault(name, len(sources)) for name in names]
+        places.append(np.array(codes, dtype=np.int64))
+        rows.append(batch.column("row").to_numpy())
+        copies.append(batch.column("copy").to_numpy(zero_copy_only=False))
+    row = np.concatenate(rows)
+    keys = np.concatenate(places) * (row.max() + 1) + row
+    _, first, found = np.unique(keys, return_index=True, return_inverse=True)
+    numbers = np.empty(len(first), dtype=np.int64)
+    numbers[np.argsort(first)] = np.arange(len(first))
+    return numbers[found], np.concatenate(copies)
+
+
+def split_file(path: Path, parts: Mapping[Path, NDArray[np.bool_]]) -> None:
+    """Copy a file's rows to others, to each the ones chosen for it, in order."""
     source = parquet.ParquetFile(path)
-    schema = source.schema_arrow
     place = 0
-    with _writer(others, schema) as rest, _writer(these, schema) as taken:
+    with ExitStack() as files:
+        writers = [
+            (files.enter_context(_writer(part, source.schema_arrow)), chosen)
+            for part, chosen in parts.items()
+        ]
         for batch in source.iter_batches(_BATCH):
-            mask = chosen[place : place + batch.num_rows]
+            for writer, chosen in writers:
+                mask = chosen[place : place + batch.num_rows]
+                writer.write_batch(batch.filter(pa.array(mask)))
             place += batch.num_rows
-            rest.write_batch(batch.filter(pa.array(~mask)))
-            taken.write_batch(batch.filter(pa.array(mask)))
+
+
+def reorder_file(path: Path, order: NDArray[np.int64], reordered: Path) -> None:
+    """Copy a file's rows in another order, given by their places in the file.
+
+    Holds two hundred thousand rows, and reads the file once for each so many.
+    """
+    source = parquet.ParquetFile(path)
+    with _writer(reordered, source.schema_arrow) as file:
+        for start in range(0, len(order), _PART):
+            part = order[start : start + _PART]
+            rows = _rows_at(source, np.sort(part))
+            ranks = np.argsort(np.argsort(part))
+            # Not by Arrow's own `take`, in which a column may hold 2 GiB at most.
+            for some in _batched(rows[rank] for rank in ranks):
+                file.write_batch(pa.RecordBatch.from_pylist(some, schema=source.schema_arrow))
+
+
+def _rows_at(source: Any, places: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return the rows at some places, which ascend."""
+    rows: list[dict[str, Any]] = []
+    first = 0
+    for batch in source.iter_batches(_BATCH):
+        end = first + batch.num_rows
+        here = places[np.searchsorted(places, first) : np.searchsorted(places, end)]
+        rows.extend(batch.take(pa.array(here - first)).to_pylist())
+        first = end
+    return rows
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -77,8 +138,8 @@ def write_durably(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _batched(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    remaining = iter(samples)
+def _batched(items: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
     while some := list(islice(remaining, _BATCH)):
         yield some
 
@@ -94,6 +155,7 @@ def _samples_batch(samples: list[Sample]) -> Any:
         [one.score for one in samples],
         [one.source for one in samples],
         [one.row for one in samples],
+        [one.copy for one in samples],
     )
     return _batch(columns, _SAMPLES)
 
@@ -102,6 +164,7 @@ def _lineage_batch(samples: list[Sample]) -> Any:
     columns = (
         [one.source for one in samples],
         [one.row for one in samples],
+        [one.copy for one in samples],
         [_digest(one) for one in samples],
     )
     return _batch(columns, _LINEAGE)

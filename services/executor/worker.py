@@ -9,12 +9,12 @@ from shared.answering import Lease
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import serve
-from shared.settings import ArtifactSettings, QueueSettings
+from shared.settings import ArtifactSettings, QueueSettings, TeacherSettings
 
 
-def run(queue: QueueSettings, artifacts: ArtifactSettings) -> None:
+def run(queue: QueueSettings, artifacts: ArtifactSettings, teacher: TeacherSettings) -> None:
     """Train runs, and remove what they have left, one at a time until told to stop."""
-    trainer = WarmTrainer(grace_s=queue.stop_grace_s)
+    trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     trainer.warm_up()
     folder = artifacts.folder.resolve()
 

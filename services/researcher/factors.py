@@ -101,7 +101,7 @@ def _of_operator(recipe: Recipe, kind: str) -> Value:
     return 1.0 if kind == "sample" else OFF
 
 
-_ORDER = ("load", "map", "filter", "deduplicate", "sample", "hold_out")
+_ORDER = ("load", "map", "filter", "deduplicate", "sample", "augment", "curriculum", "hold_out")
 
 
 def _with_operator(recipe: Recipe, kind: str, value: Value) -> tuple[Operator, ...]:

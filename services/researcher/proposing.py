@@ -15,6 +15,7 @@ from services.researcher.forecast import forecast
 from services.researcher.mutations import mutations
 from services.researcher.novelty import only_new
 from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.operators import Tokens
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.errors import NothingNew, Rejected
@@ -111,7 +112,11 @@ def _grounded(recipe: Recipe, request: ProposeRequest) -> Recipe:
     load, mapping, hold_out = start.data
     place = [operator.kind for operator in recipe.data].index("map")
     on_rows = recipe.data[1:place]
-    on_samples = [one for one in recipe.data[place + 1 :] if one.kind not in ("hold_out", "mix")]
+    on_samples = [
+        one.model_copy(update={"tokenizer": start.base_model}) if isinstance(one, Tokens) else one
+        for one in recipe.data[place + 1 :]
+        if one.kind not in ("hold_out", "mix")
+    ]
     recipe = replaced(
         recipe,
         base_model=start.base_model,

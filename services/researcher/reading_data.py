@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.contracts.brief import Brief, BriefRequest
 from shared.errors import DataFailed
-from shared.rows import Sample, read_samples, sha256_of
+from shared.rows import Sample, read_samples, sha256_of_files
 
 MAX_LABELS = 50
 """More distinct completions than this are answers rather than labels."""
@@ -45,7 +45,7 @@ def study(request: BriefRequest) -> Brief:
         labels.clear()
     brief = Brief(
         summary="",
-        train_sha256=sha256_of(path),
+        train_sha256=sha256_of_files(path),
         rows=rows,
         duplicate_share=1 - len(prompts) / rows,
         prompt_chars_p95=_percentile(prompt_chars, 0.95),

@@ -54,7 +54,7 @@ class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
-    """Path of the rows to learn from: a file as `shared.rows` reads it."""
+    """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files."""
 
     dev: str
     """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""
@@ -171,6 +171,13 @@ class Limits(Contract):
 
     run_s: PositiveFloat = 3600.0
     """Seconds one training run may take; it then stops and its checkpoint counts."""
+
+    run_tokens: PositiveInt | None = None
+    """Tokens one training run may read; it then stops and its checkpoint counts."""
+
+    patience: PositiveInt | None = None
+    """Held-out losses in a row above the lowest, of four a run, after which a run stops with the
+    weights of the lowest. None trains on: answers often get better while this loss rises."""
 
     checkpoints: PositiveInt = 8
     """Checkpoints that stay, those of the best experiments; until the job is over also those that

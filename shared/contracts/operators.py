@@ -16,6 +16,8 @@ from pydantic import (
 
 from shared.contracts.base import Contract, Share
 from shared.contracts.mapping import Mapping
+from shared.contracts.teaching import Distil, Generate, Rewrite, Teaching
+from shared.contracts.variation import Rule
 
 
 def _is_pattern(pattern: str) -> str:
@@ -38,20 +40,25 @@ Pattern = Annotated[str, AfterValidator(_is_pattern)]
 Part = Literal["prompt", "completion", "sample"]
 """What is looked at: the last prompt, the answer, or all that a sample says."""
 
+Easy = Literal["short", "high_score", "low_score"]
+"""Which samples are easy: with few characters of all that is said, or by a teacher's score."""
+
 Fate = Literal["keep", "drop"]
 """What becomes of what fits; the others get the opposite."""
 
 
 class Load(Contract):
-    """Read the rows of one file."""
+    """Read the rows of one file, or of several in the order of their names."""
 
     kind: Literal["load"] = "load"
 
     path: str
-    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending."""
+    """JSONL, JSON, CSV, TSV (packed with gzip or not) or Parquet, told by the file's ending; or a
+    pattern such as ``data/*.jsonl``, whose files may be of several formats."""
 
     sha256: str
-    """Of the file's bytes; a file that changed since is another experiment."""
+    """Of the file's bytes, or of the names and hashes of several; data that changed since is
+    another experiment."""
 
 
 class LoadHub(Contract):
@@ -118,6 +125,27 @@ class Filter(Contract):
 
     max_completion_chars: PositiveInt
     """Longest completion kept, in characters."""
+
+
+class Tokens(Contract):
+    """Keep samples whose lengths in tokens are within bounds."""
+
+    kind: Literal["tokens"] = "tokens"
+
+    tokenizer: str = Field(min_length=1)
+    """A folder with a tokenizer that has a chat template, or a hub id: the base model's."""
+
+    max_tokens: PositiveInt
+    """Most tokens kept: of prompt, answer and chat template, as training counts them."""
+
+    min_tokens: PositiveInt = 1
+    """Fewest tokens kept."""
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "Tokens":
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens must be at most max_tokens, which is {self.max_tokens}")
+        return self
 
 
 class Deduplicate(Contract):
@@ -216,6 +244,21 @@ class Balance(Contract):
     """The same seed keeps the same samples on every machine."""
 
 
+class Augment(Contract):
+    """Add variants of each sample behind it. They are trained on, but never held out."""
+
+    kind: Literal["augment"] = "augment"
+
+    rule: Rule
+    """How the variants are made, of samples that are none themselves."""
+
+    copies: Annotated[int, Field(ge=1, le=100)] = 1
+    """Variants of each sample, fewer where the rule finds no more."""
+
+    seed: NonNegativeInt = 0
+    """The same seed makes the same variants on every machine."""
+
+
 def refuse_other_orders(kinds: Sequence[str]) -> None:
     """Raise ValueError unless rows are loaded, looked at, mapped, and only then samples changed."""
     of_samples = [kind for kind in kinds if kind not in ("where", "extract")]
@@ -224,13 +267,51 @@ def refuse_other_orders(kinds: Sequence[str]) -> None:
         raise ValueError(f"data must begin with load, map and hold each once, has {kinds}")
     if {"where", "extract"} & set(kinds[kinds.index("map") :]):
         raise ValueError(f"where and extract must stand between load and map, has {kinds}")
+    if "curriculum" in kinds and {*kinds[kinds.index("curriculum") + 1 :]} - {"hold_out"}:
+        raise ValueError(f"curriculum must come last, before hold_out alone, has {kinds}")
+
+
+def refuse_unclean_teaching(operators: "Sequence[Operator]") -> None:
+    """Raise ValueError if data that is cleaned of sealed text could get it back from a teacher.
+
+    A teacher may know the sealed items by heart, so what it writes is cleaned too: some
+    ``decontaminate`` comes after it, here or in the data that is mixed in.
+    """
+    if _decontaminates(operators) and _is_unclean(operators):
+        kinds = [operator.kind for operator in operators]
+        raise ValueError(
+            "decontaminate must stand after every operator that has a teacher write, which may "
+            f"know sealed text, has {kinds}"
+        )
+
+
+def _decontaminates(operators: "Sequence[Operator]") -> bool:
+    return any(
+        isinstance(one, Decontaminate)
+        or (isinstance(one, Mix) and any(_decontaminates(source.data) for source in one.sources))
+        for one in operators
+    )
+
+
+def _is_unclean(operators: "Sequence[Operator]") -> bool:
+    """Say whether a teacher wrote text after the last ``decontaminate``."""
+    unclean = False
+    for operator in operators:
+        match operator:
+            case Decontaminate():
+                unclean = False
+            case Distil() | Rewrite() | Generate():
+                unclean = True
+            case Mix(sources=sources):
+                unclean = unclean or any(_is_unclean(source.data) for source in sources)
+    return unclean
 
 
 class Source(Contract):
     """Samples to mix in."""
 
     data: tuple["Operator", ...]
-    """The operators that make them, as of a recipe; no ``hold_out``."""
+    """The operators that make them, as of a recipe; no ``curriculum`` or ``hold_out``."""
 
     weight: PositiveFloat = 1.0
     """The samples that arrive weigh 1."""
@@ -239,8 +320,10 @@ class Source(Contract):
     def _holds_nothing_out(self) -> "Source":
         kinds = [operator.kind for operator in self.data]
         refuse_other_orders(kinds)
-        if "hold_out" in kinds:
-            raise ValueError(f"hold_out must follow mix and not stand inside it, has {kinds}")
+        if {"curriculum", "hold_out"} & set(kinds):
+            raise ValueError(
+                f"curriculum and hold_out must follow mix and not stand inside it, has {kinds}"
+            )
         return self
 
 
@@ -274,13 +357,31 @@ class Sample(Contract):
     """The same seed keeps the same samples on every machine."""
 
 
+class Curriculum(Contract):
+    """Order samples from easy to hard. Training keeps that order in the first epoch.
+
+    Source: Bengio et al., "Curriculum Learning", 2009; Hacohen and Weinshall, "On The Power of
+    Curriculum Learning in Training Deep Networks", 2019. In both training ends on all samples at
+    random, so later epochs are in an order of their own, as without a curriculum. KTO and GRPO
+    have one order for all epochs.
+    """
+
+    kind: Literal["curriculum"] = "curriculum"
+
+    first: Easy = "short"
+    """What the first epoch begins with. By score, every sample needs one."""
+
+
 class HoldOut(Contract):
-    """Set a share of the samples aside to measure the loss on rows training does not see."""
+    """Set a share of the samples aside to measure the loss on rows training does not see.
+
+    All samples of a row go the same way, but its copies, made by ``augment``, are not measured on.
+    """
 
     kind: Literal["hold_out"] = "hold_out"
 
     share: Annotated[float, Field(gt=0.0, lt=1.0)]
-    """Of the samples that arrive."""
+    """Of the samples that arrive, copies aside."""
 
     max_samples: PositiveInt
     """Never more than this many."""
@@ -296,16 +397,20 @@ Operator: TypeAlias = Annotated[
     | Extract
     | Map
     | Filter
+    | Tokens
     | Matching
     | Language
     | Quality
     | Deduplicate
     | NearDuplicates
     | Decontaminate
+    | Augment
     | Balance
     | Mix
     | Sample
-    | HoldOut,
+    | Curriculum
+    | HoldOut
+    | Teaching,
     Field(discriminator="kind"),
 ]
 """One step of data preparation."""

@@ -19,12 +19,12 @@ from shared.contracts.base import ExperimentId
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Templates
 from shared.contracts.method import Adapter, FullTuning, Lora, Sft
-from shared.contracts.operators import HoldOut, Load, Map
+from shared.contracts.operators import Curriculum, HoldOut, Load, Map
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import RunRequest, Trained
+from shared.contracts.run import Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.rows import sha256_of
-from tests.support.examples import JOB
+from tests.support.examples import JOB, run_request
 from trex.cli import app
 
 pytestmark = pytest.mark.slow
@@ -34,13 +34,20 @@ LOSS_TOLERANCE = 1e-3
 
 
 def recipe_of(
-    base: Path, rows: Path, mapping: Templates, adapter: Adapter, learning_rate: float = 5e-3
+    base: Path,
+    rows: Path,
+    mapping: Templates,
+    adapter: Adapter,
+    learning_rate: float = 5e-3,
+    *,
+    in_order: bool = False,
 ) -> Recipe:
     return Recipe(
         base_model=str(base),
         data=(
             Load(path=str(rows), sha256=sha256_of(rows)),
             Map(mapping=mapping),
+            *[Curriculum()] * in_order,
             HoldOut(share=0.2, max_samples=24),
         ),
         method=Sft(
@@ -75,9 +82,13 @@ def dev_score(checkpoint: Path, base: Path, rows: Path, mapping: Templates) -> S
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # of PEFT
 @pytest.mark.parametrize(
-    ("adapter", "learning_rate"),
-    [(FullTuning(), 1e-2), (Lora(r=8, lora_alpha=32, lora_dropout=0.1), 2e-2)],
-    ids=["full", "lora"],
+    ("adapter", "learning_rate", "in_order"),
+    [
+        (FullTuning(), 1e-2, False),
+        (FullTuning(), 1e-2, True),
+        (Lora(r=8, lora_alpha=32, lora_dropout=0.1), 2e-2, False),
+    ],
+    ids=["full", "curriculum", "lora"],
 )
 def test_the_script_trains_what_we_train(
     nano_base: Path,
@@ -86,9 +97,10 @@ def test_the_script_trains_what_we_train(
     tmp_path: Path,
     adapter: Adapter,
     learning_rate: float,
+    in_order: bool,
 ) -> None:
-    recipe = recipe_of(nano_base, rows, mapping, adapter, learning_rate)
-    request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=60)
+    recipe = recipe_of(nano_base, rows, mapping, adapter, learning_rate, in_order=in_order)
+    request = run_request(recipe)
     with WarmTrainer(grace_s=5).start(request, tmp_path / "a" / "ours", tmp_path) as training:
         ours = training.wait(60)
     assert isinstance(ours, Trained), ours

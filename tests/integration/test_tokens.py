@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from services.executor.chat_tokens import tokenise
+from services.executor.operators.judging import Tally
+from services.executor.operators.tokens import within_tokens
 from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
-from services.executor.trainers import sft
+from services.executor.trainers import dpo, sft
 from services.executor.trainers.material import Material, material_of
 from services.executor.trainers.models import load_tokenizer
 from services.executor.trainers.tokens import Columns
+from shared.contracts.operators import Tokens
 from shared.contracts.recipe import Recipe
 from shared.rows import Sample
 from shared.turns import Turn
@@ -103,6 +106,31 @@ def test_the_loss_counts_the_last_answer_and_its_end_alone(tokenizer: Any) -> No
     assert tokenizer.decode(one.completion).startswith("white")
     assert one.completion.count(tokenizer.eos_token_id) == 1
     assert one.ends
+
+
+@pytest.mark.parametrize("max_length", [20, 25, 30])
+def test_what_is_kept_by_its_tokens_is_what_training_leaves_whole(
+    tokenizer: Any, nano_base: Path, max_length: int
+) -> None:
+    turns = (Turn("user", "red"), Turn("assistant", "green"))
+    samples = [
+        Sample("red " * asked, "blue " * said + "fox", rejected="a " * (asked + 1), history=before)
+        for asked in range(1, 9)
+        for said in range(4)
+        for before in ((), turns)
+    ]
+    cut = dpo.columns(samples, tokenizer, max_length)
+    whole = dpo.columns(samples, tokenizer, 999)
+    uncut = [
+        all(cut[column][at] == whole[column][at] for column in ("chosen_ids", "rejected_ids"))
+        for at in range(len(samples))
+    ]
+    wanted = Tokens(tokenizer=str(nano_base), max_tokens=max_length)
+
+    kept = list(within_tokens(samples, wanted, Tally("tokens")))
+
+    assert 0 < len(kept) < len(samples)
+    assert kept == [one for one, fits in zip(samples, uncut, strict=True) if fits]
 
 
 def test_what_is_beyond_the_longest_length_is_cut_and_said(tokenizer: Any) -> None:

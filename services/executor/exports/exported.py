@@ -26,6 +26,10 @@ ORDER = (
     "The order of the samples is this tool's own, so losses agree with those of open-trex only as "
     "well as those of two seeds do."
 )
+CURRICULUM = (
+    "curriculum: the samples lie in its order, from easy to hard, but are trained on in this "
+    "tool's own."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,17 @@ def exportable(recipe: Recipe) -> Sft:
 
 
 def inexpressible(recipe: Recipe, known: set[str]) -> tuple[str, ...]:
-    """Return a note for each setting of the method that a tool has no word for."""
+    """Return a note for each setting of the method that a tool has no word for.
+
+    And one for a curriculum, of whose order a tool knows nothing.
+    """
     method = exportable(recipe)
-    return tuple(
+    settings = (
         f"{name}: {value} has no equivalent here and is left out."
         for name, value in method
         if name not in {*known, "kind"} and value != type(method).model_fields[name].default
     )
+    return (CURRICULUM, *settings) if recipe.keeps_order else tuple(settings)
 
 
 def commented(notes: tuple[str, ...]) -> str:

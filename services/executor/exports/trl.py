@@ -32,16 +32,22 @@ from trl import SFTConfig, SFTTrainer
 BASE_MODEL = $base_model
 FILES = $files
 SEED = $seed
+IN_ORDER = $in_order
 ADAPTER = $adapter
 METHOD = $method
 GPU, BF16 = torch.cuda.is_available(), is_torch_bf16_gpu_available()
 
 
 class Order(LengthGroupedSampler):
-    """Samples of about one length together, drawn from the seed and the epoch alone."""
+    """Samples of about one length together, drawn from the seed and the epoch alone.
+
+    IN_ORDER, the first epoch keeps the order of the file, which is a curriculum.
+    """
 
     def __iter__(self):
         epoch = int((trainer.state.epoch or 0.0) + 1e-6)
+        if IN_ORDER and epoch == 0:
+            return iter(range(len(self)))
         self.generator = torch.Generator().manual_seed(SEED * 1_000_003 + epoch)
         return super().__iter__()
 
@@ -102,6 +108,7 @@ def exported(recipe: Recipe, *, held_out: bool) -> Exported:
         base_model=repr(recipe.base_model),
         files=repr({"train": TRAIN} | ({"held_out": HELD_OUT} if held_out else {})),
         seed=recipe.seed,
+        in_order=recipe.keeps_order,
         adapter=_adapter(recipe),
         method=_literal(exportable(recipe).model_dump(exclude={"kind"})),
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import DataFailed
+from shared.formats import place_of
 from shared.rows import Row
 
 
@@ -17,6 +18,6 @@ def value_of(row: Row, column: str, path: Path) -> Any:
         return row.columns[column]
     except KeyError:
         raise DataFailed(
-            f"{path} line {row.number}: wanted a column {column!r}, found "
+            f"{place_of(row.file or path, row.number)}: wanted a column {column!r}, found "
             f"{', '.join(map(repr, row.columns)) or 'no columns'}; correct the row or the operator"
         ) from None

@@ -29,4 +29,4 @@ def extract(
             tally.dropped[f"no match in {column}"] += 1
         else:
             tally.rows_out += 1
-            yield Row(row.number, {**row.columns, **found.groupdict()})
+            yield Row(row.number, {**row.columns, **found.groupdict()}, row.file)

@@ -7,8 +7,7 @@ from shared.rows import Sample
 def filter_by_length(*, max_prompt_chars: int, max_completion_chars: int) -> Judge:
     """Return a judge of both bounds, in characters; the bounds themselves are within.
 
-    Not in tokens: these need the base model's tokenizer, which only training loads. It leaves out
-    what does not fit its ``max_length``.
+    Not in tokens, for these need a tokenizer; see `tokens`.
     """
 
     def judge(sample: Sample) -> str | None:

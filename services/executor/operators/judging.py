@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from shared.contracts.run import Dropped, RowCount
+from shared.contracts.run import Dropped, Origin, RowCount
 from shared.rows import Sample
 
 T = TypeVar("T")
@@ -24,8 +24,12 @@ class Tally:
     operator: str
     rows_in: int = 0
     rows_out: int = 0
+    unchanged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    made: int = 0
+    tokens: int = 0
 
     def arriving(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, counting them in."""
@@ -46,8 +50,12 @@ class Tally:
             operator=self.operator,
             rows_in=self.rows_in,
             rows_out=self.rows_out,
+            unchanged=self.unchanged,
             dropped=tuple(Dropped(why=why, samples=samples) for why, samples in dropped),
             named=tuple(self.named),
+            origins=tuple(self.origins),
+            made=self.made,
+            tokens=self.tokens,
         )
 
 

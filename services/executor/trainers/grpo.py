@@ -74,6 +74,7 @@ def build(
         num_generations=method.num_generations,
         max_completion_length=method.max_completion_length,
         temperature=method.temperature,
+        shuffle_dataset=arguments["train_sampling_strategy"] == "random",
     )
     reward = reward_of(MetricName(method.reward), references)
     return GRPOTrainer(args=args, reward_funcs=reward, **parts)

@@ -40,14 +40,16 @@ def columns(samples: Sequence[Sample], tokenizer: Any, max_length: int) -> Colum
 
 def build(method: Kto, arguments: dict[str, Any], parts: dict[str, Any]) -> Trainer:
     """Return a trainer of what the method says, and else as the arguments say."""
+    if arguments["train_sampling_strategy"] == "random":
+        parts = parts | {"train_dataset": _shuffled(parts["train_dataset"], arguments["seed"])}
     args = KTOConfig(
-        **arguments,
+        **arguments
+        # Each answer is compared with that of the sample before it, so the order is fixed before.
+        | {"train_sampling_strategy": "sequential"},
         beta=method.beta,
         desirable_weight=method.desirable_weight,
         undesirable_weight=method.undesirable_weight,
         max_length=method.max_length,
-        # Each answer is compared with that of the sample before it, so the order is fixed before.
-        train_sampling_strategy="sequential",
         include_num_input_tokens_seen="non_padding",
     )
     return _Trainer(args=args, **parts)
@@ -55,12 +57,15 @@ def build(method: Kto, arguments: dict[str, Any], parts: dict[str, Any]) -> Trai
 
 class _Trainer(KTOTrainer):
     def _prepare_dataset(self, dataset: Dataset, _: Any, args: KTOConfig, name: str) -> Dataset:
-        """Shuffle what is tokenised already, and set beside each answer another prompt's."""
-        places = list(range(len(dataset)))
-        if name == "train":
-            random.Random(f"order {args.seed}").shuffle(places)
-        shuffled, size = dataset.select(places), args.per_device_train_batch_size
-        return shuffled.map(_with_others, batched=True, batch_size=size)
+        """Set beside each answer another prompt's; all are tokenised already."""
+        size = args.per_device_train_batch_size
+        return dataset.map(_with_others, batched=True, batch_size=size)
+
+
+def _shuffled(dataset: Dataset, seed: int) -> Dataset:
+    places = list(range(len(dataset)))
+    random.Random(f"order {seed}").shuffle(places)
+    return dataset.select(places)
 
 
 def _with_others(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:

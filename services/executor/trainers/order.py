@@ -1,4 +1,4 @@
-"""The order in which samples are trained on: drawn from the seed and the epoch alone."""
+"""The order in which samples are trained on: a curriculum's, or drawn from seed and epoch alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +16,9 @@ class Ordered(Trainer):
     Samples of about one length stand together: that pads less, and batches still come at random.
     The very longest come first: whether memory suffices shows at the first step.
 
+    With ``train_sampling_strategy: sequential`` the first epoch keeps the order of the samples; see
+    `shared.contracts.operators.Curriculum`. Later epochs are drawn all the same.
+
     The training data has a column ``tokens``, how long each sample is.
     """
 
@@ -25,6 +28,8 @@ class Ordered(Trainer):
         class Order(LengthGroupedSampler):
             def __iter__(self) -> Iterator[int]:
                 epoch = int((trainer.state.epoch or 0.0) + 1e-6)
+                if epoch == 0 and trainer.args.train_sampling_strategy == "sequential":
+                    return iter(range(len(self)))
                 seed = trainer.args.seed * 1_000_003 + epoch
                 self.generator = torch.Generator().manual_seed(seed)
                 order: Iterator[int] = super().__iter__()

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from services.executor.operators.deduplicate import deduplicate
 from services.executor.operators.filter import filter_by_length
-from services.executor.operators.hold_out import MIN_SAMPLES, hold_out
 from services.executor.operators.judging import Judge, Tally, judged
 from services.executor.operators.load import load
 from services.executor.operators.load_hub import load_hub
@@ -135,27 +134,6 @@ def test_operators_never_invent_or_reorder_a_sample(
     assert in_order(sampled, samples)
     assert bool(distinct) == bool(sampled) == bool(samples)
     assert kept_by(deduplicate(), distinct) == distinct
-
-
-@given(st.integers(0, 300), SHARES.filter(lambda share: share < 1), st.integers(1, 50))
-def test_holding_out_leaves_something_to_train_on(count: int, share: float, most: int) -> None:
-    aside = hold_out(count, share=share, max_samples=most, seed=0)
-
-    assert aside <= set(range(count))
-    assert len(aside) <= most
-    assert len(aside) < max(count, 1)
-    assert bool(aside) == (count >= MIN_SAMPLES)
-
-
-def test_the_same_seed_sets_the_same_places_aside_on_every_machine() -> None:
-    assert hold_out(100, share=0.03, max_samples=9, seed=7) == {3, 10, 35}
-    assert hold_out(100, share=0.03, max_samples=9, seed=8) != {3, 10, 35}
-
-
-def test_the_share_is_met_up_to_the_maximum_and_never_takes_all() -> None:
-    assert len(hold_out(1000, share=0.05, max_samples=200, seed=0)) == 50
-    assert len(hold_out(1000, share=0.05, max_samples=20, seed=0)) == 20
-    assert len(hold_out(20, share=0.99, max_samples=20, seed=0)) == 19
 
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -16,9 +16,19 @@ from services.researcher.prior import learning_rate
 from services.researcher.rules import RuleResearcher
 from shared.contracts.base import ExperimentId, JobId, digest
 from shared.contracts.job import Limits
-from shared.contracts.operators import Balance, Mix, Quality, Source, Where
+from shared.contracts.operators import (
+    Augment,
+    Balance,
+    Curriculum,
+    Mix,
+    Quality,
+    Source,
+    Tokens,
+    Where,
+)
 from shared.contracts.proposal import Finding, Proposal, ProposeRequest
 from shared.contracts.recipe import Recipe
+from shared.contracts.variation import Options
 from shared.errors import NothingNew, Rejected
 from tests.unit.researcher.researcher_examples import (
     DIVERGED,
@@ -284,6 +294,30 @@ def test_operators_the_rules_do_not_know_stay_where_somebody_put_them() -> None:
 
     assert [one for one in made.data if one in theirs] == list(theirs)
     assert [one.kind for one in deduplicated.data][-3:] == ["balance", "deduplicate", "hold_out"]
+
+
+def test_a_new_filter_comes_before_variants_and_a_curriculum() -> None:
+    load, mapping, hold_out = recipe().data
+    theirs = (load, mapping, Augment(rule=Options()), Curriculum(), hold_out)
+
+    found = with_value(replaced(recipe(), data=theirs), "deduplicate", "prompt")
+
+    assert [one.kind for one in found.data[2:]] == [
+        "deduplicate",
+        "augment",
+        "curriculum",
+        "hold_out",
+    ]
+
+
+def test_tokens_are_counted_with_the_jobs_own_tokenizer() -> None:
+    load, mapping, hold_out = recipe().data
+    tokens = Tokens(tokenizer="foreign", max_tokens=64)
+    foreign = finding(1, replaced(recipe(), data=(load, mapping, tokens, hold_out)))
+
+    made = propose(request([foreign], parent=1)).recipe
+
+    assert [one.tokenizer for one in made.data if isinstance(one, Tokens)] == [made.base_model]
 
 
 def test_rows_of_other_files_are_not_mixed_into_a_proposal() -> None:

@@ -9,12 +9,15 @@ from shared.contracts.base import JobId
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.mapping import Judged, Prompts
 from shared.errors import DataFailed
-from shared.rows import sha256_of
+from shared.rows import sha256_of, sha256_of_files
 from tests.unit.researcher.researcher_examples import CONTEXT
 
 
 def brief_of(
-    folder: Path, rows: list[tuple[str, str]], base_model: str = "org/some-model"
+    folder: Path,
+    rows: list[tuple[str, str]],
+    base_model: str = "org/some-model",
+    pattern: str = "train.jsonl",
 ) -> Brief:
     train = folder / "train.jsonl"
     train.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows))
@@ -23,7 +26,7 @@ def brief_of(
             job_id=JobId("j-1"),
             goal="answer",
             base_model=base_model,
-            train=str(train),
+            train=str(folder / pattern),
             mapping=CONTEXT.mapping,
             metric=CONTEXT.metric,
         )
@@ -82,6 +85,15 @@ def test_the_brief_names_exactly_the_bytes_it_read(tmp_path: Path) -> None:
     brief = brief_of(tmp_path, [("q", "a")])
 
     assert brief.train_sha256 == sha256_of(tmp_path / "train.jsonl")
+
+
+def test_the_brief_of_several_files_names_the_bytes_of_all(tmp_path: Path) -> None:
+    before = brief_of(tmp_path, [("q", "a")], pattern="train*.jsonl")
+    (tmp_path / "train-2.jsonl").write_text((tmp_path / "train.jsonl").read_text())
+    after = brief_of(tmp_path, [("q", "a")], pattern="train*.jsonl")
+
+    assert (before.rows, after.rows, after.duplicate_share) == (1, 2, 0.5)
+    assert after.train_sha256 == sha256_of_files(tmp_path / "train*.jsonl") != before.train_sha256
 
 
 def test_weights_are_counted_over_all_shards_of_the_base_model(tmp_path: Path) -> None:

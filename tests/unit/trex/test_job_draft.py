@@ -63,6 +63,36 @@ def test_a_dev_file_of_ones_own_leaves_the_data_as_it_is(labelled: Path, tmp_pat
     assert (spec.data.train, spec.data.dev, spec.data.test) == (str(labelled), str(dev), None)
 
 
+def test_several_files_are_looked_at_and_cut_as_one(labelled: Path, tmp_path: Path) -> None:
+    labelled.rename(tmp_path / "films-1.csv")
+    write_csv(tmp_path / "films-2.csv", "text,label", [f"more {n},good" for n in range(50)])
+
+    draft = draft_job(tmp_path / "films-?.csv", tmp_path / "job.yaml", base_model="org/model")
+
+    assert draft.split is not None
+    assert sum(draft.split.rows.values()) == 150
+    assert read_job(tmp_path / "job.yaml").data.train == str(
+        tmp_path / "films-split" / "train.jsonl"
+    )
+
+
+def test_several_files_stay_as_they_are_beside_a_dev_file_of_ones_own(
+    labelled: Path, tmp_path: Path
+) -> None:
+    dev = write_csv(tmp_path / "dev.csv", "text,label", ["fine,good"])
+
+    draft_job(tmp_path / "f*.csv", tmp_path / "job.yaml", dev=dev, base_model="org/model")
+
+    assert read_job(tmp_path / "job.yaml").data.train == str(tmp_path / "f*.csv")
+
+
+def test_a_pattern_of_signs_alone_still_names_a_folder(labelled: Path, tmp_path: Path) -> None:
+    draft = draft_job(tmp_path / "*.csv", tmp_path / "job.yaml", base_model="org/model")
+
+    assert draft.split is not None
+    assert draft.split.files["train"].parent == tmp_path / "rows-split"
+
+
 def test_a_test_file_alone_is_refused(labelled: Path, tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="wanted --dev beside --test"):
         draft_job(labelled, tmp_path / "job.yaml", test=labelled)

@@ -53,6 +53,17 @@ def test_paths_are_relative_to_the_job_file(folder: Path) -> None:
     assert spec.base_model == "org/model"
 
 
+def test_the_rows_to_learn_from_may_lie_in_several_files(folder: Path) -> None:
+    write_rows(folder / "train-2.jsonl", "2002-02-02")
+    path = change(folder, "train.jsonl", "train*.jsonl")
+
+    assert read_job(path).data.train == str(folder / "train*.jsonl")
+
+    (folder / "train-2.jsonl").write_text('{"text": "no date"}\n')
+    with pytest.raises(Rejected, match=r"data\.train: .*train-2\.jsonl line 1: wanted a column"):
+        read_job(path)
+
+
 def test_rows_for_finalists_are_kept_and_looked_at(folder: Path) -> None:
     write_rows(folder / "confirm.jsonl", "2002-02-02")
     path = change(folder, "  dev: dev.jsonl\n", "  dev: dev.jsonl\n  confirm: confirm.jsonl\n")
@@ -91,6 +102,8 @@ def test_what_is_said_of_the_search_stands_in_place_of_the_file(folder: Path) ->
         ("train.jsonl", "trian.jsonl", r"data\.train: .*trian\.jsonl: wanted a data file"),
         ("{iso}", "{date}", r"line 1: wanted a column 'date', found 'text', 'iso'"),
         ("dev.jsonl", "./train.jsonl", "wanted train and dev in files of their own"),
+        ("train.jsonl", "'*.jsonl'", r"files of their own, found .*dev\.jsonl for both"),
+        ("train.jsonl", "none-*.jsonl", r"data\.train: .*wanted data files that fit this pattern"),
         ("org/model", "./model", "base_model: wanted an existing folder"),
     ],
 )

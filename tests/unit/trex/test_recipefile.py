@@ -4,7 +4,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from shared.contracts.operators import Load
+from shared.contracts.operators import Load, Tokens
 from shared.errors import Rejected
 from tests.support.examples import recipe
 from trex.cli import app
@@ -24,6 +24,20 @@ def test_paths_are_relative_to_the_recipe(file: Path) -> None:
 
     assert isinstance(load, Load)
     assert load.path == str(file.parent / "train.jsonl")
+
+
+def test_a_tokenizers_folder_is_relative_to_the_recipe_too(file: Path) -> None:
+    (file.parent / "words").mkdir()
+    found = yaml.safe_load(file.read_text())
+    tokens = [Tokens(tokenizer=name, max_tokens=9).model_dump() for name in ("words", "org/words")]
+    file.write_text(yaml.safe_dump({**found, "data": [*found["data"][:2], *tokens]}))
+
+    data = read_recipe(file).data
+
+    assert [one.tokenizer for one in data if isinstance(one, Tokens)] == [
+        str(file.parent / "words"),
+        "org/words",
+    ]
 
 
 def test_a_checkpoints_folder_stands_for_the_recipe_in_it(file: Path) -> None:

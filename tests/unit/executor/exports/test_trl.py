@@ -1,6 +1,7 @@
 import ast
 
 from services.executor.exports.trl import exported
+from shared.contracts.operators import Curriculum
 from tests.support.examples import recipe
 
 ONLY = {"torch", "datasets", "peft", "transformers", "trl"}
@@ -48,6 +49,16 @@ def test_every_setting_of_the_recipe_stands_in_the_script() -> None:
         "task_type": "CAUSAL_LM",
         **wanted.adapter.model_dump(exclude={"kind"}),
     }
+
+
+def test_the_script_knows_of_a_curriculum() -> None:
+    wanted = recipe()
+    data = (*wanted.data[:-1], Curriculum(), wanted.data[-1])
+    ordered = wanted.model_copy(update={"data": data})
+
+    found = [values(exported(one, held_out=True).files["train.py"]) for one in (wanted, ordered)]
+
+    assert [one["IN_ORDER"] for one in found] == [False, True]
 
 
 def test_full_tuning_has_no_adapter_and_no_held_out_rows_are_asked_for_where_there_are_none() -> (

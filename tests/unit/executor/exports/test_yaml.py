@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from services.executor.exports import axolotl, llama_factory
-from services.executor.exports.exported import Exported, inexpressible
+from services.executor.exports.exported import CURRICULUM, Exported, inexpressible
+from shared.contracts.operators import Curriculum
 from tests.support.examples import recipe
 
 # https://docs.axolotl.ai/docs/config-reference.html, and the fields of AxolotlInputConfig and
@@ -104,6 +105,15 @@ def test_what_a_tool_has_no_word_for_is_said_unless_it_is_left_at_its_default() 
     notes = inexpressible(wanted.model_copy(update={"method": method}), known)
 
     assert notes == ("weight_decay: 0.1 has no equivalent here and is left out.",)
+
+
+@pytest.mark.parametrize("tool", [axolotl, llama_factory])
+def test_that_the_order_of_a_curriculum_is_lost_is_said(tool: Any) -> None:
+    wanted = recipe()
+    ordered = wanted.model_copy(update={"data": (*wanted.data[:-1], Curriculum())})
+
+    assert CURRICULUM in tool.exported(ordered, held_out=False).notes
+    assert CURRICULUM not in tool.exported(wanted, held_out=False).notes
 
 
 @pytest.mark.parametrize("tool", [axolotl, llama_factory])
