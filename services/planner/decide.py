@@ -45,7 +45,7 @@ PILE = 4
 
 TIDYING_S = 30.0
 """Seconds after which a job no longer waits for its last folders to be removed: where the executors
-are busy with other jobs, or gone, they stay."""
+are busy with other jobs, or gone, they stay. An executor that has begun finishes."""
 
 
 @dataclass(frozen=True, slots=True)

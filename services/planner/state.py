@@ -160,9 +160,11 @@ class JobState:
             if made is not None and made.resume in folders.gone:
                 self.search.settle(number)
         for experiment in self.experiments.values():
-            # Proposed and accepted while the planner decided what to remove.
-            if experiment.proposal is not None and not experiment.runs:
-                self._refuse_lost_start(experiment, experiment.recipe)
+            why = None if experiment.proposal is None else self._lost_start(experiment.recipe)
+            if why is not None and experiment.runs:
+                self.search.settle(experiment.id)
+            elif why is not None:  # accepted while the planner decided what to remove
+                self._give_up(experiment, why)
 
     def _launched(self, experiment: Experiment, request: RunRequest) -> None:
         rungs = self.search.rules.rungs
@@ -222,7 +224,9 @@ class JobState:
     def _accept(
         self, experiment: Experiment, proposal: Proposal, machines: tuple[Capabilities, ...]
     ) -> None:
-        if self._refuse_lost_start(experiment, proposal.recipe):
+        why = self._lost_start(proposal.recipe)
+        if why is not None:
+            self._give_up(experiment, why)
             return
         quantises = isinstance(proposal.recipe.adapter, Qlora)
         if quantises and machines and not any(machine.quantised for machine in machines):
@@ -236,17 +240,15 @@ class JobState:
         experiment.dropped = f"the same recipe as #{twin}"
         self.search.alias(experiment.id, twin)
 
-    def _refuse_lost_start(self, experiment: Experiment, recipe: Recipe) -> bool:
-        """Give an experiment up that goes on from a checkpoint which is not there."""
+    def _lost_start(self, recipe: Recipe) -> str | None:
+        """Return why a recipe cannot go on from where it is to; None when it can, or need not."""
         if recipe.continues is None:
-            return False
+            return None
         start = self.checkpoint_of(recipe.continues)
         if start is not None and start not in self.folders.gone:
-            return False
+            return None
         why = "was not trained" if start is None else "has left no checkpoint: it was removed"
-        before = recipe.continues[:12]
-        self._give_up(experiment, f"the recipe that it goes on from, {before}, {why}")
-        return True
+        return f"the recipe that it goes on from, {recipe.continues[:12]}, {why}"
 
     def _give_up(self, experiment: Experiment, why: str) -> None:
         if experiment.proposal is not None:

@@ -231,6 +231,42 @@ def test_a_job_ends_even_when_nobody_makes_room() -> None:
     assert "cancelled before a worker took it" in report(state, now=bench.now).markdown
 
 
+def ends_though_nobody_makes_room(bench: Bench) -> JobState:
+    """Answer all but what is to be removed, and wait where there is nothing else."""
+    state = bench.plan()
+    for _ in range(500):
+        bench.rung = [work for work in bench.rung if not work.startswith("discard-")]
+        if bench.rung:
+            bench.answer_next()
+        else:
+            bench.now += TIDYING_S + 1
+        state = bench.plan()
+        if state.ended is not None:
+            return state
+    raise AssertionError(f"still going: {bench.view.sentence}")
+
+
+@given(troubled())
+@settings(deadline=None, max_examples=10)
+def test_whatever_happens_a_job_ends_though_nobody_makes_room(drawn: Bench) -> None:
+    spec = keeping(1, drawn.spec)
+
+    state = ends_though_nobody_makes_room(Bench(spec, drawn.answer, executors=drawn.executors))
+
+    assert not state.in_flight
+
+
+def test_a_cancelled_job_ends_though_nobody_makes_room() -> None:
+    bench = Bench(keeping(1, with_search(ONE_BY_ONE, experiments=20)), falling)
+    bench.run_until(lambda state: "discard-1" in state.in_flight)
+
+    bench.store.request_cancel(JOB)
+    state = ends_though_nobody_makes_room(bench)
+
+    assert state.ended is not None
+    assert (state.ended.how, state.ended.best) == ("cancelled", ONE)
+
+
 def test_what_could_not_be_removed_is_said_and_not_tried_again() -> None:
     def stuck(request: Request) -> Result:
         if isinstance(request, DiscardRequest):
