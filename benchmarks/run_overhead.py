@@ -31,7 +31,7 @@ def say(progress):
     if progress.phase == "training":
         print("first step", flush=True)
 folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
-train(request.recipe, materialise(request.recipe.data, cache), folder, limit_s=60, say=say)
+train(request, materialise(request.recipe.data, cache), folder, say=say)
 """
 
 

@@ -1,14 +1,13 @@
 """Asks a model behind an OpenAI-compatible server, many items at a time."""
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit, urlunsplit
 
 from ftbench.outcome import Prediction, Refusal
 from ftbench.task import Item
+from shared.endpoints import address_of, refuse_odd_key
 from shared.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -64,29 +63,6 @@ class EndpointModel:
         return address_of(self.url)
 
 
-def address_of(url: str) -> str:
-    """Return the root of an API: with a version, without the path of a function.
-
-    Raises:
-        Rejected: not a url of a server, or one with a password, which would be written down.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
-        usable = usable and parts.port != 0  # looking at the port checks it
-    except ValueError:
-        usable = None
-    if not usable:
-        raise Rejected(
-            f"wanted a server such as http://localhost:8000/v1, found {url.rpartition('@')[2]!r}; "
-            "correct the url, and give a key apart from it"
-        )
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    if not re.search(r"/v\d", path):
-        path += "/v1"
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-
-
 def answer_by_endpoint(
     items: Sequence[Item],
     model: EndpointModel,
@@ -119,11 +95,7 @@ def answer_by_endpoint(
         raise Rejected(
             f"wanted to ask at least 1 item at a time, found {model.concurrency}; raise it"
         )
-    if model.key is not None and not re.fullmatch(r"[!-~]+", model.key):
-        raise Rejected(
-            "wanted a key of printable characters, found others in it; look for a space or a line "
-            "break at its end"
-        )
+    refuse_odd_key(model.key)
     try:
         asyncio.run(_ask_all(items, model, max_new_tokens, known_to_work, take, retries))
     except BaseExceptionGroup as group:  # what ends one asker ends all; the first says why

@@ -51,6 +51,28 @@ class ArtifactSettings(BaseSettings):
     longest goes first, and what is in use stays."""
 
 
+class TeacherSettings(BaseSettings):
+    """The language model behind an endpoint that an executor's data operators may ask."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_TEACHER_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    url: str | None = None
+    """``TREX_TEACHER_URL``: a server that speaks OpenAI's chat completions; unset has no teacher,
+    and recipes that ask one fail."""
+
+    key: SecretStr | None = None
+    """``TREX_TEACHER_KEY``: unset for a server that wants none."""
+
+    concurrency: int = Field(default=8, gt=0)
+    """``TREX_TEACHER_CONCURRENCY``: questions of one run that wait for a reply at the same time."""
+
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """``TREX_TEACHER_REQUESTS_PER_MINUTE``: most requests of one run, those asked again counted;
+    unset for as many as the server takes."""
+
+
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""
 
@@ -93,6 +115,7 @@ class ClientSettings(BaseSettings):
 READERS: tuple[type[BaseSettings], ...] = (
     QueueSettings,
     ArtifactSettings,
+    TeacherSettings,
     FtbenchSettings,
     PlannerSettings,
     ClientSettings,

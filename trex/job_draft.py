@@ -110,6 +110,8 @@ limits:   # of one experiment
   max_length: {sight.limits.max_length}   # tokens of question and answer; longer rows are cut
   max_new_tokens: {sight.limits.max_new_tokens}   # tokens an answer may have while scoring
   # run_s: {sight.limits.run_s:.0f}   # seconds of training
+  # run_tokens: 1000000    # tokens read while training
+  # patience: 2            # held-out losses above the lowest, after which a run stops, of four
 
 # search:
 #   fidelity: steps   # first a ninth of a run, then a third; only the promising are trained in full

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -33,6 +33,9 @@ LOOK_S = 0.2
 SPIN_COUNT = "20000"
 """Turns an idle OpenMP thread spins before it sleeps. Spinning for longer, the default, starves the
 other processes of a busy machine; sleeping at once halves the speed of small models."""
+
+TEACHER = "TREX_TEACHER_"
+"""How the settings begin that say whom data operators may ask."""
 
 Say = Callable[[str], None]
 
@@ -87,9 +90,7 @@ class System:
         stop(list(self._processes.values()))
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        environment = self._environment
-        if name != "evaluator":  # nobody else has business with sealed answers
-            environment = {k: v for k, v in environment.items() if k != "FTBENCH_DATA"}
+        environment = seen_by(name, self._environment)
         return start(self._commands[name], log=self._log(name), environment=environment)
 
     def _watch(self) -> None:
@@ -175,12 +176,25 @@ def _commands(executors: int) -> dict[str, list[str]]:
     return commands
 
 
+def seen_by(service: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service sees of an environment.
+
+    Sealed answers are the evaluator's business alone, and the key of a teacher the executors'.
+    """
+    hidden = [] if service == "evaluator" else ["FTBENCH_DATA"]
+    if not service.startswith("executor"):
+        hidden += [name for name in environment if name.startswith(TEACHER)]
+    return {name: value for name, value in environment.items() if name not in hidden}
+
+
 def _environment(
     home: Path, redis_url: str, address: Address, port: int, executors: int
 ) -> dict[str, str]:
     # Executors share the cores. The other services seldom compute, and rarely for long.
     threads = max(1, (os.cpu_count() or 1) // executors)
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TREX_")}
+    inherited = {
+        k: v for k, v in os.environ.items() if k.startswith(TEACHER) or not k.startswith("TREX_")
+    }
     return {
         "OMP_NUM_THREADS": str(threads),
         "GOMP_SPINCOUNT": SPIN_COUNT,

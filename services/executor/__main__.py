@@ -22,9 +22,9 @@ def main() -> int:
     # Imported here because training processes import this module again, and need none of it.
     from services.executor.worker import run
     from shared.entry import enter
-    from shared.settings import ArtifactSettings, QueueSettings
+    from shared.settings import ArtifactSettings, QueueSettings, TeacherSettings
 
-    return enter("executor", lambda: run(QueueSettings(), ArtifactSettings()))
+    return enter("executor", lambda: run(QueueSettings(), ArtifactSettings(), TeacherSettings()))
 
 
 if __name__ == "__main__":

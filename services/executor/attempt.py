@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from services.executor.interruption import take_over
+from services.executor.teacher.teacher import ASKING
 from services.executor.training import Training, WarmTrainer
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
@@ -50,7 +51,9 @@ def carry_out(lease: Lease, *, trainer: WarmTrainer, artifacts: Path) -> Outcome
         ) as training:
             while (outcome := training.wait(LOOK_S)) is None:
                 _go_on(lease, training)
-                if time.monotonic() > deadline:
+                if training.progress is not None and training.progress.phase == ASKING:
+                    deadline = time.monotonic() + request.limit_s + LATE_S  # not training yet
+                elif time.monotonic() > deadline:
                     raise OutOfTime(
                         f"wanted training to stop after {request.limit_s:.0f} s, found it busy "
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"

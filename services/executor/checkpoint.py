@@ -1,13 +1,14 @@
 """What lies beside the weights: a model card for people and the recipe to run again."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 
 from shared.contracts.base import digest
-from shared.contracts.run import RowCount, RunRequest, Tokenised, Trained
+from shared.contracts.run import Origin, RowCount, RunRequest, Tokenised, Trained
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -43,7 +44,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             "",
             f"- recipe hash: `{digest(recipe)}`",
             f"- trained on from: {request.start_from or 'the base model'}",
-            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}",
+            f"- steps: {trained.steps}, tokens: {trained.tokens}, stopped: {trained.stopped}"
+            + ("" if trained.kept_step is None else f", weights of step {trained.kept_step}"),
             f"- samples: {trained.tokenised.samples}, of these {trained.tokenised.cut} cut at "
             f"max_length; {trained.tokenised.too_long} more were left out, their prompts fill it",
             f"- samples in one forward pass: {trained.micro_batch}",
@@ -53,19 +55,38 @@ def _card(request: RunRequest, trained: Trained) -> str:
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",
+            "| data | version | licence |",
+            "|---|---|---|",
+            *(_read(origin) for row in trained.rows for origin in row.origins),
+            "",
             "| data operator | rows in | rows out | dropped |",
             "|---|---|---|---|",
             *rows,
             "",
+            *_taught(trained.rows),
             *(["Rows dropped for holding sealed text:", "", *named, ""] if named else []),
         ]
     )
+
+
+def _read(origin: Origin) -> str:
+    return f"| {origin.name} | `{origin.version}` | {origin.licence or 'not stated'} |"
 
 
 def _counted(row: RowCount) -> str:
     dropped = ", ".join(f"{reason.samples} {reason.why}" for reason in row.dropped)
     out = f"{row.rows_out}, {row.unchanged} without variants" if row.unchanged else row.rows_out
     return f"| {row.operator} | {row.rows_in} | {out} | {dropped} |"
+
+
+def _taught(rows: Sequence[RowCount]) -> list[str]:
+    told = [
+        f"- {row.operator}: {row.tokens} tokens of questions and replies"
+        + (f", {row.made} new samples" if row.made else "")
+        for row in rows
+        if row.tokens
+    ]
+    return ["What a teacher was asked for:", "", *told, ""] if told else []
 
 
 def _seen(tokenised: Tokenised) -> list[str]:

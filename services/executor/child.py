@@ -18,8 +18,10 @@ from pathlib import Path
 from services.executor.checkpoint import describe
 from services.executor.interruption import ToldToStop
 from services.executor.pipeline import materialise
+from services.executor.teacher.teacher import Teacher
 from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained
-from shared.errors import RunFailed, TrainingFailed
+from shared.errors import RunFailed, TrainingFailed, Unavailable
+from shared.settings import TeacherSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def train_in_child(
     interrupted: str | None,
     log: str,
     messages: Connection,
+    teacher: TeacherSettings | None,
 ) -> None:
     """Carry out a run in this process and send its outcome.
 
@@ -54,10 +57,12 @@ def train_in_child(
     request = RunRequest.model_validate_json(request_json)
     outcome: Outcome
     try:
-        outcome = _carry_out(request, Path(folder), Path(cache), _path(interrupted), messages)
+        outcome = _carry_out(
+            request, Path(folder), Path(cache), _path(interrupted), messages, teacher
+        )
     except ToldToStop:
         return
-    except RunFailed as failure:
+    except (RunFailed, Unavailable) as failure:
         outcome = Failed(error=type(failure).__name__, detail=str(failure))
     except Exception as error:  # noqa: BLE001 - what a library raises is how this run ended
         with suppress(OSError):  # a full disk has no room for the log either
@@ -73,6 +78,7 @@ def _carry_out(
     cache: Path,
     interrupted: Path | None,
     messages: Connection,
+    teacher: TeacherSettings | None,
 ) -> Trained:
     from services.executor.trainers.train import train  # warm already: see `warm`
 
@@ -80,19 +86,9 @@ def _carry_out(
         messages.send(ChildProgress(progress))
 
     say(Progress(phase="preparing data"))
-    data = materialise(request.recipe.data, cache)
-    trained = train(
-        request.recipe,
-        data,
-        folder,
-        limit_s=request.limit_s,
-        say=say,
-        step_share=request.step_share,
-        data_share=request.data_share,
-        resume_from=_path(request.resume_from),
-        interrupted=interrupted,
-        start_from=_path(request.start_from),
-    )
+    asked = None if teacher is None else Teacher(teacher, cache, say)
+    data = materialise(request.recipe.data, cache, asked)
+    trained = train(request, data, folder, say=say, interrupted=interrupted)
     describe(folder, request, trained)
     return trained
 

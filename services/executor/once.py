@@ -16,6 +16,7 @@ from shared.contracts.base import Contract, ExperimentId, JobId, digest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained
 from shared.errors import TrexError
+from shared.settings import TeacherSettings
 
 NO_LIMIT_S = 1e9
 """Seconds a run may take that nobody budgets: thirty years."""
@@ -28,7 +29,12 @@ GRACE_S = 10.0
 
 
 def carry_out_once(
-    recipe: Recipe, out: Path, cache: Path, *, say: Callable[[Progress], None]
+    recipe: Recipe,
+    out: Path,
+    cache: Path,
+    *,
+    teacher: TeacherSettings,
+    say: Callable[[Progress], None],
 ) -> Outcome:
     """Train a recipe and return the outcome; its checkpoint is ``out``, whole or not there.
 
@@ -38,6 +44,7 @@ def carry_out_once(
         recipe: what to do.
         out: the folder to make; nothing is there yet.
         cache: where prepared data is kept for other runs.
+        teacher: whom data operators may ask.
         say: told where the run stands.
 
     Raises:
@@ -53,7 +60,7 @@ def carry_out_once(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         folder = Path(scratch) / "checkpoint"
         try:
-            outcome = _trained(request, folder, cache, say)
+            outcome = _trained(request, folder, cache, teacher, say)
         finally:
             log = folder.with_name("train.log")
             if log.exists():
@@ -65,10 +72,15 @@ def carry_out_once(
 
 
 def _trained(
-    request: RunRequest, folder: Path, cache: Path, say: Callable[[Progress], None]
+    request: RunRequest,
+    folder: Path,
+    cache: Path,
+    teacher: TeacherSettings,
+    say: Callable[[Progress], None],
 ) -> Outcome:
     said: Progress | None = None
-    with WarmTrainer(grace_s=GRACE_S).start(request, folder, cache) as training:
+    trainer = WarmTrainer(grace_s=GRACE_S, teacher=teacher)
+    with trainer.start(request, folder, cache) as training:
         while (outcome := training.wait(LOOK_S)) is None:
             if training.progress is not None and training.progress != said:
                 said = training.progress
@@ -83,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     recipe = Recipe.model_validate_json(sys.stdin.read())
     try:
-        outcome = carry_out_once(recipe, out, cache, say=_write)
+        outcome = carry_out_once(recipe, out, cache, teacher=TeacherSettings(), say=_write)
     except TrexError as error:
         outcome = Failed(error=type(error).__name__, detail=str(error))
     except OSError as error:

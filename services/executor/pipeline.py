@@ -29,6 +29,7 @@ from services.executor.sample_files import (
     write_samples,
 )
 from services.executor.stages import Stored, first_stage, later_stage, stage_start
+from services.executor.teacher.teacher import Teacher
 from shared import rows
 from shared.contracts import operators as kinds
 from shared.contracts.run import RowCount
@@ -58,18 +59,26 @@ class Materialised:
     """Keeps the folder from being evicted; None of files that are in no cache."""
 
 
-def materialise(operators: Sequence[kinds.Operator], cache: Path) -> Materialised:
+def materialise(
+    operators: Sequence[kinds.Operator], cache: Path, teacher: Teacher | None = None
+) -> Materialised:
     """Return what the operators make of their file, making only what ``cache`` lacks.
 
     Doing it twice, or in two processes at once, gives the same bytes once; the file is not read
     again. After an error only whole stages are left in the cache.
 
+    Args:
+        operators: of a recipe.
+        cache: folder of prepared data.
+        teacher: whom operators may ask; one that asks fails without.
+
     Raises:
-        DataFailed: a file cannot be read or is another, a row does not fit, no sample is left, or
-            the disk is full.
+        DataFailed: a file cannot be read or is another, a row does not fit, no sample is left, the
+            disk is full, or the teacher refuses.
+        Unavailable: the teacher is away. What it replied is kept.
     """
     with _room_wanted(cache):
-        return _made(operators, len(operators), cache)
+        return _made(operators, len(operators), cache, teacher)
 
 
 def read_materialised(path: Path) -> Iterator[rows.Sample]:
@@ -77,10 +86,13 @@ def read_materialised(path: Path) -> Iterator[rows.Sample]:
     return iterate_samples(path)
 
 
-def _made(operators: Sequence[kinds.Operator], upto: int, cache: Path) -> Materialised:
+def _made(
+    operators: Sequence[kinds.Operator], upto: int, cache: Path, teacher: Teacher | None
+) -> Materialised:
     """Return what the first ``upto`` operators make."""
     folder = cache / _name(operators[:upto])
-    use = obtain(folder, partial(_fill, operators=operators, upto=upto, cache=cache))
+    fill = partial(_fill, operators=operators, upto=upto, cache=cache, teacher=teacher)
+    use = obtain(folder, fill)
     held_out = folder / _HELD_OUT
     return Materialised(
         train=folder / _TRAIN,
@@ -100,10 +112,17 @@ def _name(operators: Sequence[kinds.Operator]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fill(folder: Path, *, operators: Sequence[kinds.Operator], upto: int, cache: Path) -> None:
+def _fill(
+    folder: Path,
+    *,
+    operators: Sequence[kinds.Operator],
+    upto: int,
+    cache: Path,
+    teacher: Teacher | None,
+) -> None:
     """Carry out the last stage of the first ``upto`` operators, on what those before it make."""
     start = stage_start(operators[:upto])
-    before = _made(operators, start, cache) if start else None
+    before = _made(operators, start, cache, teacher) if start else None
     stage = operators[start:upto]
     tallies = [Tally(operator.kind) for operator in stage]
     match stage:
@@ -112,7 +131,7 @@ def _fill(folder: Path, *, operators: Sequence[kinds.Operator], upto: int, cache
         case [kinds.Curriculum() as last] if before is not None:
             _put_in_order(folder, before, last, tallies[0])
         case _:
-            samples = _samples(stage, tallies, before, cache)
+            samples = _samples(stage, tallies, before, cache, teacher)
             write_samples(folder / _TRAIN, folder / _LINEAGE, samples)
             _refuse_nothing(operators, start, tallies)
     counts = (*(before.rows if before else ()), *(tally.count() for tally in tallies))
@@ -124,19 +143,21 @@ def _samples(
     tallies: list[Tally],
     before: Materialised | None,
     cache: Path,
+    teacher: Teacher | None,
 ) -> Iterator[rows.Sample]:
     if before is None:
         return first_stage(stage, tallies)
 
     def prepare(operators: Sequence[kinds.Operator]) -> Stored:
-        return _stored(_made(operators, len(operators), cache))
+        return _stored(_made(operators, len(operators), cache, teacher))
 
-    return later_stage(stage, tallies, _stored(before), prepare)
+    return later_stage(stage, tallies, _stored(before), prepare, teacher)
 
 
 def _stored(made: Materialised) -> Stored:
+    origins = tuple(origin for row in made.rows for origin in row.origins)
     # Reading through the value keeps its folder in use.
-    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train))
+    return Stored(made.rows[-1].rows_out, lambda: read_materialised(made.train), origins)
 
 
 def _set_aside(folder: Path, before: Materialised, operator: kinds.HoldOut, tally: Tally) -> None:

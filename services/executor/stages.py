@@ -23,9 +23,14 @@ from services.executor.operators.mix import interleaved, quotas
 from services.executor.operators.near_duplicates import near_duplicates
 from services.executor.operators.quality import quality
 from services.executor.operators.sample import sample
+from services.executor.operators.teaching import taught
 from services.executor.operators.tokens import within_tokens
 from services.executor.operators.where import where
+from services.executor.origins import origin_of
+from services.executor.teacher.teacher import Teacher
 from shared.contracts import operators as kinds
+from shared.contracts import teaching
+from shared.contracts.run import Origin
 from shared.rows import Row, Sample
 
 
@@ -35,6 +40,7 @@ class Stored:
 
     count: int
     read: Callable[[], Iterator[Sample]]
+    origins: tuple[Origin, ...]
 
 
 Prepare = Callable[[Sequence[kinds.Operator]], Stored]
@@ -45,10 +51,10 @@ def stage_start(operators: Sequence[kinds.Operator]) -> int:
     """Return where the last stage begins: how many operators come before it; 0 for the first.
 
     A stage ends after an operator whose work is worth keeping, and before one that must read its
-    samples twice: first to choose, then to pass them on.
+    samples twice, first to choose or to count, then to pass them on.
     """
     for start in range(len(operators) - 1, _mapped(operators) - 1, -1):
-        if _is_dear(operators[start - 1]) or _reads_twice(operators[start]):
+        if _is_dear(operators[start - 1]) or _needs_stored(operators[start]):
             return start
     return 0
 
@@ -65,6 +71,7 @@ def first_stage(operators: Sequence[kinds.Operator], tallies: Sequence[Tally]) -
             loaded = load_hub(first)
         case _:
             raise ValueError("data operators must begin with load and map, as a recipe's do")
+    tallies[0].origins.append(origin_of(first))
     found = tallies[0].leaving(tallies[0].arriving(loaded))
     for operator, tally in zip(between, tallies[1:], strict=False):
         found = _applied_to_rows(operator, found, path, tally)
@@ -78,16 +85,21 @@ def later_stage(
     tallies: Sequence[Tally],
     stored: Stored,
     prepare: Prepare,
+    teacher: Teacher | None,
 ) -> Iterator[Sample]:
     """Yield what operators on samples make of stored ones, counting in ``tallies``."""
-    samples = _begun(operators[0], stored, tallies[0], prepare)
+    samples = _begun(operators[0], stored, tallies[0], prepare, teacher)
     return _all_applied(operators[1:], tallies[1:], samples)
 
 
 def _begun(
-    operator: kinds.Operator, stored: Stored, tally: Tally, prepare: Prepare
+    operator: kinds.Operator,
+    stored: Stored,
+    tally: Tally,
+    prepare: Prepare,
+    teacher: Teacher | None,
 ) -> Iterator[Sample]:
-    """Yield what the first operator of a stage makes, which may read its samples twice."""
+    """Yield what the first operator of a stage makes, which may count its samples or read twice."""
     labels = (one.completion for one in stored.read())
     match operator:
         case kinds.Sample(by="label"):
@@ -99,7 +111,10 @@ def _begun(
             return drawn(stored.read(), lambda all_: compress(all_, keep), tally, why)
         case kinds.Mix():
             others = [prepare(source.data) for source in operator.sources]
+            tally.origins += [origin for other in others for origin in other.origins]
             return _mixed(operator, [stored, *others], tally)
+        case teaching.Distil() | teaching.Rewrite() | teaching.Score() | teaching.Generate():
+            return taught(stored.read(), stored.count, operator, tally, teacher)
         case _:
             return _applied(operator, stored.read(), tally)
 
@@ -172,6 +187,8 @@ def _judge(operator: kinds.Operator, tally: Tally) -> Judge:
             | kinds.HoldOut()
         ):
             raise ValueError(f"{operator.kind} judges no sample by itself")
+        case teaching.Distil() | teaching.Rewrite() | teaching.Score() | teaching.Generate():
+            raise ValueError(f"{operator.kind} has a stage of its own")
     assert_never(operator)
 
 
@@ -205,15 +222,16 @@ def _is_dear(operator: kinds.Operator) -> bool:
         | kinds.Language
         | kinds.Deduplicate
         | kinds.NearDuplicates
-        | kinds.Decontaminate,
+        | kinds.Decontaminate
+        | teaching.Teaching,
     )
 
 
-def _reads_twice(operator: kinds.Operator) -> bool:
+def _needs_stored(operator: kinds.Operator) -> bool:
     match operator:
         case kinds.Balance() | kinds.Mix() | kinds.Curriculum() | kinds.HoldOut():
             return True
         case kinds.Sample(by="label"):
             return True
-        case _:
-            return False
+        case _:  # a teacher's samples are counted before, to say how far it is
+            return isinstance(operator, teaching.Teaching)

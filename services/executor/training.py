@@ -18,6 +18,7 @@ from typing import Self
 from services.executor.child import ChildOutcome, ChildProgress, train_in_child
 from shared.contracts.run import Outcome, Progress, RunRequest
 from shared.errors import TrainingFailed
+from shared.settings import TeacherSettings
 
 PRELOADED = ["services.executor.warm"]
 """What the fork server imports before the first run."""
@@ -92,10 +93,12 @@ class Training:
 class WarmTrainer:
     """Starts training processes from an interpreter that has imported everything."""
 
-    def __init__(self, *, grace_s: float) -> None:
+    def __init__(self, *, grace_s: float, teacher: TeacherSettings | None = None) -> None:
+        """Take how long training gets to leave, in seconds, and whom data operators may ask."""
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._grace_s = grace_s
+        self._teacher = teacher
 
     def warm_up(self) -> None:
         """Start importing in the background, so that the first run finds the interpreter warm."""
@@ -133,6 +136,7 @@ class WarmTrainer:
                 None if interrupted is None else str(interrupted),
                 str(log),
                 theirs,
+                self._teacher,
             ),
             name=f"train-{request.job_id}-{request.experiment}",
         )

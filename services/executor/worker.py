@@ -6,12 +6,12 @@ from services.executor.training import WarmTrainer
 from shared.answering import Lease
 from shared.contracts.work import Result
 from shared.serving import serve
-from shared.settings import ArtifactSettings, QueueSettings
+from shared.settings import ArtifactSettings, QueueSettings, TeacherSettings
 
 
-def run(queue: QueueSettings, artifacts: ArtifactSettings) -> None:
+def run(queue: QueueSettings, artifacts: ArtifactSettings, teacher: TeacherSettings) -> None:
     """Train runs one at a time until told to stop."""
-    trainer = WarmTrainer(grace_s=queue.stop_grace_s)
+    trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     trainer.warm_up()
     folder = artifacts.folder.resolve()
 

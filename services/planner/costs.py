@@ -10,6 +10,7 @@ from shared.contracts.brief import Brief
 from shared.contracts.method import FullTuning
 from shared.contracts.operators import Augment, Deduplicate, Sample
 from shared.contracts.recipe import Recipe
+from shared.contracts.teaching import Generate
 
 _LIKE_WORK = 3.0  # runs of the prior belief that seconds grow as the work does
 _LIKE_LORA = 0.25  # and that both kinds of adapters take as long
@@ -40,6 +41,8 @@ def work(recipe: Recipe, brief: Brief) -> float:
                 rows *= share
             case Augment(copies=copies):
                 rows *= 1 + copies
+            case Generate(samples=made):
+                rows += made
     chars = brief.prompt_chars_p95 + brief.completion_chars_p95
     return (
         max(1.0, rows) * recipe.method.num_train_epochs * min(recipe.method.max_length, chars + 1)

@@ -230,6 +230,8 @@ def _run(
         experiment=experiment.id,
         recipe=recipe,
         limit_s=limit_s,
+        limit_tokens=state.spec.limits.run_tokens,
+        patience=state.spec.limits.patience,
         step_share=share if by_steps else 1.0,
         data_share=1.0 if by_steps else share,
         resume_from=before.resume if by_steps and isinstance(before, Trained) else None,

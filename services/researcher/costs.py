@@ -8,6 +8,7 @@ from shared.contracts.brief import Brief
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
+from shared.contracts.teaching import Generate
 
 TOKENS_PER_PASS = 8192
 """Tokens in one forward pass that any GPU in use holds with a model that suits it."""
@@ -48,7 +49,8 @@ def rows_left(recipe: Recipe, brief: Brief) -> float:
     rows = float(brief.rows)
     if value_of(recipe, "deduplicate") != OFF:
         rows *= 1 - brief.duplicate_share
-    return rows * float(value_of(recipe, "sample") or 1.0)
+    made = sum(one.samples for one in recipe.data if isinstance(one, Generate))
+    return rows * float(value_of(recipe, "sample") or 1.0) + made
 
 
 def _samples_seen(finding: Finding) -> float:

@@ -5,7 +5,7 @@ from typing import Literal
 from services.researcher.curves import Fit, Reading, read_curves
 from shared.contracts.base import ROOT
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.run import Failed, Trained
+from shared.contracts.run import Failed, Stopped, Trained
 from shared.contracts.score import paired_difference
 
 CONFIDENCE = 1.96
@@ -16,6 +16,13 @@ _ADVICE: dict[Fit, str] = {
     "overfitting": "train shorter, at a lower learning rate or with more regularisation next",
     "healthy": "the fit leaves nothing to mend, so look at other factors next",
     "unknown": "let the score decide",
+}
+
+_ENDED: dict[Stopped, str] = {
+    "time": ", and time was up before its last epoch",
+    "tokens": ", and its tokens were used up before its last epoch",
+    "patience": ", and it ended when its held-out loss had stopped falling",
+    "diverged": ", and its loss became NaN or infinite, so that earlier weights were scored",
 }
 
 
@@ -83,5 +90,5 @@ def _sentence(
         )
     # Against the base model everything differs, so nothing in particular made the difference.
     what = f" after {', '.join(request.changed)}" if request.changed and request.parent else ""
-    time = ", and time was up before its last epoch" if trained.stopped == "time" else ""
-    return f"{compared}{what}; {reading.said}{time}; {_ADVICE[reading.fit]}."
+    early = _ENDED.get(trained.stopped, "")
+    return f"{compared}{what}; {reading.said}{early}; {_ADVICE[reading.fit]}."

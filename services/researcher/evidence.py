@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.researcher.factors import Factor, Value, value_of
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.proposal import Finding
-from shared.contracts.run import Failed
+from shared.contracts.run import Failed, Trained
 
 _CREDIT = {"better": 1.0, "same": -0.5, "worse": -1.0, "failed": -1.5}
 _UNDER_WAY = -0.5  # trying the same again beside it would teach little
@@ -73,8 +73,13 @@ def learning_rate_ceiling(findings: Iterable[Finding], adapter: str) -> float:
 
 
 def broke_down(finding: Finding) -> bool:
-    """Whether a finding failed in a way that a smaller learning rate may mend."""
-    return isinstance(finding.outcome, Failed) and finding.outcome.error in _UNSTABLE
+    """Whether a finding ended in a way that a smaller learning rate may mend."""
+    match finding.outcome:
+        case Failed(error=error):
+            return error in _UNSTABLE
+        case Trained(stopped=stopped):
+            return stopped == "diverged"
+    return False
 
 
 def best_of(findings: Iterable[Finding]) -> Finding | None:

@@ -65,8 +65,9 @@ def symptoms(finding: Finding, findings: Sequence[Finding]) -> list[Symptom]:
         found.append(Symptom(f"{who} is overfitting", _OVERFITTING))
     if lesson is not None and lesson.verdict == "worse" and finding.parent == ROOT:
         found.append(Symptom(f"{who} does worse than the base model", _WORSE_THAN_BASE))
-    if isinstance(finding.outcome, Trained) and finding.outcome.stopped == "time":
-        found.append(Symptom(f"time was up before the last epoch of {who}", _OUT_OF_TIME))
+    if isinstance(finding.outcome, Trained) and finding.outcome.stopped in ("time", "tokens"):
+        limit = "time was up" if finding.outcome.stopped == "time" else "its tokens were used up"
+        found.append(Symptom(f"{limit} before the last epoch of {who}", _OUT_OF_TIME))
     broken = next((other for other in findings if _beside(other, finding)), None)
     if broken is not None:
         rate = broken.recipe.method.learning_rate

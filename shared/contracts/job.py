@@ -172,6 +172,13 @@ class Limits(Contract):
     run_s: PositiveFloat = 3600.0
     """Seconds one training run may take; it then stops and its checkpoint counts."""
 
+    run_tokens: PositiveInt | None = None
+    """Tokens one training run may read; it then stops and its checkpoint counts."""
+
+    patience: PositiveInt | None = None
+    """Held-out losses in a row above the lowest, of four a run, after which a run stops with the
+    weights of the lowest. None trains on: answers often get better while this loss rises."""
+
 
 class JobSpec(Versioned):
     """A goal, a base model, data and a budget."""

@@ -16,6 +16,7 @@ from pydantic import (
 
 from shared.contracts.base import Contract, Share
 from shared.contracts.mapping import Mapping
+from shared.contracts.teaching import Distil, Generate, Rewrite, Teaching
 from shared.contracts.variation import Rule
 
 
@@ -270,6 +271,42 @@ def refuse_other_orders(kinds: Sequence[str]) -> None:
         raise ValueError(f"curriculum must come last, before hold_out alone, has {kinds}")
 
 
+def refuse_unclean_teaching(operators: "Sequence[Operator]") -> None:
+    """Raise ValueError if data that is cleaned of sealed text could get it back from a teacher.
+
+    A teacher may know the sealed items by heart, so what it writes is cleaned too: some
+    ``decontaminate`` comes after it, here or in the data that is mixed in.
+    """
+    if _decontaminates(operators) and _is_unclean(operators):
+        kinds = [operator.kind for operator in operators]
+        raise ValueError(
+            "decontaminate must stand after every operator that has a teacher write, which may "
+            f"know sealed text, has {kinds}"
+        )
+
+
+def _decontaminates(operators: "Sequence[Operator]") -> bool:
+    return any(
+        isinstance(one, Decontaminate)
+        or (isinstance(one, Mix) and any(_decontaminates(source.data) for source in one.sources))
+        for one in operators
+    )
+
+
+def _is_unclean(operators: "Sequence[Operator]") -> bool:
+    """Say whether a teacher wrote text after the last ``decontaminate``."""
+    unclean = False
+    for operator in operators:
+        match operator:
+            case Decontaminate():
+                unclean = False
+            case Distil() | Rewrite() | Generate():
+                unclean = True
+            case Mix(sources=sources):
+                unclean = unclean or any(_is_unclean(source.data) for source in sources)
+    return unclean
+
+
 class Source(Contract):
     """Samples to mix in."""
 
@@ -372,7 +409,8 @@ Operator: TypeAlias = Annotated[
     | Mix
     | Sample
     | Curriculum
-    | HoldOut,
+    | HoldOut
+    | Teaching,
     Field(discriminator="kind"),
 ]
 """One step of data preparation."""

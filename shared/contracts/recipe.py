@@ -9,7 +9,13 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from shared.contracts.base import Versioned
 from shared.contracts.method import Adapter, Method
-from shared.contracts.operators import Curriculum, LoadHub, Operator, refuse_other_orders
+from shared.contracts.operators import (
+    Curriculum,
+    LoadHub,
+    Operator,
+    refuse_other_orders,
+    refuse_unclean_teaching,
+)
 
 
 class Recipe(Versioned):
@@ -46,4 +52,5 @@ class Recipe(Versioned):
         refuse_other_orders(kinds)
         if kinds.count("hold_out") > 1 or "hold_out" in kinds[:-1]:
             raise ValueError(f"hold_out must be the last operator of data, which is {kinds}")
+        refuse_unclean_teaching(self.data)
         return self

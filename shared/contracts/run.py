@@ -25,6 +25,13 @@ class RunRequest(Versioned):
     limit_s: PositiveFloat
     """Seconds training may take; it then stops, saves, and counts as trained."""
 
+    limit_tokens: PositiveInt | None = None
+    """Tokens that may go through the model while training, to the end of a step; None for any."""
+
+    patience: PositiveInt | None = None
+    """Held-out losses in a row above the lowest, after which training stops; the checkpoint then
+    has the weights with the lowest. None goes on to the end."""
+
     step_share: Share = 1.0
     """Share of the full schedule's optimizer steps to take, at least one. The learning rate falls
     as in the full run, so this is its beginning and not a short run; it can go on from there."""
@@ -71,6 +78,19 @@ class Dropped(Contract):
     """How many."""
 
 
+class Origin(Contract):
+    """Where rows were read from."""
+
+    name: str
+    """A file, or a data set on the hub with its part and split."""
+
+    version: str
+    """SHA-256 of the file's bytes, or the commit."""
+
+    licence: str | None
+    """As the data set's own card states it; None where there is no card or it states none."""
+
+
 class RowCount(Contract):
     """What one data operator did."""
 
@@ -92,6 +112,15 @@ class RowCount(Contract):
     named: tuple[str, ...] = ()
     """The rows that were dropped for holding sealed text, as ``FILE:ROW``; the first thousand."""
 
+    origins: tuple[Origin, ...] = ()
+    """Of what it read: one of an operator that loads, those that it adds of one that mixes."""
+
+    made: NonNegativeInt = 0
+    """Of the samples that left, those that a teacher made up and that did not arrive."""
+
+    tokens: NonNegativeInt = 0
+    """What the replies of a teacher cost, questions and replies together, in its tokens."""
+
 
 class Tokenised(Contract):
     """What the samples to train on became: token ids with a loss mask."""
@@ -110,6 +139,12 @@ class Tokenised(Contract):
 
     chat_template: str
     """SHA-256 of the template they were written with."""
+
+
+Stopped: TypeAlias = Literal["done", "time", "tokens", "rung", "patience", "diverged"]
+"""Why training ended: all epochs were trained, a limit was reached first, it was to stop at a share
+of the steps, the held-out loss did not fall any more, or the loss became NaN or infinite after
+weights had been saved."""
 
 
 class Trained(Contract):
@@ -148,8 +183,11 @@ class Trained(Contract):
     tokens: NonNegativeInt
     """Tokens that went through the model while training, padding not counted."""
 
-    stopped: Literal["done", "time", "rung"]
-    """Whether all epochs were trained, time was up first, or it was to stop at a share of them."""
+    stopped: Stopped
+    """Why training ended."""
+
+    kept_step: NonNegativeInt | None = None
+    """Step that the checkpoint's weights are of; None for the last."""
 
     resume: str | None = None
     """Folder from which the run can go on; None unless it stopped at a share of its steps."""

@@ -4,18 +4,30 @@ from pathlib import Path
 
 import pytest
 
+from services.executor.nano import make_nano_base
 from services.executor.training import WarmTrainer
 from shared.contracts.mapping import Mapping, Templates
 from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import HoldOut, Load, Map
 from shared.contracts.recipe import Recipe
 from shared.rows import sha256_of
-from tests.support.nano import make_base, write_rows
+from tests.support.nano import WORDS, make_base, write_rows
 
 
 @pytest.fixture(scope="session")
 def nano_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("nano"))
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that answers a colour with any colour."""
+    folder = tmp_path_factory.mktemp("talking")
+    text = folder / "text.txt"
+    text.write_text("".join(f"{asked}\t{said}\n" for asked in WORDS for said in WORDS) * 5)
+    sizes = {"steps": 100, "batch_size": 4, "hidden_size": 32, "layers": 2}
+    make_nano_base(text, folder / "base", progress=lambda _: None, **sizes)
+    return folder / "base"
 
 
 @pytest.fixture(scope="session")

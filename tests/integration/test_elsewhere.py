@@ -21,10 +21,10 @@ from shared.contracts.mapping import Templates
 from shared.contracts.method import Adapter, FullTuning, Lora, Sft
 from shared.contracts.operators import Curriculum, HoldOut, Load, Map
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import RunRequest, Trained
+from shared.contracts.run import Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.rows import sha256_of
-from tests.support.examples import JOB
+from tests.support.examples import JOB, run_request
 from trex.cli import app
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def test_the_script_trains_what_we_train(
     in_order: bool,
 ) -> None:
     recipe = recipe_of(nano_base, rows, mapping, adapter, learning_rate, in_order=in_order)
-    request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=60)
+    request = run_request(recipe)
     with WarmTrainer(grace_s=5).start(request, tmp_path / "a" / "ours", tmp_path) as training:
         ours = training.wait(60)
     assert isinstance(ours, Trained), ours

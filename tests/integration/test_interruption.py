@@ -19,14 +19,14 @@ from services.executor.pipeline import materialise
 from services.executor.trainers.train import train
 from services.executor.training import Training, WarmTrainer
 from shared.answering import GivenUp, Lease, answer
-from shared.contracts.base import ExperimentId, WorkId
+from shared.contracts.base import WorkId
 from shared.contracts.events import WorkEnded
 from shared.contracts.method import FullTuning, Lora
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Progress, RunRequest, Trained
+from shared.contracts.run import Progress, Trained
 from shared.contracts.work import Result
 from shared.store_memory import MemoryStore
-from tests.support.examples import JOB, SPEC
+from tests.support.examples import JOB, SPEC, run_request
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of settings that TRL itself uses
 
@@ -63,7 +63,8 @@ def fit(tmp_path: Path) -> Fit:
     def fit(recipe: Recipe, attempt: int, say: Any = lambda _: None, **how: Any) -> Trained:
         data = materialise(recipe.data, tmp_path / "data")
         folder = tmp_path / f"attempt-{attempt}" / "checkpoint"
-        return train(recipe, data, folder, limit_s=60.0, say=say, save_every_s=0.0, **how)
+        request = run_request(recipe)
+        return train(request, data, folder, say=say, save_every_s=0.0, **how)
 
     return fit
 
@@ -158,12 +159,7 @@ def store(recipe: Recipe) -> MemoryStore:
     hold = store.hold(JOB, "planner", lease_s=60)
     assert hold is not None
     method = recipe.method.model_copy(update={"num_train_epochs": 10})
-    request = RunRequest(
-        job_id=JOB,
-        experiment=ExperimentId(1),
-        recipe=recipe.model_copy(update={"method": method}),
-        limit_s=60,
-    )
+    request = run_request(recipe.model_copy(update={"method": method}))
     store.order(hold, WORK, request, why="it is due")
     return store
 

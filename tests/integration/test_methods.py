@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 
 from services.executor.chat_tokens import tokenise
 from services.executor.interruption import ToldToStop, take_over
-from services.executor.nano import make_nano_base
 from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
 from services.executor.trainers.grpo import reward_of
@@ -27,6 +26,7 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.errors import DataFailed, TrainingFailed
 from shared.rows import Sample
+from tests.support.examples import run_request
 from tests.support.nano import WORDS
 
 # Of settings and names that TRL and PEFT themselves use.
@@ -38,17 +38,6 @@ ANSWER, WORSE = WORDS[0], WORDS[1]
 Write = Callable[..., Materialised]
 Fit = Callable[..., Trained]
 M = TypeVar("M", Sft, Dpo, Kto, Grpo)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that answers a colour with any colour."""
-    folder = tmp_path_factory.mktemp("talking")
-    text = folder / "text.txt"
-    text.write_text("".join(f"{asked}\t{said}\n" for asked in WORDS for said in WORDS) * 5)
-    sizes = {"steps": 100, "batch_size": 4, "hidden_size": 32, "layers": 2}
-    make_nano_base(text, folder / "base", progress=lambda _: None, **sizes)
-    return folder / "base"
 
 
 @pytest.fixture
@@ -75,15 +64,9 @@ def fit(base: Path, tmp_path: Path) -> Fit:
         data: Materialised, method: Method, adapter: Adapter = LORA, start: Trained | None = None
     ) -> Trained:
         folder = tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}" / "checkpoint"
-        start_from = None if start is None else Path(start.checkpoint)
-        return train(
-            recipe_of(base, method, adapter),
-            data,
-            folder,
-            limit_s=100.0,
-            say=lambda _: None,
-            start_from=start_from,
-        )
+        start_from = None if start is None else start.checkpoint
+        request = run_request(recipe_of(base, method, adapter), start_from=start_from)
+        return train(request, data, folder, say=lambda _: None)
 
     return fit
 
@@ -259,7 +242,7 @@ def test_an_interrupted_run_of_any_method_ends_as_one_left_in_peace(
                 os.kill(os.getpid(), signal.SIGTERM)
 
         folder = tmp_path / f"attempt-{attempt}" / "checkpoint"
-        return train(recipe, data, folder, limit_s=100.0, say=say, interrupted=interrupted)
+        return train(run_request(recipe), data, folder, say=say, interrupted=interrupted)
 
     peaceful = fit(1)
     with pytest.raises(ToldToStop):

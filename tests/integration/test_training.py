@@ -19,14 +19,13 @@ from services.executor.sample_files import write_samples
 from services.executor.trainers import sft
 from services.executor.trainers import train as training
 from services.executor.training import WarmTrainer
-from shared.contracts.base import ExperimentId
 from shared.contracts.mapping import Mapping
 from shared.contracts.method import FullTuning, Lora
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Outcome, RunRequest, Trained
 from shared.errors import TrainingFailed
 from shared.rows import Sample
-from tests.support.examples import JOB
+from tests.support.examples import run_request
 
 Train = Callable[[Recipe], Outcome]
 
@@ -34,7 +33,7 @@ Train = Callable[[Recipe], Outcome]
 @pytest.fixture
 def train(trainer: WarmTrainer, tmp_path: Path) -> Train:
     def train(recipe: Recipe, limit_s: float = 60.0) -> Outcome:
-        request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=limit_s)
+        request = run_request(recipe, limit_s=limit_s)
         with trainer.start(request, tmp_path / "attempt-1" / "checkpoint", tmp_path) as training:
             outcome = training.wait(60)
         assert outcome is not None
@@ -88,7 +87,7 @@ def test_the_same_recipe_gives_the_same_losses(
 ) -> None:
     curves = []
     for attempt in (1, 2):
-        request = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe, limit_s=60)
+        request = run_request(recipe)
         folder = tmp_path / f"attempt-{attempt}" / "checkpoint"
         with trainer.start(request, folder, tmp_path) as training:
             outcome = training.wait(60)
@@ -123,12 +122,7 @@ def test_a_learning_rate_that_breaks_the_loss_is_a_divergence(train: Train, reci
 @pytest.fixture
 def endless(recipe: Recipe) -> RunRequest:
     method = recipe.method.model_copy(update={"num_train_epochs": 10_000})
-    return RunRequest(
-        job_id=JOB,
-        experiment=ExperimentId(1),
-        recipe=recipe.model_copy(update={"method": method}),
-        limit_s=60,
-    )
+    return run_request(recipe.model_copy(update={"method": method}))
 
 
 def test_a_killed_training_process_is_reported_with_its_signal(
@@ -211,10 +205,8 @@ def test_data_that_changed_since_the_job_began_is_refused(
 
 @pytest.fixture
 def train_part(trainer: WarmTrainer, tmp_path: Path) -> Callable[..., Trained]:
-    def train(recipe: Recipe, **parts: object) -> Trained:
-        request = RunRequest.model_validate(
-            {"job_id": JOB, "experiment": 1, "recipe": recipe, "limit_s": 60.0, **parts}
-        )
+    def train(recipe: Recipe, **parts: Any) -> Trained:
+        request = run_request(recipe, **parts)
         folder = tmp_path / f"attempt-{len(list(tmp_path.glob('attempt-*'))) + 1}" / "checkpoint"
         with trainer.start(request, folder, tmp_path) as training:
             outcome = training.wait(60)
@@ -310,7 +302,7 @@ def train_here(recipe: Recipe, tmp_path: Path) -> Callable[..., Trained]:
         folder = tmp_path / f"checkpoint-{len(list(tmp_path.glob('checkpoint-*')))}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of settings that TRL itself makes
-            return training.train(recipe, data, folder, limit_s=60.0, say=lambda _: None)
+            return training.train(run_request(recipe), data, folder, say=lambda _: None)
 
     return train
 

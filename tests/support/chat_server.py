@@ -20,6 +20,8 @@ class Reply:
     text: str | None = "fine"
     finish_reason: str = "stop"
     delay_s: float = 0.0
+    tokens: int | None = 10
+    """What it cost; None of a server that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,9 @@ def _completion(reply: Reply) -> Raw:
         "finish_reason": reply.finish_reason,
     }
     body = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    if reply.tokens is not None:
+        usage = {"prompt_tokens": 1, "completion_tokens": reply.tokens - 1}
+        body["usage"] = {**usage, "total_tokens": reply.tokens}
     return Raw(200, json.dumps(body))
 
 

@@ -1,5 +1,7 @@
 """One small valid value of each contract, to be varied with ``model_copy``."""
 
+from typing import Any
+
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext
 from shared.contracts.choice import Candidate, Choice
@@ -152,7 +154,15 @@ SCORE_REQUEST = ScoreRequest(
     metric=MetricName.EXACT_MATCH,
     max_new_tokens=16,
 )
-RUN_REQUEST = RunRequest(job_id=JOB, experiment=ExperimentId(1), recipe=recipe(), limit_s=60.0)
+
+
+def run_request(recipe: Recipe, **others: Any) -> RunRequest:
+    return RunRequest(
+        job_id=JOB, experiment=ExperimentId(1), recipe=recipe, **({"limit_s": 60.0} | others)
+    )
+
+
+RUN_REQUEST = run_request(recipe())
 DIAGNOSE_REQUEST = DiagnoseRequest(
     job_id=JOB,
     experiment=ExperimentId(1),

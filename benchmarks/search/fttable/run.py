@@ -17,6 +17,8 @@ from benchmarks.search.fttable.item import Item
 from services.evaluator.in_process import TransformersScorer
 from services.executor.pipeline import materialise
 from services.executor.trainers.train import train
+from shared.contracts.base import ExperimentId, JobId
+from shared.contracts.run import RunRequest
 from shared.errors import TrainingFailed
 
 RUNGS = (1 / 9, 1 / 3, 1.0)
@@ -49,24 +51,24 @@ def make_row(ground: Ground, point: Point, seed: int, scratch: Path) -> Row:
     )
     scorer = TransformersScorer()
     rungs: list[dict[str, Any]] = []
-    resume: Path | None = None
+    resume: str | None = None
     try:
         data = materialise(chosen.data, ground.cache)
         for number, share in enumerate(RUNGS):
             folder = scratch / f"attempt-{number}" / "checkpoint"
             folder.parent.mkdir(parents=True)
             began = time.process_time()
-            trained = train(
-                chosen,
-                data,
-                folder,
+            request = RunRequest(
+                job_id=JobId("fttable"),
+                experiment=ExperimentId(1),
+                recipe=chosen,
                 limit_s=LIMIT_S,
-                say=lambda _: None,
                 step_share=share,
                 resume_from=resume,
             )
+            trained = train(request, data, folder, say=lambda _: None)
             cpu_s = time.process_time() - began
-            resume = None if trained.resume is None else Path(trained.resume)
+            resume = trained.resume
             began = time.process_time()
             last = share == 1.0
             bits = {

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.executor.exports.folder import TOOLS, export
+from services.executor.teacher.teacher import Teacher
 from shared.contracts.recipe import Recipe
+from shared.contracts.run import Progress
 from shared.errors import Rejected, TrexError, exit_status
+from shared.settings import TeacherSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     try:
         recipe = Recipe.model_validate_json(sys.stdin.read())
-        exported = export(recipe, asked.tool, asked.out, asked.cache)
+        teacher = Teacher(TeacherSettings(), asked.cache, say=_tell)
+        exported = export(recipe, asked.tool, asked.out, asked.cache, teacher)
     except TrexError as error:
         sys.stderr.write(f"trex: {error}\n")
         return exit_status(error)
@@ -36,6 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"note: {note}\n")
     sys.stderr.write(f"next: cd {asked.out} && {exported.command}\n")
     return 0
+
+
+def _tell(progress: Progress) -> None:
+    if progress.steps:
+        sys.stderr.write(f"{progress.phase}: {progress.step} of {progress.steps}\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from services.executor.exports import axolotl, llama_factory, trl
 from services.executor.exports.exported import HELD_OUT, TRAIN, Exported
 from services.executor.exports.samples import write_samples
 from services.executor.pipeline import materialise, read_materialised
+from services.executor.teacher.teacher import Teacher
 from shared.contracts.recipe import Recipe
 
 Tool: TypeAlias = Literal["trl", "axolotl", "llama-factory"]
@@ -19,7 +20,9 @@ TOOLS = {
 }
 
 
-def export(recipe: Recipe, tool: Tool, out: Path, cache: Path) -> Exported:
+def export(
+    recipe: Recipe, tool: Tool, out: Path, cache: Path, teacher: Teacher | None = None
+) -> Exported:
     """Make ``out`` hold all that a tool needs to train a recipe, and return what was written.
 
     Args:
@@ -27,12 +30,14 @@ def export(recipe: Recipe, tool: Tool, out: Path, cache: Path) -> Exported:
         tool: which one.
         out: the folder to make; nothing is there yet.
         cache: where prepared data is kept.
+        teacher: whom data operators may ask.
 
     Raises:
         DataFailed: the data cannot be prepared.
         Rejected: as `exportable`.
+        Unavailable: as `materialise`.
     """
-    data = materialise(recipe.data, cache)
+    data = materialise(recipe.data, cache, teacher)
     exported = TOOLS[tool](recipe, held_out=data.held_out is not None)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from shared.contracts.run import Dropped, RowCount
+from shared.contracts.run import Dropped, Origin, RowCount
 from shared.rows import Sample
 
 T = TypeVar("T")
@@ -27,6 +27,9 @@ class Tally:
     unchanged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    made: int = 0
+    tokens: int = 0
 
     def arriving(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, counting them in."""
@@ -50,6 +53,9 @@ class Tally:
             unchanged=self.unchanged,
             dropped=tuple(Dropped(why=why, samples=samples) for why, samples in dropped),
             named=tuple(self.named),
+            origins=tuple(self.origins),
+            made=self.made,
+            tokens=self.tokens,
         )
 
 

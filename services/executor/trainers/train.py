@@ -17,6 +17,7 @@ from services.executor.chat_tokens import Example, tokenise
 from services.executor.interruption import STATE, ToldToStop, scratch_of
 from services.executor.pipeline import Materialised, read_materialised
 from services.executor.trainers import dpo, grpo, kto, sft
+from services.executor.trainers.lowest import Lowest, go_back
 from services.executor.trainers.material import Material, material_of
 from services.executor.trainers.models import (
     devices,
@@ -37,8 +38,8 @@ from services.executor.trainers.watch import (
 )
 from shared.contracts.method import Dpo, Grpo, Kto, Sft
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Progress, Trained
-from shared.errors import TrainingFailed
+from shared.contracts.run import Progress, RunRequest, Trained
+from shared.errors import Diverged, TrainingFailed
 
 MOST_STEPS_A_POINT = 20
 """Steps between two points of a training curve while it is being measured."""
@@ -56,47 +57,39 @@ GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 
 
 def train(
-    recipe: Recipe,
+    request: RunRequest,
     data: Materialised,
     folder: Path,
     *,
-    limit_s: float,
     say: Say,
-    step_share: float = 1.0,
-    data_share: float = 1.0,
-    resume_from: Path | None = None,
     interrupted: Path | None = None,
-    start_from: Path | None = None,
     save_every_s: float = SAVE_EVERY_S,
 ) -> Trained:
     """Train a recipe and return the outcome; its checkpoint is ``folder``.
 
     The checkpoint appears complete or not at all. A run that goes on from where another stopped
-    ends as that one would have: the same order of samples, schedule and optimizer.
+    ends as that one would have: the same order of samples, schedule and optimizer. One whose loss
+    becomes NaN or infinite ends with what was saved of it, if anything was.
 
     Args:
-        recipe: what to do.
-        data: its samples.
+        request: what to do. When its ``resume_from`` is gone, the run starts again and says so.
+        data: the recipe's samples.
         folder: does not exist yet. Beside it lies, while training, what the run can go on from.
-        limit_s: seconds after which training stops and saves what it has.
         say: told where training stands, a few times a second at most.
-        step_share: of the schedule's steps; with less than 1 the checkpoint has a folder beside it
-            from which the run can go on.
-        data_share: of the samples, with a whole schedule of its own.
-        resume_from: such a folder. When it is gone, the run starts again and says so.
         interrupted: what an attempt at this very run left behind; comes before ``resume_from``.
-        start_from: checkpoint whose weights are trained on; None for the base model.
         save_every_s: seconds between two times that the run saves what it can go on from.
 
     Raises:
         ToldToStop: SIGTERM came; what the run can go on from lies beside ``folder``.
         DataFailed: the samples do not fit the method.
         TrainingFailed: the base model cannot be loaded or has no chat template, or memory ran out.
-        Diverged: the loss became NaN or infinite.
+        Diverged: the loss became NaN or infinite before anything was saved.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     disable_progress_bars()
+    recipe = request.recipe
+    resume_from, start_from = _path(request.resume_from), _path(request.start_from)
     if resume_from is not None and not (resume_from / STATE).is_file():
         say(Progress(phase=f"starting again, for {resume_from.name} is gone"))
         resume_from = None
@@ -105,7 +98,7 @@ def train(
     started = time.monotonic() - before.seconds
     say(Progress(phase="tokenising"))
     tokenizer = load_tokenizer(recipe.base_model)
-    material = _material(recipe, data, tokenizer, data_share)
+    material = _material(recipe, data, tokenizer, request.data_share)
     _show(data, tokenizer, recipe.method.max_length)
     evaluates = material.held_out is not None
 
@@ -117,21 +110,21 @@ def train(
         set_seed(recipe.seed)
         say(Progress(phase="loading the base model"))
         watching = Watch(
+            request,
             say,
             started=started,
-            limit_s=limit_s,
             save_every_s=save_every_s,
-            share=step_share,
             evaluates=evaluates,
             log=before.log,
         )
+        keeping = [] if request.patience is None else [Lowest(folder, whence)]
         parts = {
             "model": load_model(recipe, start_from),
             "train_dataset": material.train,
             "eval_dataset": material.held_out,
             "processing_class": tokenizer,
             "peft_config": new_adapter(recipe, start_from),
-            "callbacks": [watching, Proof(tokenizer)],
+            "callbacks": [watching, Proof(tokenizer), *keeping],
         }
         arguments = _arguments(recipe, micro, folder, len(material.train), evaluate=evaluates)
         try:
@@ -140,6 +133,11 @@ def train(
                 trainer.train(resume_from_checkpoint=None if whence is None else str(whence))
         except torch.OutOfMemoryError as error:
             return str(error)
+        except Diverged:
+            watching.kept_step = go_back(trainer, folder, upto=watching.known_good)
+            if watching.kept_step is None:
+                raise
+            watching.stopped = "diverged"
         return trainer, watching
 
     micro = recipe.method.per_device_train_batch_size
@@ -156,6 +154,8 @@ def train(
     trainer, watched = fitted
     if watched.stopped == "told":
         raise ToldToStop
+    if watched.overshot:
+        watched.kept_step = go_back(trainer, folder)
     say(Progress(phase="saving", step=watched.steps, steps=watched.steps, loss=watched.loss))
     resume = save(trainer, folder, to_go_on=watched.stopped == "rung")
     return Trained(
@@ -170,6 +170,7 @@ def train(
         steps=watched.steps,
         tokens=int(trainer.state.num_input_tokens_seen),
         stopped=watched.stopped,
+        kept_step=watched.kept_step,
         resume=resume,
         gpu_seconds=(time.monotonic() - started) * devices(),
     )
@@ -181,6 +182,10 @@ def smaller_micro_batch(micro: int, least: int = 1) -> int | None:
     None when it would be below ``least``.
     """
     return next((one for one in range(micro // 2, least - 1, -1) if micro % one == 0), None)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _material(recipe: Recipe, data: Materialised, tokenizer: Any, data_share: float) -> Material:

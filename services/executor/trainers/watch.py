@@ -12,7 +12,8 @@ from typing import Any, Literal
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from services.executor.interruption import SECONDS, STATE
-from shared.contracts.run import LossPoint, Progress, RewardPoint
+from services.executor.trainers.lowest import without_gain
+from shared.contracts.run import LossPoint, Progress, RewardPoint, RunRequest, Stopped
 from shared.errors import Diverged
 
 LOSS_POINTS = 50
@@ -46,20 +47,21 @@ class Watch(TrainerCallback):
 
     def __init__(
         self,
+        request: RunRequest,
         say: Say,
         *,
         started: float,
-        limit_s: float,
         save_every_s: float,
-        share: float,
         evaluates: bool,
         log: Log,
     ) -> None:
         self.curves = {name: _curve(log, name) for name in ("loss", "eval_loss", *REWARDS)}
         self.steps = 0
-        self.stopped: Literal["done", "time", "rung", "told"] = "done"
-        self._say, self._evaluates, self._share = say, evaluates, share
-        self._started, self._limit_s, self._save_every_s = started, limit_s, save_every_s
+        self.stopped: Stopped | Literal["told"] = "done"
+        self.kept_step: int | None = None
+        """Step that the weights were set back to."""
+        self._request, self._say, self._evaluates = request, say, evaluates
+        self._started, self._save_every_s = started, save_every_s
         self._told_to_stop = False
         self._saved = time.monotonic()
         self._began, self._steps_before, self._tokens_before = math.nan, 0, 0
@@ -78,6 +80,18 @@ class Watch(TrainerCallback):
             for name in REWARDS
             for point in self.curves[name]
         )
+
+    @property
+    def overshot(self) -> bool:
+        """Whether the run has ended and wants its weights of a lower held-out loss back."""
+        patient = self._request.patience is not None and self.stopped not in ("rung", "diverged")
+        return patient and self._without_gain > 0
+
+    @property
+    def known_good(self) -> int:
+        """Steps after which the weights still gave a finite loss."""
+        curve = self.curves["loss"]
+        return curve[-1].step - 1 if curve else 0
 
     @contextmanager
     def heeding(self, stop: signal.Signals) -> Iterator[None]:
@@ -108,10 +122,19 @@ class Watch(TrainerCallback):
     ) -> None:
         """Say where training stands, and have it saved or stopped where that is due."""
         self.steps = state.global_step
-        last = max(1, math.ceil(self._share * state.max_steps - 1e-9))
+        last = max(1, math.ceil(self._request.step_share * state.max_steps - 1e-9))
         if state.global_step < state.max_steps:
-            self._stop_or_save(state.global_step >= last, control)
+            self._stop_or_save(self._why_stop(state, last), control)
         self._say(self._progress(state, last))
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Stop training whose held-out loss has not fallen for long enough."""
+        patience = self._request.patience
+        goes_on = self.stopped == "done" and state.global_step < state.max_steps
+        if goes_on and patience is not None and self._without_gain >= patience:
+            self.stopped, control.should_training_stop = "patience", True
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -147,22 +170,34 @@ class Watch(TrainerCallback):
                 )
             curve.append(LossPoint(step=state.global_step, loss=value))
 
+    @property
+    def _without_gain(self) -> int:
+        return without_gain(self.curves["eval_loss"])
+
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def _stop_or_save(self, at_rung: bool, control: TrainerControl) -> None:
-        if at_rung:
-            self.stopped = "rung"
-        elif self._told_to_stop:
-            self.stopped = "told"
-        elif self._seconds() > self._limit_s:
-            self.stopped = "time"
+    def _why_stop(self, state: TrainerState, last: int) -> Stopped | Literal["told"]:
+        """Return why training ends after this step, ``done`` while it goes on."""
+        request = self._request
+        if state.global_step >= last:
+            return "rung"
+        if self._told_to_stop:
+            return "told"
+        if self._seconds() > request.limit_s:
+            return "time"
+        if request.limit_tokens is not None and _tokens(state) >= request.limit_tokens:
+            return "tokens"
+        return "done"
+
+    def _stop_or_save(self, why: Stopped | Literal["told"], control: TrainerControl) -> None:
+        self.stopped = why
         late = time.monotonic() - self._saved > self._save_every_s
-        control.should_save = late or self.stopped in ("rung", "told")
-        if self.stopped == "done":
+        control.should_save = late or why in ("rung", "told")
+        if why == "done":
             return
         control.should_training_stop = True
-        if self.stopped != "told":  # which goes on elsewhere as if nothing had been
+        if why != "told":  # which goes on elsewhere as if nothing had been
             control.should_log = True
             control.should_evaluate = self._evaluates
 

@@ -34,3 +34,26 @@ def test_a_model_card_without_leaks_does_not_mention_them(tmp_path: Path) -> Non
     describe(tmp_path, RUN_REQUEST, TRAINED)
 
     assert "sealed" not in (tmp_path / "README.md").read_text()
+
+
+def test_the_model_card_says_what_a_teacher_cost_and_made(tmp_path: Path) -> None:
+    rows = (
+        RowCount(operator="load", rows_in=9, rows_out=9),
+        RowCount(operator="distil", rows_in=9, rows_out=9, tokens=1234),
+        RowCount(operator="generate", rows_in=9, rows_out=12, made=3, tokens=56),
+    )
+
+    describe(tmp_path, RUN_REQUEST, TRAINED.model_copy(update={"rows": rows}))
+
+    card = (tmp_path / "README.md").read_text()
+    assert (
+        "What a teacher was asked for:\n\n"
+        "- distil: 1234 tokens of questions and replies\n"
+        "- generate: 56 tokens of questions and replies, 3 new samples\n"
+    ) in card
+
+
+def test_a_model_card_without_a_teacher_does_not_mention_one(tmp_path: Path) -> None:
+    describe(tmp_path, RUN_REQUEST, TRAINED)
+
+    assert "teacher" not in (tmp_path / "README.md").read_text()

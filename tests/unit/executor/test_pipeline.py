@@ -67,6 +67,11 @@ def completions(made: Materialised) -> Counter[str]:
     return Counter(one.completion for one in read_materialised(made.train))
 
 
+def counts(made: Materialised) -> tuple[RowCount, ...]:
+    """Return what each operator counted, without where it read it."""
+    return tuple(row.model_copy(update={"origins": ()}) for row in made.rows)
+
+
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Collects the files that are read, each time they are."""
@@ -166,7 +171,7 @@ def test_every_operator_is_counted(tmp_path: Path) -> None:
 
     made = materialise(operators, tmp_path / "cache")
 
-    assert made.rows == (
+    assert counts(made) == (
         RowCount(operator="load", rows_in=100, rows_out=100),
         RowCount(operator="map", rows_in=100, rows_out=100),
         RowCount(
@@ -274,7 +279,7 @@ def test_other_files_are_mixed_in_and_their_part_is_prepared_once(
         "source.jsonl": 40,
         "labelled.jsonl": 20,
     }
-    assert made.rows[-1] == RowCount(operator="mix", rows_in=40, rows_out=60)
+    assert counts(made)[-1] == RowCount(operator="mix", rows_in=40, rows_out=60)
     assert len(loaded) == 2
 
 
@@ -298,7 +303,7 @@ def test_of_the_samples_that_arrive_only_as_many_are_mixed_as_there_are_of_other
 
     made = materialise([*own, Mix(sources=(others,))], tmp_path / "cache")
 
-    assert made.rows[-1] == RowCount(
+    assert counts(made)[-1] == RowCount(
         operator="mix", rows_in=40, rows_out=20, dropped=(Dropped(why="not drawn", samples=30),)
     )
 
@@ -426,7 +431,7 @@ def test_a_data_set_of_the_hub_is_prepared_like_a_file(tmp_path: Path) -> None:
     made = materialise([hub, mapping], tmp_path / "cache")
 
     assert [one.prompt for one in read_materialised(made.train)] == ["a", "b"]
-    assert made.rows[0] == RowCount(operator="load_hub", rows_in=2, rows_out=2)
+    assert counts(made)[0] == RowCount(operator="load_hub", rows_in=2, rows_out=2)
 
 
 def test_a_bad_row_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.endpoint import IN_A_ROW, EndpointModel, address_of, answer_by_endpoint
+from ftbench.endpoint import IN_A_ROW, EndpointModel, answer_by_endpoint
 from ftbench.predictions import read_predictions
 from ftbench.running import RunEnd, run_task
 from ftbench.task import Item
 from ftbench.tasks import get_task
+from shared.endpoints import address_of
 from shared.errors import Rejected, Unavailable
 from tests.support.chat_server import HANG_UP, KEY, ChatServer, Raw, Reply, fine, problem
 from tests.support.questions import questions

@@ -5,6 +5,7 @@ import pytest
 from services.planner.costs import in_mean_runs, learn_costs, work
 from shared.contracts.operators import Augment
 from shared.contracts.recipe import Recipe
+from shared.contracts.teaching import Generate
 from shared.contracts.variation import Options
 from tests.support.examples import BRIEF, recipe
 
@@ -29,6 +30,15 @@ def test_variants_that_are_added_count_as_rows() -> None:
     more = base.model_copy(update={"data": (*base.data[:-1], augment, base.data[-1])})
 
     assert work(more, BRIEF) == pytest.approx(4 * work(base, BRIEF))
+
+
+def test_made_up_samples_are_work_like_others() -> None:
+    base = with_epochs(2)
+    more = Generate(model="large", max_tokens=9, budget_tokens=99, samples=750)
+
+    taught = base.model_copy(update={"data": (*base.data, more)})
+
+    assert work(taught, BRIEF) == pytest.approx(2 * work(base, BRIEF))
 
 
 def test_before_any_run_nothing_is_foreseen() -> None:

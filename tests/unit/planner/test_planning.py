@@ -7,12 +7,12 @@ from services.planner.state import fold
 from services.planner.tree import Stage
 from shared.contracts.base import ROOT, ExperimentId, WorkId, digest
 from shared.contracts.events import WorkEnded
-from shared.contracts.job import Search, SearchMode
+from shared.contracts.job import Limits, Search, SearchMode
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import FAILED, JOB, LESSON, TRAINED, proposals, score
+from tests.support.examples import FAILED, JOB, LESSON, SPEC, TRAINED, proposals, score
 from tests.support.planning import (
     ONE,
     Bench,
@@ -100,6 +100,15 @@ def test_a_message_that_was_lost_is_rung_again() -> None:
     bench.plan()
 
     assert bench.rung == ["brief", "score-0"]
+
+
+def test_every_run_has_the_limits_of_the_job() -> None:
+    limits = Limits(run_s=50.0, run_tokens=1_000, patience=2)
+
+    state = Bench(spec=SPEC.model_copy(update={"limits": limits})).run_to_the_end()
+
+    runs = [one for one in state.ordered.values() if isinstance(one, RunRequest)]
+    assert {(one.limit_s, one.limit_tokens, one.patience) for one in runs} == {(50.0, 1_000, 2)}
 
 
 def test_a_failed_run_is_data_for_the_search_and_stops_nothing() -> None:

@@ -4,6 +4,7 @@ from services.researcher.costs import fitted, predicted_s
 from services.researcher.factors import value_of
 from shared.contracts.job import Limits
 from shared.contracts.run import Failed
+from shared.contracts.teaching import Generate
 from tests.unit.researcher.researcher_examples import (
     BRIEF,
     brief,
@@ -46,6 +47,17 @@ def test_fewer_rows_cost_less() -> None:
 
     assert whole is not None
     assert half == pytest.approx(whole / 2)
+
+
+def test_made_up_samples_cost_as_others_do() -> None:
+    asked = request([finding(1, recipe(), outcome=trained())])
+    more = Generate(model="large", max_tokens=9, budget_tokens=99, samples=4000)
+
+    taught = recipe().model_copy(update={"data": (*recipe().data, more)})
+
+    whole, twice = (predicted_s(one, asked) for one in (recipe(), taught))
+    assert whole is not None
+    assert twice == pytest.approx(2 * whole)
 
 
 def test_epochs_are_cut_to_what_the_time_limit_pays_for() -> None:

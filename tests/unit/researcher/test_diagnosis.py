@@ -157,7 +157,16 @@ def test_a_curve_of_a_few_points_says_nothing() -> None:
     assert lesson_of(outcome, [1.0], [1.0]).fit == "unknown"
 
 
-def test_the_lesson_says_when_time_was_up() -> None:
-    lesson = lesson_of(trained(stopped="time"), [1.0, 1.0], [0.0, 0.0])
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        ("time", "time was up before"),
+        ("tokens", "its tokens were used up"),
+        ("patience", "its held-out loss had stopped falling"),
+        ("diverged", "its loss became NaN"),
+    ],
+)
+def test_the_lesson_says_why_training_ended_early(stopped: str, said: str) -> None:
+    lesson = lesson_of(trained(stopped=stopped), [1.0, 1.0], [0.0, 0.0])
 
-    assert "time was up" in lesson.sentence
+    assert said in lesson.sentence

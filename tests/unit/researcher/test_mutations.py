@@ -10,7 +10,7 @@ from services.researcher.mutations import mutations
 from services.researcher.prior import factors
 from shared.contracts.proposal import Finding
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Failed
+from shared.contracts.run import Failed, Trained
 from tests.unit.researcher.researcher_examples import (
     BRIEF,
     DIVERGED,
@@ -93,11 +93,19 @@ def test_time_running_out_leads_to_fewer_epochs_or_larger_batches() -> None:
     assert seen["batch_size up"] > 3 * seen["batch_size down"]
 
 
-@pytest.mark.parametrize("error", ["Diverged", "ScoringFailed"])
-def test_a_rate_that_broke_down_is_never_proposed_again_for_that_adapter(error: str) -> None:
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failed(error="Diverged", detail="nothing came of it"),
+        Failed(error="ScoringFailed", detail="nothing came of it"),
+        trained(stopped="diverged", kept_step=100),
+    ],
+)
+def test_a_rate_that_broke_down_is_never_proposed_again_for_that_adapter(
+    outcome: Failed | Trained,
+) -> None:
     parent = finding(1, recipe(learning_rate=2e-4))
-    failed = Failed(error=error, detail="nothing came of it")
-    broken = finding(2, recipe(learning_rate=1e-3), value=None, outcome=failed)
+    broken = finding(2, recipe(learning_rate=1e-3), value=None, outcome=outcome)
 
     rates = [
         made.method.learning_rate

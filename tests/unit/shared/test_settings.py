@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Rejected
-from shared.settings import READERS, QueueSettings, read_settings
+from shared.settings import READERS, QueueSettings, TeacherSettings, read_settings
 
 
 def test_a_misspelt_variable_stops_a_service() -> None:
@@ -28,6 +28,21 @@ def test_the_servers_password_is_not_printed() -> None:
     settings = QueueSettings.model_validate({"url": "redis://:hunter2@localhost/0"})
 
     assert "hunter2" not in repr(settings)
+
+
+def test_a_teachers_key_is_not_printed() -> None:
+    settings = TeacherSettings.model_validate({"key": "hunter2"})
+
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_teacher_left_empty_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URL", "KEY", "REQUESTS_PER_MINUTE"):
+        monkeypatch.setenv(f"TREX_TEACHER_{name}", "")
+
+    settings = TeacherSettings()
+
+    assert (settings.url, settings.key, settings.requests_per_minute) == (None, None, None)
 
 
 def test_the_example_environment_names_every_variable_and_no_other() -> None:
