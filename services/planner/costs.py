@@ -39,10 +39,10 @@ def work(recipe: Recipe, brief: Brief) -> float:
                 rows *= 1 - brief.duplicate_share
             case Sample(share=share):
                 rows *= share
-            case Augment(copies=copies):
-                rows *= 1 + copies
             case Generate(samples=made):
                 rows += made
+            case Augment(copies=copies):
+                rows *= 1 + copies
     chars = brief.prompt_chars_p95 + brief.completion_chars_p95
     return (
         max(1.0, rows) * recipe.method.num_train_epochs * min(recipe.method.max_length, chars + 1)

@@ -122,6 +122,7 @@ def test_a_run_that_goes_on_within_the_first_epoch_keeps_its_order(
     seen.clear()
 
     part = fit(method, step_share=0.25)
+    assert part.resume is not None
     assert len(seen) == 6
     fit(method, resume_from=part.resume)
 

@@ -23,15 +23,6 @@ def test_work_counts_the_rows_that_the_operators_leave_once_for_each_epoch() -> 
     assert work(with_epochs(2), BRIEF) == pytest.approx(1500 * 0.5 * 2 * tokens)
 
 
-def test_variants_that_are_added_count_as_rows() -> None:
-    base = recipe()
-    augment = Augment(rule=Options(), copies=3)
-
-    more = base.model_copy(update={"data": (*base.data[:-1], augment, base.data[-1])})
-
-    assert work(more, BRIEF) == pytest.approx(4 * work(base, BRIEF))
-
-
 def test_made_up_samples_are_work_like_others() -> None:
     base = with_epochs(2)
     more = Generate(model="large", max_tokens=9, budget_tokens=99, samples=750)
@@ -39,6 +30,15 @@ def test_made_up_samples_are_work_like_others() -> None:
     taught = base.model_copy(update={"data": (*base.data, more)})
 
     assert work(taught, BRIEF) == pytest.approx(2 * work(base, BRIEF))
+
+
+def test_variants_that_are_added_count_as_rows() -> None:
+    base = recipe()
+    augment = Augment(rule=Options(), copies=3)
+
+    more = base.model_copy(update={"data": (*base.data[:-1], augment, base.data[-1])})
+
+    assert work(more, BRIEF) == pytest.approx(4 * work(base, BRIEF))
 
 
 def test_before_any_run_nothing_is_foreseen() -> None:
