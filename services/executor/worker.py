@@ -1,5 +1,7 @@
 """Answers the executor's messages."""
 
+from pathlib import Path
+
 from services.executor.attempt import carry_out
 from services.executor.cache import evict
 from services.executor.inquiry import Inquiry
@@ -25,19 +27,28 @@ def run(
     launcher = launcher_of(launching, queue, trainer)
     folder = artifacts.folder.resolve()
 
-    def perform(lease: Lease) -> Result:
-        if isinstance(lease.claim.request, DiscardRequest):
-            return make_room(lease.claim.request, folder)
-        try:
-            return carry_out(lease, launcher=launcher, artifacts=folder)
-        finally:
-            evict(folder.glob("*/data"), int(artifacts.data_gib * 2**30))
+    def answer(lease: Lease) -> Result:
+        return perform(lease, launcher=launcher, artifacts=folder, data_gib=artifacts.data_gib)
 
     if launching.kind in ("slurm", "kubernetes"):
-        serve("executor", queue, perform=perform)  # nobody knows what a cluster can train
+        serve("executor", queue, perform=answer)  # nobody knows what a cluster can train
         return
     machine = Inquiry(trainer.capabilities)
-    serve("executor", queue, perform=perform, can=machine.answer)
+    serve("executor", queue, perform=answer, can=machine.answer)
+
+
+def perform(lease: Lease, *, launcher: Launcher, artifacts: Path, data_gib: float) -> Result:
+    """Do what a claim asks for: train, or remove folders. Prepared data is kept within its bound.
+
+    Raises:
+        GivenUp, OutOfTime, TrainingFailed: as `carry_out`.
+    """
+    if isinstance(lease.claim.request, DiscardRequest):
+        return make_room(lease.claim.request, artifacts)
+    try:
+        return carry_out(lease, launcher=launcher, artifacts=artifacts)
+    finally:
+        evict(artifacts.glob("*/data"), int(data_gib * 2**30))
 
 
 def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmTrainer) -> Launcher:

@@ -134,7 +134,8 @@ def train(
             "eval_dataset": material.held_out,
             "processing_class": tokenizer,
             "peft_config": new_adapter(recipe, start_from),
-            "callbacks": [watching, Proof(tokenizer), *keeping],
+            # What is kept comes first: a save counts as whole once ``watching`` has signed it.
+            "callbacks": [*keeping, watching, Proof(tokenizer)],
         }
         arguments = _arguments(recipe, micro, folder, len(material.train), evaluate=evaluates)
         try:

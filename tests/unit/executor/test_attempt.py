@@ -6,8 +6,10 @@ import pytest
 
 from services.executor import attempt
 from services.executor.attempt import carry_out
+from services.executor.cache import MANIFEST
 from services.executor.launchers.launcher import Training
 from services.executor.teacher.teacher import ASKING
+from services.executor.worker import perform
 from shared.answering import Lease
 from shared.contracts.base import WorkId
 from shared.contracts.run import Outcome, Progress
@@ -64,6 +66,20 @@ def test_waiting_for_a_teacher_takes_no_time_of_training(lease: Lease, tmp_path:
     launcher = ScriptedLauncher(ASKING, ASKING)
 
     assert carry_out(lease, launcher=launcher, artifacts=tmp_path) == FAILED
+
+
+@pytest.mark.parametrize(("room_gib", "left"), [(1.0, 2), (0.0, 0)])
+def test_after_a_run_prepared_data_of_all_jobs_is_held_within_its_bound(
+    lease: Lease, tmp_path: Path, room_gib: float, left: int
+) -> None:
+    for job in (JOB, "j-another"):
+        prepared = tmp_path / job / "data" / "abc"
+        prepared.mkdir(parents=True)
+        (prepared / MANIFEST).write_text("[]")
+
+    perform(lease, launcher=ScriptedLauncher(), artifacts=tmp_path, data_gib=room_gib)
+
+    assert len(list(tmp_path.glob("*/data/abc"))) == left
 
 
 def test_a_run_that_stays_busy_when_its_time_is_up_is_stopped(lease: Lease, tmp_path: Path) -> None:
