@@ -119,6 +119,27 @@ class LauncherSettings(BaseSettings):
         return self
 
 
+class EvaluatorSettings(BaseSettings):
+    """What answers for the models that an evaluator scores."""
+
+    model_config = SettingsConfigDict(env_prefix="TREX_EVALUATOR_", frozen=True, extra="forbid")
+
+    scorer: Literal["transformers", "vllm"] = "transformers"
+    """``TREX_EVALUATOR_SCORER``: a model in the evaluator's process, or servers that it starts."""
+
+    vllm_python: Path = Path(".venv-vllm/bin/python")
+    """``TREX_EVALUATOR_VLLM_PYTHON``: interpreter that has vLLM; ``make vllm`` makes this one."""
+
+    vllm_options: str = ""
+    """``TREX_EVALUATOR_VLLM_OPTIONS``: further arguments of a server, as on a command line."""
+
+    max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 64
+    """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes, which reserves memory."""
+
+    logs: Path = Path(".trex/logs")
+    """``TREX_EVALUATOR_LOGS``: folder for what the servers say."""
+
+
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""
 
@@ -163,6 +184,7 @@ READERS: tuple[type[BaseSettings], ...] = (
     ArtifactSettings,
     TeacherSettings,
     LauncherSettings,
+    EvaluatorSettings,
     FtbenchSettings,
     PlannerSettings,
     ClientSettings,

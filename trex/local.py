@@ -34,8 +34,14 @@ SPIN_COUNT = "20000"
 """Turns an idle OpenMP thread spins before it sleeps. Spinning for longer, the default, starves the
 other processes of a busy machine; sleeping at once halves the speed of small models."""
 
-TEACHER = "TREX_TEACHER_"
-"""How the settings begin that say whom data operators may ask."""
+MEANT_FOR = {
+    "FTBENCH_DATA": "evaluator",
+    "TREX_EVALUATOR_": "evaluator",
+    "TREX_LAUNCHER_": "executor",
+    "TREX_TEACHER_": "executor",
+}
+"""How settings begin that a person may give, and the only service that sees them: sealed answers
+are the evaluator's business alone, and the key of a teacher the executors'."""
 
 Say = Callable[[str], None]
 
@@ -177,14 +183,16 @@ def _commands(executors: int) -> dict[str, list[str]]:
 
 
 def seen_by(service: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a service sees of an environment.
+    """Return what a service, such as ``executor-2``, sees of an environment."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if service.startswith(_meant_for(name) or service)
+    }
 
-    Sealed answers are the evaluator's business alone, and the key of a teacher the executors'.
-    """
-    hidden = [] if service == "evaluator" else ["FTBENCH_DATA"]
-    if not service.startswith("executor"):
-        hidden += [name for name in environment if name.startswith(TEACHER)]
-    return {name: value for name, value in environment.items() if name not in hidden}
+
+def _meant_for(name: str) -> str | None:
+    return next((who for begin, who in MEANT_FOR.items() if name.startswith(begin)), None)
 
 
 def _environment(
@@ -192,9 +200,7 @@ def _environment(
 ) -> dict[str, str]:
     # Executors share the cores. The other services seldom compute, and rarely for long.
     threads = max(1, (os.cpu_count() or 1) // executors)
-    inherited = {
-        k: v for k, v in os.environ.items() if k.startswith(TEACHER) or not k.startswith("TREX_")
-    }
+    inherited = {k: v for k, v in os.environ.items() if _meant_for(k) or not k.startswith("TREX_")}
     return {
         "OMP_NUM_THREADS": str(threads),
         "GOMP_SPINCOUNT": SPIN_COUNT,

@@ -4,12 +4,12 @@ import sys
 
 from services.evaluator.worker import run
 from shared.entry import enter
-from shared.settings import FtbenchSettings, QueueSettings
+from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
 
 
 def main() -> int:
     """Answer messages until SIGTERM or Ctrl-C and return the exit status."""
-    return enter("evaluator", lambda: run(QueueSettings(), FtbenchSettings()))
+    return enter("evaluator", lambda: run(QueueSettings(), EvaluatorSettings(), FtbenchSettings()))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from shared.errors import ScoringFailed
 TOKENS_PER_BATCH = 8192
 """Padded prompt and answer tokens of one batch: keeps memory bounded whatever the lengths."""
 
+_HALF_CHARACTER = "\ufffd"
+"""What bytes are decoded to that make no character."""
+
 
 class TransformersScorer:
     """`services.evaluator.scorer.Scorer` with a model in this process."""
@@ -124,7 +127,10 @@ class TransformersScorer:
         new = whole[:, padded["input_ids"].shape[1] :]  # (batch, new tokens)
         texts = tokenizer.batch_decode(new, skip_special_tokens=True)
         ended = (new == tokenizer.eos_token_id).any(dim=1).tolist()
-        return [Answer(text, not over) for text, over in zip(texts, ended, strict=True)]
+        return [
+            Answer(text.rstrip(_HALF_CHARACTER), not over)
+            for text, over in zip(texts, ended, strict=True)
+        ]
 
 
 @contextmanager

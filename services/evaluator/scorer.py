@@ -15,7 +15,7 @@ class Answer:
     """What a model said to one conversation."""
 
     text: str
-    """Without special tokens."""
+    """Without special tokens, and without bytes at its end that make no whole character."""
 
     cut: bool
     """Whether it was still talking when its tokens were used up."""

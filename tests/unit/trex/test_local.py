@@ -1,14 +1,23 @@
+import pytest
+
 from trex.local import seen_by
 
-ENVIRONMENT = {"PATH": "/bin", "FTBENCH_DATA": "/sealed", "TREX_TEACHER_KEY": "secret"}
+EVALUATORS = {"FTBENCH_DATA": "/sealed", "TREX_EVALUATOR_SCORER": "vllm"}
+EXECUTORS = {"TREX_TEACHER_KEY": "secret", "TREX_LAUNCHER_KIND": "accelerate"}
+EVERYBODYS = {"PATH": "/bin", "TREX_QUEUE_URL": "redis://"}
 
 
-def test_only_the_evaluator_sees_where_sealed_answers_lie() -> None:
-    assert seen_by("evaluator", ENVIRONMENT) == {"PATH": "/bin", "FTBENCH_DATA": "/sealed"}
-
-
-def test_only_executors_see_the_key_of_a_teacher() -> None:
-    for name in ("executor", "executor-2"):
-        assert seen_by(name, ENVIRONMENT) == {"PATH": "/bin", "TREX_TEACHER_KEY": "secret"}
-    for name in ("planner", "researcher"):
-        assert seen_by(name, ENVIRONMENT) == {"PATH": "/bin"}
+@pytest.mark.parametrize(
+    ("service", "own"),
+    [
+        ("evaluator", EVALUATORS),
+        ("executor", EXECUTORS),
+        ("executor-2", EXECUTORS),
+        ("planner", {}),
+        ("researcher", {}),
+    ],
+)
+def test_a_service_sees_what_is_meant_for_it_alone_or_for_all(
+    service: str, own: dict[str, str]
+) -> None:
+    assert seen_by(service, EVERYBODYS | EVALUATORS | EXECUTORS) == EVERYBODYS | own

@@ -1,0 +1,123 @@
+"""Refuses checkpoints that vLLM would reject, or serve otherwise than they were trained. No torch.
+
+What is refused is what vLLM 0.32 rejects (its check of PEFT's configuration), and what earlier
+versions ignored without a word, which makes scores that are simply wrong.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, deserialize
+
+from shared.errors import ScoringFailed
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+
+_CONVERTED = ("pissa", "olora", "corda", "loftq")
+"""Ways to begin an adapter that change the base model, which a server has unchanged."""
+
+_FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+
+
+def is_adapter(checkpoint: Path) -> bool:
+    """Whether a folder holds an adapter and no whole model."""
+    return (checkpoint / CONFIG).is_file()
+
+
+def check_adapter(checkpoint: Path, base_model: str, *, max_rank: int) -> None:
+    """Return if a server of the base model, with adapters up to a rank, serves it as trained.
+
+    Raises:
+        ScoringFailed: it does not.
+    """
+    config = _config(checkpoint)
+    for fault in _faults(config, base_model, max_rank):
+        raise ScoringFailed(f"{checkpoint}: {fault}")
+    _refuse_broken(checkpoint / WEIGHTS)
+    _refuse_other_template(checkpoint, Path(base_model))
+
+
+def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]:
+    trained_on = str(config.get("base_model_name_or_path"))
+    kind = config.get("peft_type")
+    began = str(config.get("init_lora_weights")).lower()
+    ranks = [int(config.get("r") or 0), *map(int, (config.get("rank_pattern") or {}).values())]
+    special = [
+        name
+        for name in ("use_dora", "lora_bias", "layer_replication", "use_qalora", "modules_to_save",
+                     "alora_invocation_tokens", "use_bdlora", "trainable_token_indices")
+        if config.get(name)
+    ]  # fmt: skip
+    faults = []
+    if kind != "LORA":
+        faults.append(f"wanted a LoRA adapter, found {kind}; train one of the kind lora")
+    if not _same_model(trained_on, base_model):
+        faults.append(
+            f"wanted an adapter of {base_model!r}, found one of {trained_on!r}; score it on that"
+        )
+    if max(ranks) > max_rank:
+        faults.append(
+            f"wanted an adapter of a rank up to {max_rank}, found {max(ranks)}; lower r, or raise "
+            "TREX_EVALUATOR_MAX_LORA_RANK"
+        )
+    if began.split("_")[0] in _CONVERTED:
+        faults.append(f"wanted an adapter of the base model as it is, found {began}; save it so")
+    if special:
+        faults.append(f"wanted a plain LoRA adapter, found {', '.join(special)}; train without")
+    return faults
+
+
+def _same_model(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return Path(one).is_dir() and Path(other).is_dir() and Path(one).samefile(other)
+
+
+def _config(checkpoint: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((checkpoint / CONFIG).read_text())
+    except (OSError, ValueError) as error:
+        found = error
+    if not isinstance(found, dict):
+        raise ScoringFailed(
+            f"{checkpoint / CONFIG}: wanted PEFT's configuration, a JSON object, found {found!r}; "
+            "save the adapter again"
+        )
+    return found
+
+
+def _refuse_other_template(checkpoint: Path, base_model: Path) -> None:
+    """The server writes prompts as its base model does, whatever the adapter was trained with."""
+    name = "chat_template.jinja"
+    ours, theirs = checkpoint / name, base_model / name
+    if ours.is_file() and theirs.is_file() and ours.read_bytes() != theirs.read_bytes():
+        raise ScoringFailed(
+            f"{ours}: wanted the chat template of {base_model}, found another; train with the base "
+            "model's own"
+        )
+
+
+def _refuse_broken(weights: Path) -> None:
+    """Refuse weights that are missing, cut short, NaN or infinite."""
+    try:
+        tensors: list[tuple[str, dict[str, Any]]] = deserialize(weights.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise ScoringFailed(
+            f"{weights}: wanted an adapter's weights as safetensors, found none that can be read "
+            f"({error}); save the adapter again"
+        ) from None
+    for name, tensor in tensors:
+        if not _is_finite(tensor["data"], tensor["dtype"]):
+            raise ScoringFailed(
+                f"{weights}: wanted finite weights, found NaN or infinite ones in {name}; lower "
+                "learning_rate"
+            )
+
+
+def _is_finite(data: bytes, dtype: str) -> bool:
+    if dtype == "BF16":  # which numpy does not know: the upper half of a float32
+        return not bool((np.frombuffer(data, np.uint16) & 0x7F80 == 0x7F80).any())
+    return bool(np.isfinite(np.frombuffer(data, _FLOATS[dtype])).all())

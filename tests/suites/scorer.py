@@ -1,0 +1,170 @@
+"""What every scorer must do; subclass and fill in the fixture."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from services.evaluator.scorer import Scorer
+from services.evaluator.scoring import score
+from shared.contracts.base import ExperimentId
+from shared.contracts.job import MetricName
+from shared.contracts.mapping import Mapping
+from shared.contracts.run import Progress
+from shared.contracts.score import ScoreRequest, paired_difference, positions
+from shared.errors import ScoringFailed
+from tests.support.examples import JOB
+from tests.support.nano import write_rows
+
+T = TypeVar("T")
+
+PROMPTS = ["red 0", "black 1 and a much longer prompt than the others have", "blue", "white 3"]
+
+
+def ignore(_: object) -> None:
+    return None
+
+
+def asked(prompts: Sequence[str]) -> list[list[dict[str, str]]]:
+    return [[{"role": "user", "content": prompt}] for prompt in prompts]
+
+
+def in_order(batches: Iterator[dict[int, T]]) -> list[T]:
+    found: dict[int, T] = {}
+    for batch in batches:
+        found |= batch
+    return [found[i] for i in range(len(found))]
+
+
+def answers(
+    scorer: Scorer, base: Path, prompts: Sequence[str], checkpoint: Path | None = None
+) -> list[str]:
+    said = scorer.answer(str(checkpoint or base), str(base), asked(prompts), max_new_tokens=8)
+    return [one.text for one in in_order(said)]
+
+
+def likelihoods(
+    scorer: Scorer,
+    base: Path,
+    prompts: Sequence[str],
+    said: Sequence[str],
+    checkpoint: Path | None = None,
+) -> list[float]:
+    return in_order(scorer.likelihoods(str(checkpoint or base), str(base), asked(prompts), said))
+
+
+class ScorerSuite:
+    @pytest.fixture
+    def scorer(self) -> Scorer:
+        raise NotImplementedError("the subclass gives a scorer")
+
+    @pytest.fixture
+    def request_(self, nano_base: Path, mapping: Mapping, tmp_path: Path) -> ScoreRequest:
+        return ScoreRequest(
+            job_id=JOB,
+            experiment=ExperimentId(0),
+            checkpoint=str(nano_base),
+            base_model=str(nano_base),
+            data=str(write_rows(tmp_path / "dev.jsonl", rows=30)),
+            data_sha256=None,
+            split="dev",
+            mapping=mapping,
+            metric=MetricName.EXACT_MATCH,
+            max_new_tokens=8,
+        )
+
+    def test_a_batch_of_uneven_prompts_is_answered_as_each_of_them_alone(
+        self, scorer: Scorer, nano_base: Path
+    ) -> None:
+        together = answers(scorer, nano_base, PROMPTS)
+
+        alone = [answers(scorer, nano_base, [prompt])[0] for prompt in PROMPTS]
+
+        assert together == alone
+
+    def test_the_same_model_gives_the_same_score(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        first, second = (score(request_, scorer, say=ignore) for _ in range(2))
+
+        assert first.items == second.items
+        assert first.n == 30
+        assert first.value == pytest.approx(sum(first.items) / 30)
+
+    def test_bad_cases_are_shown_for_dev_and_never_for_test(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        on_dev = score(request_, scorer, say=ignore)
+        on_test = score(request_.model_copy(update={"split": "test"}), scorer, say=ignore)
+
+        assert len(on_dev.bad_cases) == 20
+        assert on_dev.bad_cases[0].expected == "brown"
+        assert on_test.bad_cases == ()
+        assert on_test.value == on_dev.value
+
+    def test_an_answer_that_never_ends_is_cut_and_counted(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        measured = score(request_.model_copy(update={"max_new_tokens": 1}), scorer, say=ignore)
+
+        assert measured.cut_share > 0.5
+
+    def test_progress_is_told_and_may_stop_the_work(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        told: list[Progress] = []
+
+        def stop(progress: Progress) -> None:
+            told.append(progress)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            score(request_, scorer, say=stop)
+
+        assert [(p.phase, p.step, p.steps) for p in told] == [("answering", 0, 30)]
+
+    def test_a_prompt_longer_than_the_context_is_named(
+        self, scorer: Scorer, nano_base: Path
+    ) -> None:
+        with pytest.raises(ScoringFailed, match="found item 2 with"):
+            answers(scorer, nano_base, ["red", "red " * 3000])
+
+    def test_what_a_model_says_by_itself_is_likelier_than_what_it_would_not(
+        self, scorer: Scorer, nano_base: Path
+    ) -> None:
+        own = answers(scorer, nano_base, PROMPTS)
+        foreign = ["zq xw vk"] * len(PROMPTS)
+
+        likely = likelihoods(scorer, nano_base, PROMPTS, own)
+        unlikely = likelihoods(scorer, nano_base, PROMPTS, foreign)
+
+        assert all(0.0 <= b < a <= 1.0 for a, b in zip(likely, unlikely, strict=True))
+
+    def test_likelihoods_of_uneven_answers_are_those_of_each_alone(
+        self, scorer: Scorer, nano_base: Path
+    ) -> None:
+        said = ["a", "a much longer answer than the others", "", "white"]
+
+        together = likelihoods(scorer, nano_base, PROMPTS, said)
+        alone = [
+            likelihoods(scorer, nano_base, [p], [s])[0] for p, s in zip(PROMPTS, said, strict=True)
+        ]
+
+        assert together == pytest.approx(alone, rel=1e-4)
+
+    def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        part = score(
+            request_.model_copy(update={"item_share": 0.8, "likelihood": True}), scorer, say=ignore
+        )
+        whole = score(request_, scorer, say=ignore)
+
+        assert (part.n, whole.n, part.item_share) == (24, 30, 0.8)
+        assert part.data_sha256 == whole.data_sha256
+        assert [whole.items[i] for i in positions(30, 0.8)] == list(part.items)
+        assert paired_difference(part, whole) == (0.0, 0.0)
+        assert whole.likelihood is None
+        assert part.likelihood is not None
+        assert 0.0 < part.likelihood < 1.0
