@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.executor import processes
 from services.executor.child import outcome_of, path, write_to
-from services.executor.launchers.accelerate import several
+from services.executor.launchers.accelerate import STARTED_BY, several
 from services.executor.launchers.launcher import log_of
 from services.executor.launchers.mailbox import Errand, Listener, send
 from services.executor.teacher.teacher import ASKING
@@ -76,7 +76,8 @@ class _Teller:
 
 def _leave_when_due(folder: Path, patience_s: float) -> None:
     """End this process when its worker is silent or what started it is gone; pass on a word."""
-    parent, listener, told = os.getppid(), Listener(folder), False
+    parent = int(os.environ.get(STARTED_BY, os.getppid()))
+    listener, told = Listener(folder), False
     while (silent_s := listener.silent_s()) < patience_s and os.getppid() == parent:
         if listener.told_to_leave and processes.is_first() and not told:
             told = True

@@ -1,8 +1,11 @@
 """The evaluator against real vLLM servers."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from services.evaluator.in_process import TransformersScorer
@@ -29,6 +32,16 @@ class TestVllmScorer(ScorerSuite):
 @pytest.fixture(scope="module")
 def in_process() -> TransformersScorer:
     return TransformersScorer()
+
+
+def alive_with(server: int) -> list[int]:
+    """Return the processes that a server started, itself included, and that have not ended."""
+    found = []
+    for one in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(one.pid) == server and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one.pid)
+    return found
 
 
 def server_of(scorer: VllmScorer) -> int:
@@ -89,6 +102,7 @@ def test_a_server_that_is_killed_is_started_again_for_what_was_not_answered(
             scorer._server.process.kill()  # type: ignore[union-attr]
 
     assert server_of(scorer) != killed
+    assert alive_with(killed) == []
     assert [found[i] for i in range(len(MANY))] == expected
     assert asked_twice == []
 

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +51,12 @@ class Server:
     log: Path
 
     def stop(self) -> None:
-        """End it, at once if it will not."""
+        """End it with its engine, at once if it will not."""
         self.api.http.close()
         stop([self.process])
+        # A server that was killed could not end its engine, which then keeps the device.
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def start_server(model: str, how: Served, *, adapters: bool) -> Server:

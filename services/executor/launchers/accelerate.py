@@ -14,6 +14,10 @@ from shared.contracts.run import RunRequest
 ENTRY = "services.executor.launched"
 """The module that every such process runs, wherever it was started."""
 
+STARTED_BY = "TREX_STARTED_BY"
+"""Variable that tells several processes whose children they are: one that is slow to begin could
+find its parent gone already, and take whoever adopted it for the parent."""
+
 
 def command(folder: Path, *, python: str = sys.executable) -> list[str]:
     """Return what carries out the errand of an attempt's folder, on whatever machine."""
@@ -38,7 +42,8 @@ def several(folder: Path, *, processes: int) -> tuple[list[str], dict[str, str]]
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", *words]
     # Between being told to stop and being killed; torch's own thirty seconds are short for a save.
     return [*launch, "--module", ENTRY, str(folder)], {
-        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": f"{SAVE_S:.0f}"
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": f"{SAVE_S:.0f}",
+        STARTED_BY: str(os.getpid()),  # which ``accelerate launch`` becomes
     }
 
 
