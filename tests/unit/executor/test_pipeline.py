@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from threading import Barrier
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +17,6 @@ from pyarrow import parquet
 from services.executor import stages
 from services.executor.operators.load import load
 from services.executor.pipeline import Materialised, materialise, read_materialised
-from services.executor.sample_files import iterate_samples, split_file, write_samples
 from shared.contracts.mapping import Preference, Templates
 from shared.contracts.operators import (
     Balance,
@@ -45,7 +42,6 @@ from shared.contracts.run import Dropped, RowCount
 from shared.errors import DataFailed
 from shared.fingerprint import Fingerprint, hashed, tokens
 from shared.rows import Row, Sample, sha256_of, to_sample
-from shared.turns import Turn
 
 
 def source(folder: Path, texts: list[str], *, system: str | None = None) -> list[Operator]:
@@ -116,32 +112,6 @@ def test_samples_are_read_back_with_everything_they_say(tmp_path: Path) -> None:
     assert [(one.source, one.row) for one in found] == [
         (str(tmp_path / "source.jsonl"), 1),
         (str(tmp_path / "source.jsonl"), 2),
-    ]
-
-
-def test_every_field_of_a_sample_is_kept_on_disk(tmp_path: Path) -> None:
-    turns = (Turn("user", "hi"), Turn("assistant", "hello"))
-    whole = Sample("q", "a", "s", turns, "b", good=False, score=0.5, source="f", row=7, copy=True)
-    bare = Sample("q", "a")
-
-    write_samples(tmp_path / "samples", tmp_path / "lineage", [whole, bare])
-
-    found = list(iterate_samples(tmp_path / "samples"))
-    assert [astuple(one) for one in found] == [astuple(whole), astuple(bare)]
-    assert found[0].history == turns
-    assert found[0].history[0].role == "user"
-
-
-def test_a_file_of_several_batches_is_split_row_by_row(tmp_path: Path) -> None:
-    whole, these, others = (tmp_path / name for name in ("whole", "these", "others"))
-    write_samples(whole, tmp_path / "lineage", (Sample(f"{n}", "a") for n in range(25_000)))
-    chosen = np.arange(25_000) % 3 == 0
-
-    split_file(whole, {others: ~chosen, these: chosen})
-
-    assert [int(one.prompt) for one in iterate_samples(these)] == list(range(0, 25_000, 3))
-    assert [int(one.prompt) for one in iterate_samples(others)] == [
-        number for number in range(25_000) if number % 3
     ]
 
 
