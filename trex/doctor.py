@@ -41,6 +41,7 @@ PACKAGES = {
     "redis": "6.4",
     "rensa": "0.5",
     "rouge-score": "0.1.2",
+    "safetensors": "0.6",
     "scipy": "1.14",
     "torch": "2.11",
     "transformers": "5.16",
