@@ -25,3 +25,5 @@ def graded(metric: MetricName, answers: Sequence[str], references: Sequence[str]
             return rouge(answers, references, metric)
         case MetricName.FTBENCH:
             raise ScoringFailed("metric ftbench wanted a sealed split of a task, found a file")
+        case MetricName.GRADER:
+            raise ScoringFailed("metric grader wanted the job's own grader, found none")

@@ -14,7 +14,7 @@ from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from services.evaluator.scorer import Answer, Conversation, TooLong
+from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
 from shared.errors import ScoringFailed
 
 TOKENS_PER_BATCH = 8192
@@ -57,14 +57,25 @@ class TransformersScorer:
             said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
             yield dict(zip(batch, said, strict=True))
 
-    def likelihoods(
+    def render(
+        self,
+        checkpoint: str,
+        base_model: str,  # noqa: ARG002 - a checkpoint has its tokenizer beside it
+        conversations: Sequence[Conversation],
+    ) -> list[list[int]]:
+        """See `services.evaluator.scorer.Scorer.render`."""
+        with _loading(checkpoint):
+            tokenizer = _tokenizer(checkpoint)
+        return _prompt_ids(conversations, tokenizer)
+
+    def weigh(
         self,
         checkpoint: str,
         base_model: str,
         conversations: Sequence[Conversation],
         answers: Sequence[str],
-    ) -> Iterator[dict[int, float]]:
-        """See `services.evaluator.scorer.Scorer.likelihoods`."""
+    ) -> Iterator[dict[int, Weighed]]:
+        """See `services.evaluator.scorer.Scorer.weigh`."""
         with _loading(checkpoint):
             tokenizer = _tokenizer(checkpoint)
         prompts = _prompt_ids(conversations, tokenizer)
@@ -82,8 +93,8 @@ class TransformersScorer:
 
     def _weigh(
         self, model: Any, tokenizer: Any, pairs: list[tuple[list[int], list[int]]]
-    ) -> list[float]:
-        """Return ``exp`` of the mean log-probability of what follows each prompt."""
+    ) -> list[Weighed]:
+        """Return how the model finds what follows each prompt."""
         padded = tokenizer.pad(
             {"input_ids": [whole for _, whole in pairs]}, padding_side="right", return_tensors="pt"
         ).to(self._device)
@@ -92,7 +103,9 @@ class TransformersScorer:
         tokens = padded["input_ids"][:, 1:, None]
         log = torch.log_softmax(logits, dim=-1).gather(-1, tokens)[..., 0]
         return [
-            float(log[row, len(prompt) - 1 : len(whole) - 1].mean().exp())
+            Weighed(
+                float(log[row, len(prompt) - 1 : len(whole) - 1].sum()), len(whole) - len(prompt)
+            )
             for row, (prompt, whole) in enumerate(pairs)
         ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Protocol
 
 from shared.errors import ScoringFailed
@@ -19,6 +20,22 @@ class Answer:
 
     cut: bool
     """Whether it was still talking when its tokens were used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """How a model finds a given answer, the end of its turn included."""
+
+    total: float
+    """Sum of the log-probabilities of its tokens, in nats; at most 0."""
+
+    tokens: int
+    """How many those are, at least one."""
+
+    @property
+    def likelihood(self) -> float:
+        """``exp`` of the mean log-probability of a token, in [0, 1]."""
+        return exp(min(0.0, self.total / self.tokens))
 
 
 class TooLong(ScoringFailed):
@@ -70,17 +87,16 @@ class Scorer(Protocol):
         """
         ...
 
-    def likelihoods(
+    def weigh(
         self,
         checkpoint: str,
         base_model: str,
         conversations: Sequence[Conversation],
         answers: Sequence[str],
-    ) -> Iterator[dict[int, float]]:
-        """Yield batch after batch how likely the model finds a given answer, by position.
+    ) -> Iterator[dict[int, Weighed]]:
+        """Yield batch after batch how the model finds a given answer, by position.
 
-        That is ``exp`` of the mean log-probability of the answer's tokens, the end of its turn
-        included, in [0, 1]. An answer that passes the end of the model's context is cut there.
+        An answer that passes the end of the model's context is cut there.
 
         Args:
             checkpoint: as in `answer`.
@@ -90,6 +106,21 @@ class Scorer(Protocol):
 
         Raises:
             TooLong: a conversation leaves no room for a single token; before anything is computed.
+            ScoringFailed: the model cannot be loaded.
+        """
+        ...
+
+    def render(
+        self, checkpoint: str, base_model: str, conversations: Sequence[Conversation]
+    ) -> list[list[int]]:
+        """Return the token ids of each conversation, up to where the answer begins.
+
+        Args:
+            checkpoint: as in `answer`.
+            base_model: as in `answer`.
+            conversations: what to write out.
+
+        Raises:
             ScoringFailed: the model cannot be loaded.
         """
         ...

@@ -73,13 +73,11 @@ def _likelihood(
     if not all(exam.expected):
         return None
     found: dict[int, float] = {}
-    batches = scorer.likelihoods(
-        request.checkpoint, request.base_model, exam.questions, exam.expected
-    )
+    batches = scorer.weigh(request.checkpoint, request.base_model, exam.questions, exam.expected)
     for batch in batches:
-        found |= batch
+        found |= {i: weighed.likelihood for i, weighed in batch.items()}
         say(Progress(phase="weighing answers", step=len(found), steps=len(exam.questions)))
-    return min(1.0, fmean(found.values()))
+    return fmean(found.values())
 
 
 def _bad_cases(exam: Exam, answers: Sequence[Answer], items: Sequence[float]) -> list[BadCase]:

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import Contract, Versioned
+from shared.contracts.grader import Grader
 from shared.contracts.mapping import Mapping
 
 
@@ -31,6 +32,8 @@ class MetricName(StrEnum):
     """F-measure of the longest common subsequence of words."""
     FTBENCH = "ftbench"
     """The metric of the FT-Bench task whose sealed split is scored."""
+    GRADER = "grader"
+    """What the job's own ``grader`` says."""
 
 
 class SealedSplit(NamedTuple):
@@ -153,6 +156,10 @@ class Search(Contract):
     quarter of it is to be expected, or when half of the training, 15 full runs at least, brought
     less than half of it. None for a standard error; 0 always spends the budget."""
 
+    replicates: NonNegativeInt | None = None
+    """Runs of the first recipe with other seeds, before anything is compared: they measure how much
+    a score owes to its seed. None for 2 where the budget is 20 full runs or more, else 0."""
+
     @model_validator(mode="after")
     def _fidelity_is_for_posterior(self) -> Self:
         if self.fidelity is not Fidelity.OFF and self.mode is not SearchMode.POSTERIOR:
@@ -184,6 +191,16 @@ class Limits(Contract):
     it may still need, finalists among them. As many short runs of a length can go on."""
 
 
+class Baselines(Contract):
+    """What the best is compared with beside the base model as it is. Scored on dev, once."""
+
+    shots: NonNegativeInt = 4
+    """Training rows shown to the base model before each question; 0 leaves that out."""
+
+    reference: str | None = None
+    """Folder or hub id of another model, for example the base model's instruction-tuned sibling."""
+
+
 class JobSpec(Versioned):
     """A goal, a base model, data and a budget."""
 
@@ -199,6 +216,20 @@ class JobSpec(Versioned):
     metric: MetricName
     """How an answer is judged."""
 
+    grader: Grader | None = None
+    """The job's own way to judge; given with metric ``grader`` and with no other."""
+
+    options: tuple[str, ...] = ()
+    """All that an answer can be. Where given, nothing is generated: the option that the model finds
+    likeliest is its answer. Every reference must be one of them."""
+
+    baselines: Baselines = Baselines()
+    """What the best is compared with."""
+
+    guards: tuple[str, ...] | None = None
+    """Side tasks that must not get worse, scored for the base model and the best; None for those
+    that come with the evaluator, empty for none, ``lm_eval:NAME`` for a task of that harness."""
+
     budget: Budget
     """What may be spent."""
 
@@ -213,6 +244,18 @@ class JobSpec(Versioned):
 
     weight: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     """Share of the executors beside other jobs: twice the weight, twice the workers."""
+
+    @model_validator(mode="after")
+    def _grader_goes_with_its_metric(self) -> Self:
+        if (self.metric is MetricName.GRADER) != (self.grader is not None):
+            raise ValueError("metric grader goes with a grader, and every other metric without one")
+        return self
+
+    @model_validator(mode="after")
+    def _options_tell_answers_apart(self) -> Self:
+        if self.options and (len(self.options) < 2 or len(set(self.options)) < len(self.options)):
+            raise ValueError("options wanted two or more that differ")
+        return self
 
     @model_validator(mode="after")
     def _metric_fits_the_data(self) -> Self:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Share, Versioned
+from shared.contracts.grader import Grader
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Mapping
 
 UnitFloat = Annotated[float, Field(ge=0.0, le=1.0)]
 
-Split: TypeAlias = Literal["dev", "confirm", "test"]
-"""Rows to search by, rows that only finalists are scored on, and rows opened once."""
+Split: TypeAlias = Literal["dev", "confirm", "test", "guard"]
+"""Rows to search by, rows that only finalists are scored on, rows opened once, and side tasks."""
 
 LEAST_ITEMS = 20
 """Items that a share keeps at least: fewer would tell nothing."""
@@ -39,7 +40,7 @@ class ScoreRequest(Versioned):
     """What the checkpoint was trained from."""
 
     data: str
-    """Path of the rows to answer, or ``ftbench:TASK/SPLIT``."""
+    """Path of the rows to answer, or ``ftbench:TASK/SPLIT``; of a guard its name."""
 
     data_sha256: str | None
     """Of the rows when they were scored before; another file is not the same items."""
@@ -53,6 +54,18 @@ class ScoreRequest(Versioned):
     metric: MetricName
     """How an answer is judged."""
 
+    grader: Grader | None = None
+    """How, with metric ``grader``."""
+
+    options: tuple[str, ...] = ()
+    """All that an answer can be; the likeliest is taken and nothing generated. Empty generates."""
+
+    shots: NonNegativeInt = 0
+    """Training rows shown before each question."""
+
+    shots_data: str | None = None
+    """Where they come from, with ``shots``: path of the training rows, or the name of a task."""
+
     max_new_tokens: PositiveInt
     """Tokens an answer may have."""
 
@@ -61,6 +74,45 @@ class ScoreRequest(Versioned):
 
     likelihood: bool = False
     """Whether to measure how likely the model finds the reference answers, too."""
+
+
+class Certificate(Contract):
+    """How far what serves a checkpoint agrees with what trained it, on prompts of the training.
+
+    Made by whatever scores, against what the trainer wrote beside the weights.
+    """
+
+    template_sha256: str
+    """Of the chat template, the same on both sides."""
+
+    prompts: PositiveInt
+    """Prompts compared; on both sides they have the same token ids."""
+
+    logprob_gap: NonNegativeFloat
+    """Mean over the prompts of how far the mean log-probability of an answer's token differs, in
+    nats."""
+
+    answers_equal: UnitFloat
+    """Share of the prompts that both answer alike, greedily."""
+
+
+class Seal(Contract):
+    """A score's entry in the hash chain of its job: neither can be changed without the other."""
+
+    number: PositiveInt
+    """Its place in the chain, counted from 1."""
+
+    previous: str
+    """Digest of the entry before it; 64 zeros for the first."""
+
+    digest: str
+    """SHA-256 of number, previous, what was asked for and what was measured."""
+
+    signature: str
+    """Ed25519 of the digest, in hexadecimal digits."""
+
+    key: str
+    """The evaluator's public key, in hexadecimal digits."""
 
 
 class BadCase(Contract):
@@ -74,6 +126,37 @@ class BadCase(Contract):
 
     got: str
     """The model's answer, cut to 200 characters."""
+
+
+FaultKind: TypeAlias = Literal["empty", "cut", "format", "near", "wrong"]
+"""What is wrong with an answer: nothing in it; over before it ended; not of the form that right
+answers have; nearly right; another content."""
+
+
+class Fault(Contract):
+    """Answers of dev that are wrong in the same way."""
+
+    kind: FaultKind
+    """In which."""
+
+    count: PositiveInt
+    """How many there are."""
+
+    examples: tuple[BadCase, ...] = Field(max_length=5)
+    """Some of them, the worst first."""
+
+
+class Confusion(Contract):
+    """A label that was answered in place of another."""
+
+    expected: str
+    """The right label."""
+
+    got: str
+    """The label answered."""
+
+    count: PositiveInt
+    """How often."""
 
 
 class Score(Contract):
@@ -110,6 +193,18 @@ class Score(Contract):
 
     bad_cases: tuple[BadCase, ...] = Field(max_length=20)
     """Up to 20 of the worst items below full marks; empty for the test split."""
+
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with the answers below full marks, the most frequent first; of dev only."""
+
+    confusions: tuple[Confusion, ...] = Field(default=(), max_length=10)
+    """Labels answered for others, the most frequent first; of dev only, where there are labels."""
+
+    certificate: Certificate | None = None
+    """That the checkpoint was served as it was trained; None for a model nobody trained here."""
+
+    seal: Seal | None = None
+    """Its entry in the job's hash chain; None where the evaluator keeps none."""
 
     empty_share: UnitFloat
     """Answers with nothing in them. Near 1 the model is broken rather than wrong."""

@@ -51,7 +51,8 @@ def likelihoods(
     said: Sequence[str],
     checkpoint: Path | None = None,
 ) -> list[float]:
-    return in_order(scorer.likelihoods(str(checkpoint or base), str(base), asked(prompts), said))
+    found = scorer.weigh(str(checkpoint or base), str(base), asked(prompts), said)
+    return [one.likelihood for one in in_order(found)]
 
 
 class ScorerSuite:

@@ -113,8 +113,8 @@ def mean_likelihood(scorer: TransformersScorer, checkpoint: Path, ground: Ground
     """Return how likely the right answers are: see `make_row`."""
     items = ground.splits["search"]
     wanted = [item.answer for item in items]
-    found = scorer.likelihoods(str(checkpoint), str(ground.base), _asked(items), wanted)
-    values = [value for batch in found for value in batch.values()]
+    found = scorer.weigh(str(checkpoint), str(ground.base), _asked(items), wanted)
+    values = [weighed.likelihood for batch in found for weighed in batch.values()]
     return sum(values) / len(values)
 
 

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import exp
 from pathlib import Path
-from statistics import fmean
 from typing import TypeVar
 
-from services.evaluator.scorer import Answer, Conversation, TooLong
+from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
 from services.evaluator.vllm.adapters import check_adapter, is_adapter
 from services.evaluator.vllm.api import BASE, Api, Ids, ServerGone
 from services.evaluator.vllm.server import Served, Server, start_server
@@ -78,16 +76,28 @@ class VllmScorer:
 
         return self._until_done(checkpoint, base_model, len(conversations), once)
 
-    def likelihoods(
+    def render(
+        self, checkpoint: str, base_model: str, conversations: Sequence[Conversation]
+    ) -> list[list[int]]:
+        """See `services.evaluator.scorer.Scorer.render`."""
+
+        def once(ready: Ready, missing: Sequence[int]) -> Iterator[dict[int, Ids]]:
+            found = _rendered(ready.api, [conversations[i] for i in missing])
+            yield dict(zip(missing, found, strict=True))
+
+        [found] = self._until_done(checkpoint, base_model, len(conversations), once)
+        return [found[i] for i in range(len(conversations))]
+
+    def weigh(
         self,
         checkpoint: str,
         base_model: str,
         conversations: Sequence[Conversation],
         answers: Sequence[str],
-    ) -> Iterator[dict[int, float]]:
-        """See `services.evaluator.scorer.Scorer.likelihoods`."""
+    ) -> Iterator[dict[int, Weighed]]:
+        """See `services.evaluator.scorer.Scorer.weigh`."""
 
-        def once(ready: Ready, missing: Sequence[int]) -> Iterator[dict[int, float]]:
+        def once(ready: Ready, missing: Sequence[int]) -> Iterator[dict[int, Weighed]]:
             api = ready.api
             stop, room = api.end(), api.context() - 1  # vLLM adds a token to what it weighs
             prompts = _rendered(api, conversations)
@@ -95,11 +105,11 @@ class VllmScorer:
             said = _mapped(api.tokenise, answers)
             wholes = [(prompts[i] + said[i] + [stop])[:room] for i in range(len(prompts))]
 
-            def weigh(some: Sequence[int]) -> dict[int, float]:
+            def weigh(some: Sequence[int]) -> dict[int, Weighed]:
                 found = api.weigh(ready.model, [wholes[i] for i in some])
                 # The first token of a prompt has no probability: what follows begins one earlier.
                 return {
-                    i: exp(fmean(logs[len(prompts[i]) - 1 :]))
+                    i: Weighed(sum(logs[len(prompts[i]) - 1 :]), len(wholes[i]) - len(prompts[i]))
                     for i, logs in zip(some, found, strict=True)
                 }
 
