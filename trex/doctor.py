@@ -27,6 +27,7 @@ PACKAGES = {
     "datasets": "4.7",
     "fastapi": "0.135",
     "filelock": "3.20",
+    "huggingface-hub": "1",
     "jieba": "0.42.1",
     "numpy": "2",
     "openai": "3",

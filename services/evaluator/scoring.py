@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from services.evaluator.exam import Exam, open_exam
+from services.evaluator.kept_scores import KeptScores, key_of
 from services.evaluator.scorer import Answer, Scorer
 from shared.contracts.run import Progress
 from shared.contracts.score import BadCase, Score, ScoreRequest
@@ -19,21 +20,36 @@ def score(
     *,
     say: Callable[[Progress], None],
     ftbench_data: Path | None = None,
+    kept: KeptScores | None = None,
 ) -> Score:
-    """Answer the questions of a request and score the answers.
+    """Answer the questions of a request and score the answers, unless that was done before.
 
     Args:
         request: which model, which rows, which metric.
         scorer: what generates answers.
         say: told how far it is.
         ftbench_data: folder with the published files of tasks; None to fetch them.
+        kept: where scores are looked for and kept; None measures anew.
 
     Raises:
         DataFailed: the rows cannot be read, or are not those scored before.
         ScoringFailed: the model cannot be loaded, or the metric does not fit the data.
     """
-    started = time.monotonic()
     exam = open_exam(request, ftbench_data)
+    key = None if kept is None else key_of(request, exam, scorer.engine)
+    if kept is None or key is None:
+        return _measured(request, exam, scorer, say)
+    found = kept.find(key)
+    if found is None:
+        found = _measured(request, exam, scorer, say)
+        kept.keep(key, found)
+    return found
+
+
+def _measured(
+    request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
+) -> Score:
+    started = time.monotonic()
     count = len(exam.questions)
     answered: dict[int, Answer] = {}
     batches = scorer.answer(

@@ -8,8 +8,11 @@ import pytest
 
 from services.evaluator.generate import main as generate
 from services.evaluator.in_process import TransformersScorer
+from services.evaluator.kept_scores import KeptScores
 from services.evaluator.scoring import score
+from shared.contracts.base import JobId
 from shared.contracts.job import MetricName
+from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed, ScoringFailed
 from tests.suites.scorer import ScorerSuite, ignore
@@ -69,6 +72,22 @@ class TestTransformersScorer(ScorerSuite):
 
         with pytest.raises(ScoringFailed, match=r"wanted a (model|chat template)"):
             score(request_.model_copy(update={"checkpoint": str(broken)}), scorer, say=ignore)
+
+    def test_the_same_model_is_not_asked_the_same_questions_twice(
+        self, scorer: TransformersScorer, request_: ScoreRequest, tmp_path: Path
+    ) -> None:
+        kept, said = KeptScores(tmp_path / "scores"), list[Progress]()
+
+        first = score(request_, scorer, say=said.append, kept=kept)
+        worked = len(said)
+        again = request_.model_copy(update={"job_id": JobId("j-ffffffff")})
+        second = score(again, scorer, say=said.append, kept=kept)
+
+        assert second == first
+        assert (worked > 0, len(said)) == (True, worked)
+
+        score(request_.model_copy(update={"max_new_tokens": 3}), scorer, say=said.append, kept=kept)
+        assert len(said) > worked, "with fewer tokens it is another score"
 
     def test_finalists_are_scored_without_showing_what_they_got_wrong(
         self, scorer: TransformersScorer, request_: ScoreRequest
