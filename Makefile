@@ -31,7 +31,7 @@ check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/lint-imports --no-logo
 
 test: $(STAMP) ## unit, contract, architecture and integration tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 vllm: $(VLLM)/installed ## make .venv-vllm, which serves models with vLLM on the CPU: 3.5 GB
 

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
 from shared.store_redis import connect
 from trex.processes import free_port
 from trex.server import serving
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("whenever", deadline=None)
+hypothesis.settings.load_profile("whenever")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ ASKED, ANSWERED = one("user", "Hi"), one("assistant", "Hello")
         ("one-row.jsonl", GOOD, 1),
         ("mark.jsonl", b"\xef\xbb\xbf" + GOOD * 2, 2),
         ("crlf.csv", b"q,a\r\n1+1,2\r\n\r\n2+2,4\r\n", 2),
-        ("packed.jsonl.gz", gzip.compress(GOOD * 3), 3),
+        ("packed.jsonl.gz", gzip.compress(GOOD * 3, mtime=0), 3),
         ("array.json", ARRAY, 1),
         ("other-columns.jsonl", GOOD + b'{"a": "4", "q": "2+2", "more": [1]}\n', 2),
         ("number.jsonl", b'{"q": 7, "a": true}\n', 1),
@@ -80,7 +80,7 @@ def test_a_file_that_is_only_odd_is_read_whole(
     ("name", "data", "found"),
     [
         ("x.jsonl", parquet_bytes(pyarrow.table({"q": ["1"]})), ": wanted JSONL .* found Parquet;"),
-        ("x.jsonl", gzip.compress(GOOD), ": wanted JSONL text, as its ending says, found gzip;"),
+        ("x.jsonl", gzip.compress(GOOD, mtime=0), ": wanted JSONL text, as its ending says, found gzip;"),
         ("x.csv", b"PK\x03\x04....", ": wanted CSV text, .* found a zip archive or a workbook;"),
         ("x.jsonl", b"\n" + ARRAY, ": wanted one JSON object a line, .* array; .* ending .json"),
         ("x.json", GOOD * 2, r": wanted one JSON array .*Extra data.* the ending \.jsonl"),
@@ -93,7 +93,7 @@ def test_a_file_that_is_only_odd_is_read_whole(
         ("x.json", b'[{"q": "1", "a": "2"}, 2]', " row 2: wanted a JSON object, found int;"),
         ("x.json", b'[{"q": "\xff"}]', ": wanted one JSON array .*can't decode byte 0xff"),
         ("x.jsonl.gz", GOOD, ": wanted a whole gzip file, as its ending says, found a damaged"),
-        ("x.jsonl.gz", gzip.compress(GOOD * 99)[:-9], ": wanted a whole gzip file"),
+        ("x.jsonl.gz", gzip.compress(GOOD * 99, mtime=0)[:-9], ": wanted a whole gzip file"),
         ("x.parquet", GOOD, ": wanted a whole Parquet file, found a damaged one or none"),
         (
             "x.parquet",
