@@ -20,6 +20,7 @@ from shared.rows import sha256_of
 PAIR = Templates(prompt="{q}", completion="{a}")
 TALK = Messages(column="messages")
 GOOD = b'{"q": "1+1", "a": "2"}\n'
+PACKED = gzip.compress(GOOD, mtime=0)
 ARRAY = b'[{"q": "1+1", "a": "2"}]'
 
 
@@ -80,7 +81,7 @@ def test_a_file_that_is_only_odd_is_read_whole(
     ("name", "data", "found"),
     [
         ("x.jsonl", parquet_bytes(pyarrow.table({"q": ["1"]})), ": wanted JSONL .* found Parquet;"),
-        ("x.jsonl", gzip.compress(GOOD, mtime=0), ": wanted JSONL text, as its ending says, found gzip;"),
+        ("x.jsonl", PACKED, ": wanted JSONL text, as its ending says, found gzip;"),
         ("x.csv", b"PK\x03\x04....", ": wanted CSV text, .* found a zip archive or a workbook;"),
         ("x.jsonl", b"\n" + ARRAY, ": wanted one JSON object a line, .* array; .* ending .json"),
         ("x.json", GOOD * 2, r": wanted one JSON array .*Extra data.* the ending \.jsonl"),
