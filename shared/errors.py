@@ -10,6 +10,7 @@
     │   │   ├── Diverged
     │   │   └── OutOfTime
     │   └── ScoringFailed
+    │       └── NotCertified
     └── Unavailable           nobody yet: the same call may work later
         └── StoreUnavailable
 
@@ -57,6 +58,10 @@ class OutOfTime(TrainingFailed):
 
 class ScoringFailed(RunFailed):
     """The checkpoint cannot be scored. Never replaced by a score of zero."""
+
+
+class NotCertified(ScoringFailed):
+    """What serves the checkpoint does not answer as what trained it did."""
 
 
 class Unavailable(TrexError):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from services.evaluator.certificate import certificate_of
 from services.evaluator.exam import Exam, open_exam
 from services.evaluator.kept_scores import KeptScores, key_of
 from services.evaluator.scorer import Answer, Scorer
@@ -34,6 +35,7 @@ def score(
     Raises:
         DataFailed: the rows cannot be read, or are not those scored before.
         ScoringFailed: the model cannot be loaded, or the metric does not fit the data.
+        NotCertified: a trained model is not served as it was trained.
     """
     exam = open_exam(request, ftbench_data)
     key = None if kept is None else key_of(request, exam, scorer.engine)
@@ -50,6 +52,7 @@ def _measured(
     request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
 ) -> Score:
     started = time.monotonic()
+    certificate = certificate_of(request.checkpoint, request.base_model, scorer, say=say)
     count = len(exam.questions)
     answered: dict[int, Answer] = {}
     batches = scorer.answer(
@@ -75,6 +78,7 @@ def _measured(
         item_share=request.item_share,
         likelihood=likelihood,
         bad_cases=tuple(_bad_cases(exam, answers, graded.items)) if request.split == "dev" else (),
+        certificate=certificate,
         empty_share=sum(not answer.text.strip() for answer in answers) / len(answers),
         cut_share=sum(answer.cut for answer in answers) / len(answers),
         engine=scorer.engine,

@@ -9,6 +9,7 @@ import yaml
 
 from shared.contracts.base import digest
 from shared.contracts.run import Origin, RowCount, RunRequest, Tokenised, Trained
+from shared.parity import PARITY
 
 
 def describe(folder: Path, request: RunRequest, trained: Trained) -> None:
@@ -52,6 +53,8 @@ def _card(request: RunRequest, trained: Trained) -> str:
             *_seen(trained.tokenised),
             f"- chat template: sha256 `{trained.tokenised.chat_template}`",
             f"- last training loss: {trained.train_loss:.4f} nats per token",
+            f"- `{PARITY}`: what it answered to training prompts where it was trained, by which "
+            "whoever serves it can show that it is served as it was trained",
             f"- cost: {trained.gpu_seconds:.1f} device-seconds",
             f"- made with {versions} on Python {platform.python_version()}",
             "",

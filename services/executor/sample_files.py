@@ -67,6 +67,17 @@ def iterate_samples(path: Path) -> Iterator[Sample]:
             yield Sample(prompt, completion, system, turns, *rest)
 
 
+def spread_samples(path: Path, most: int) -> list[Sample]:
+    """Return up to so many samples of a file, evenly spread over it, in order."""
+    source = parquet.ParquetFile(path)
+    rows = source.metadata.num_rows
+    wanted = min(most, rows)
+    found = _rows_at(source, np.arange(wanted) * rows // wanted)
+    return [
+        Sample(**row | {"history": tuple(Turn(**turn) for turn in row["history"])}) for row in found
+    ]
+
+
 def rows_of(lineage: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the number of the row that each sample is of, and whether the sample is a copy.
 

@@ -205,6 +205,7 @@ def _result_lines(
         "",
         _verdict(test or dev),
         "",
+        *_certified_lines(test or dev),
         "The best was chosen by its dev score"
         + (" and that of the finalists' rows" if state.spec.data.confirm else "")
         + ", which therefore flatters it a little"
@@ -225,6 +226,19 @@ def _verdict(comparison: Comparison) -> str:
     if interval is not None and interval[0] > 0:
         return f"On {comparison.split} the gain is larger than its doubt."
     return f"On {comparison.split} no gain is demonstrated: the interval covers zero."
+
+
+def _certified_lines(comparison: Comparison) -> list[str]:
+    """Say how close what was scored is to what was trained."""
+    shown = comparison.best.certificate
+    if shown is None:
+        return []
+    return [
+        f"The best was served as it was trained: of {shown.prompts} training prompts "
+        f"{shown.answers_equal:.0%} had the same greedy answer, and their answers' mean "
+        f"log-probability of a token was {shown.logprob_gap:.4f} nats off.",
+        "",
+    ]
 
 
 def _comparison_row(comparison: Comparison) -> str:

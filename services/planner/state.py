@@ -35,6 +35,7 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Request, Result
+from shared.errors import NotCertified
 from shared.store import Entry
 
 RUNGS = (1 / 9, 1 / 3, 1.0)
@@ -274,7 +275,7 @@ class JobState:
     def _scored(self, request: ScoreRequest, number: int, result: Score | Failed) -> None:
         experiment = self.experiments[request.experiment]
         if isinstance(result, Score):
-            result = _finite(result)
+            result = _certified(experiment, _finite(result))
         if request.split == "test":
             self.test_scores[experiment.id] = result
         elif experiment.id == ROOT and isinstance(result, Failed):
@@ -348,6 +349,18 @@ def _finite(score: Score) -> Score | Failed:
     return Failed(
         error="ScoringFailed",
         detail=f"wanted a finite score, found {score.value} ± {score.stderr}; look at the metric",
+    )
+
+
+def _certified(experiment: Experiment, score: Score | Failed) -> Score | Failed:
+    """Return a score, or a failure in place of one that may be of a model nobody trained."""
+    trusted = isinstance(score, Failed) or experiment.id == ROOT or score.certificate is not None
+    if trusted:
+        return score
+    return Failed(
+        error=NotCertified.__name__,
+        detail="wanted a certificate that the checkpoint was served as it was trained, found a "
+        "score without; score it with an evaluator that makes them",
     )
 
 

@@ -144,6 +144,7 @@ def score_view(score: Score | None) -> ScoreView | None:
         stderr=score.stderr,
         n=score.n,
         engine=score.engine,
+        certificate=score.certificate,
     )
 
 

@@ -11,7 +11,7 @@ from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
-from shared.contracts.score import BadCase, Split
+from shared.contracts.score import BadCase, Certificate, Split
 
 JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
 NodeState = Literal[
@@ -37,6 +37,9 @@ class ScoreView(Contract):
 
     engine: str
     """What generated the answers."""
+
+    certificate: Certificate | None
+    """That the model was served as it was trained; None for one nobody trained here."""
 
 
 class Spent(Contract):

@@ -32,7 +32,7 @@ from shared.contracts.run import (
     Tokenised,
     Trained,
 )
-from shared.contracts.score import BadCase, Score, ScoreRequest
+from shared.contracts.score import BadCase, Certificate, Score, ScoreRequest
 
 JOB = JobId("j-0a1b2c3d")
 MAPPING = Templates(prompt="{text}", completion="{iso}")
@@ -123,8 +123,13 @@ def proposals(*learning_rates: float) -> Proposals:
     return Proposals(proposals=tuple(proposal(rate) for rate in learning_rates))
 
 
+CERTIFICATE = Certificate(
+    template_sha256="2" * 64, prompts=32, logprob_gap=0.002, answers_equal=1.0
+)
+
+
 def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
-    """A score of ``n`` items, of which the first are right."""
+    """A score of something trained, of ``n`` items, of which the first are right."""
     right = round(value * n)
     items = tuple(1.0 if i < right else 0.0 for i in range(n))
     return Score.model_validate(
@@ -138,6 +143,7 @@ def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
             "bad_cases": (BadCase(prompt="3. März 2021", expected="2021-03-03", got="2021"),),
             "empty_share": 0.0,
             "cut_share": 0.1,
+            "certificate": CERTIFICATE,
             "engine": "transformers 5.23.0 cpu",
             "seconds": 2.0,
         }

@@ -7,7 +7,7 @@ from random import Random
 from services.planner.loop import PlanningLoop
 from services.planner.state import JobState, fold
 from services.planner.views import job_view
-from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.job import Budget, Fidelity, JobSpec, Search, SearchMode
 from shared.contracts.proposal import ProposeRequest
@@ -70,7 +70,10 @@ def scored(request: ScoreRequest, value: float, *, rows: int = 10) -> Score:
     kept = len(positions(rows, request.item_share))
     found = score(value, split=request.split, n=kept)
     likelihood = min(1.0, value + 0.1) if request.likelihood else None
-    return found.model_copy(update={"item_share": request.item_share, "likelihood": likelihood})
+    changed: dict[str, object] = {"item_share": request.item_share, "likelihood": likelihood}
+    if request.experiment == ROOT:  # which nobody trained
+        changed["certificate"] = None
+    return found.model_copy(update=changed)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from services.executor import processes
+from services.executor.trainers.answering import answer
 from shared.errors import TrainingFailed
 
 _TOKENS = 8
@@ -48,19 +49,11 @@ class Proof(TrainerCallback):
             _refuse_lost(model, Path(folder))
         self._refuse_silent(model)
 
-    @torch.no_grad()
     def _refuse_silent(self, model: Any) -> None:
-        asked = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": "?"}],
-            add_generation_prompt=True,
-            return_tensors="pt",
-            return_dict=True,
-        ).to(model.device)
-        was_training = model.training
-        model.eval()
-        answered = model.generate(**asked, max_new_tokens=_TOKENS, do_sample=False)
-        model.train(was_training)
-        if answered.shape[1] <= asked["input_ids"].shape[1]:
+        prompt = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": "?"}], add_generation_prompt=True, return_dict=True
+        )["input_ids"]
+        if answer(model, self._tokenizer, [prompt], new_tokens=_TOKENS) == [[]]:
             raise TrainingFailed(
                 "wanted a model that generates, found that it adds nothing to a prompt; use "
                 "another base model"

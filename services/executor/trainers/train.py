@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 import time
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, assert_never
@@ -27,6 +28,7 @@ from services.executor.trainers.models import (
     load_tokenizer,
     new_adapter,
 )
+from services.executor.trainers.parity import write_parity
 from services.executor.trainers.proof import Proof
 from services.executor.trainers.saving import save
 from services.executor.trainers.together import (
@@ -178,7 +180,16 @@ def train(
     resume = None
     wait_for_all()  # the others may still read what saving clears away
     if processes.is_first():
-        resume = save(trainer, folder, to_go_on=watched.stopped == "rung")
+        also = partial(
+            write_parity,
+            trainer.model,
+            tokenizer,
+            data.train,
+            recipe,
+            template_sha256=material.tokenised.chat_template,
+            tokens_at_once=micro * recipe.method.max_length,
+        )
+        resume = save(trainer, folder, also=also, to_go_on=watched.stopped == "rung")
     return Trained(
         checkpoint=str(folder),
         train_loss=watched.curves["loss"][-1].loss,

@@ -83,7 +83,12 @@ EVENTS: tuple[Contract, ...] = (
 
 def score(value: float, stderr: float | None = 0.02) -> ScoreView:
     return ScoreView(
-        metric=MetricName.EXACT_MATCH, value=value, stderr=stderr, n=100, engine="canned"
+        metric=MetricName.EXACT_MATCH,
+        value=value,
+        stderr=stderr,
+        n=100,
+        engine="canned",
+        certificate=None,
     )
 
 
