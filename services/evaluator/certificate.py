@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from services.evaluator.kept_scores import version_of
 from services.evaluator.scorer import Answer, Scorer, Weighed
+from shared.contracts.base import ROOT
 from shared.contracts.run import Progress
-from shared.contracts.score import Certificate
+from shared.contracts.score import Certificate, ScoreRequest
 from shared.errors import NotCertified
 from shared.parity import NEW_TOKENS, PARITY, Parity, Witness, weights_sha256
 
@@ -47,25 +48,25 @@ _made: dict[tuple[str | None, str | None, str], Certificate] = {}
 
 
 def certificate_of(
-    checkpoint: str, base_model: str, scorer: Scorer, *, say: Callable[[Progress], None]
+    request: ScoreRequest, scorer: Scorer, *, say: Callable[[Progress], None]
 ) -> Certificate | None:
-    """Return the certificate of a checkpoint, made once for each engine.
+    """Return the certificate of a request's checkpoint, made once for each engine.
 
     Args:
-        checkpoint: folder of what was trained, or the base model itself.
-        base_model: what it was trained from.
+        request: which model.
         scorer: what answers.
         say: told how far it is.
 
     Returns:
-        None for the base model, which nobody trained here.
+        None where nobody trained the model here: the base, or another it is compared with.
 
     Raises:
         NotCertified: there is nothing to compare with, or it is answered otherwise.
         ScoringFailed: the model cannot be loaded.
     """
-    if checkpoint == base_model:
+    if request.experiment == ROOT:
         return None
+    checkpoint, base_model = request.checkpoint, request.base_model
     contents = version_of(checkpoint), version_of(base_model)
     found = _made.get((*contents, scorer.engine))
     if found is None:

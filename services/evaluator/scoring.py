@@ -52,7 +52,7 @@ def _measured(
     request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
 ) -> Score:
     started = time.monotonic()
-    certificate = certificate_of(request.checkpoint, request.base_model, scorer, say=say)
+    certificate = certificate_of(request, scorer, say=say)
     count = len(exam.questions)
     answered: dict[int, Answer] = {}
     batches = scorer.answer(
