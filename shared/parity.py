@@ -65,7 +65,6 @@ def weights_sha256(folder: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
-            whole.update(
-                f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
-            )
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.name} {found}\n".encode())
     return whole.hexdigest()

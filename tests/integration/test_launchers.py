@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.evaluator.in_process import TransformersScorer
 from services.executor.launchers.accelerate import AccelerateLauncher
 from services.executor.launchers.kubernetes import KubernetesLauncher
 from services.executor.launchers.launcher import Launcher
@@ -22,6 +23,7 @@ from tests.suites.launcher import (
     processes_of,
     wait_for,
 )
+from tests.support.certifying import certified, is_the_same_model
 from tests.support.kubernetes import NAMESPACE, Cluster
 from tests.support.slurm import make_slurm
 
@@ -234,6 +236,8 @@ def test_two_processes_train_what_one_trains(
         assert [p.step for p in ours] == [p.step for p in theirs]
         assert [p.loss for p in ours] == pytest.approx([p.loss for p in theirs], rel=1e-3)
     assert one.train_curve[-1].loss < 0.99 * one.train_curve[0].loss
+    shown = certified(two.checkpoint, recipe.base_model, TransformersScorer())
+    assert is_the_same_model(shown), shown
 
 
 def test_when_one_of_two_processes_dies_the_run_has_failed_and_none_is_left(

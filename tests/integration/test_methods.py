@@ -1,5 +1,6 @@
 """Every method that a recipe can name, trained for real on a nano model."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
+from services.evaluator.in_process import TransformersScorer
 from services.executor.chat_tokens import tokenise
 from services.executor.interruption import ToldToStop, take_over
 from services.executor.pipeline import Materialised
@@ -25,7 +27,9 @@ from shared.contracts.operators import Load, Map
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.errors import DataFailed, TrainingFailed
+from shared.parity import PARITY
 from shared.rows import Sample
+from tests.support.certifying import certified, is_the_same_model
 from tests.support.examples import run_request
 from tests.support.nano import WORDS
 
@@ -168,6 +172,31 @@ def test_a_run_goes_on_from_where_its_parent_left_the_weights(
 
     assert child.train_curve[0].loss < parent.train_curve[1].loss
     assert child.train_loss < parent.train_loss
+
+
+@pytest.mark.parametrize(
+    ("how", "of_each", "adapter"),
+    [
+        (method(Sft), {}, LORA),
+        (method(Dpo), {"rejected": lambda _: WORSE}, LORA),
+        (method(Kto), {"good": lambda number: number % 3 > 0}, LORA),
+        (grpo(), {}, LORA),
+        (method(Dpo), {"rejected": lambda _: WORSE}, FullTuning()),
+    ],
+)
+def test_what_any_method_trained_from_a_parent_is_served_as_it_was_trained(
+    write: Write, fit: Fit, base: Path, how: Method, of_each: dict[str, Any], adapter: Adapter
+) -> None:
+    """A reference model beside the trained one, which these methods hold, is not what is kept."""
+    parent = fit(write(48), method(Sft, num_train_epochs=0.5), adapter)
+
+    trained = fit(write(48, **of_each), how, adapter, start=parent)
+
+    shown = certified(trained.checkpoint, base, TransformersScorer())
+    assert is_the_same_model(shown), shown
+    before = json.loads((Path(parent.checkpoint) / PARITY).read_text())["witnesses"]
+    after = json.loads((Path(trained.checkpoint) / PARITY).read_text())["witnesses"]
+    assert before[0]["logprob"] != pytest.approx(after[0]["logprob"], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from services.evaluator.in_process import TransformersScorer
 from services.executor.interruption import ToldToStop, take_over
 from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
@@ -20,6 +21,7 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.errors import Diverged
 from shared.rows import Sample
+from tests.support.certifying import certified, is_the_same_model
 from tests.support.examples import run_request
 from tests.support.nano import WORDS
 
@@ -112,6 +114,8 @@ def test_a_patient_run_hands_back_the_weights_of_the_lowest_held_out_loss(
     assert (patient.stopped, patient.steps, patient.kept_step) == ("done", 12, lowest(last))
     assert same_weights(patient, best)
     assert not same_weights(patient, last)
+    shown = certified(patient.checkpoint, recipe.base_model, TransformersScorer())
+    assert is_the_same_model(shown), shown
 
 
 def test_a_run_stops_when_its_held_out_loss_has_not_fallen_as_often_as_it_has_patience(

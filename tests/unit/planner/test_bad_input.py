@@ -62,6 +62,43 @@ def no_number(what: str, value: float, *, of: int) -> Answer:
     return answer
 
 
+def uncertified(split: str, *, of: int) -> Answer:
+    """An evaluator that finds an experiment perfect and does not show that it served it right."""
+
+    def answer(request: Request) -> Result:
+        result = good_news(request)
+        if isinstance(result, Score) and (result.split, request.experiment) == (split, of):
+            return result.model_copy(update={"certificate": None, "value": 1.0})
+        return result
+
+    return answer
+
+
+@EVERY
+def test_a_score_without_a_certificate_never_reaches_the_tree(search: Search) -> None:
+    state, _ = ended(search, uncertified("dev", of=2))
+
+    refused = state.experiments[ExperimentId(2)]
+    assert refused.failure is not None
+    assert refused.failure.error == "NotCertified"
+    assert refused.failure.detail.startswith("wanted a certificate that the checkpoint was served")
+    assert refused.score is None
+    assert state.search.bar < 1.0
+    assert state.ended is not None
+    assert state.ended.best != 2
+
+
+def test_a_test_score_without_a_certificate_is_missing_and_says_why() -> None:
+    state, _ = ended(EVERY_SEARCH[0], uncertified("test", of=6))
+
+    assert state.ended is not None
+    assert state.ended.best == 6
+    refused = state.test_scores[ExperimentId(6)]
+    assert isinstance(refused, Failed)
+    assert refused.error == "NotCertified"
+    assert f"The test score is missing: {refused.detail}" in report(state, now=0.0).markdown
+
+
 @EVERY
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_a_failure_of_its_experiment(
