@@ -35,10 +35,10 @@ class Bounds:
     """Least share of greedy answers that must be the same."""
 
 
-SIXTEEN_BITS = Bounds(logprob_gap=0.05, answers_equal=0.5)
+SIXTEEN_BITS = Bounds(logprob_gap=0.05, answers_equal=0.6)
 """Of a model that is served in bfloat16 or better and was trained so."""
 
-FOUR_BITS = Bounds(logprob_gap=0.25, answers_equal=0.25)
+FOUR_BITS = Bounds(logprob_gap=0.15, answers_equal=0.4)
 """Of one whose base model was trained on in 4 bits, and is served in more."""
 
 _TEMPLATE = "chat_template.jinja"

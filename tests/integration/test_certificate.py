@@ -217,8 +217,15 @@ def write(base: Path, recipe: Recipe, tmp_path: Path) -> Callable[..., Parity]:
         model.config.max_position_embeddings = context
         for weight in model.parameters():
             weight.data *= spoil
-        how = {"template_sha256": "0" * 64, "tokens_at_once": 64}
-        write_parity(model, tokenizer, tmp_path / "one", recipe, tmp_path, **how)
+        write_parity(
+            model,
+            tokenizer,
+            tmp_path / "one",
+            recipe,
+            tmp_path,
+            template_sha256="0" * 64,
+            tokens_at_once=64,
+        )
         return parity_of(tmp_path)
 
     return write

@@ -67,7 +67,11 @@ def uncertified(split: str, *, of: int) -> Answer:
 
     def answer(request: Request) -> Result:
         result = good_news(request)
-        if isinstance(result, Score) and (result.split, request.experiment) == (split, of):
+        if (
+            isinstance(result, Score)
+            and isinstance(request, ScoreRequest)
+            and (result.split, request.experiment) == (split, of)
+        ):
             return result.model_copy(update={"certificate": None, "value": 1.0})
         return result
 
