@@ -1,5 +1,6 @@
 """What every scorer must do; subclass and fill in the fixture."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest, paired_difference, positions
 from shared.errors import ScoringFailed
 from tests.support.examples import JOB
-from tests.support.nano import write_rows
+from tests.support.nano import WORDS, write_rows
 
 T = TypeVar("T")
 
@@ -153,6 +154,32 @@ class ScorerSuite:
         ]
 
         assert together == pytest.approx(alone, rel=1e-4)
+
+    def test_the_likeliest_option_is_the_answer_and_nothing_is_generated(
+        self, scorer: Scorer, request_: ScoreRequest, nano_base: Path
+    ) -> None:
+        options = tuple(reversed(WORDS))
+        chosen = score(request_.model_copy(update={"options": options}), scorer, say=ignore)
+
+        rows = [json.loads(row) for row in Path(request_.data).read_text().splitlines()]
+        by_hand = []
+        for row in rows[:6]:
+            weighed = scorer.weigh(
+                str(nano_base), str(nano_base), asked([row["text"]] * len(options)), options
+            )
+            totals = [one.total for one in in_order(weighed)]
+            by_hand.append(float(options[totals.index(max(totals))] == row["answer"]))
+        assert chosen.items[:6] == tuple(by_hand)
+        assert {case.got for case in chosen.bad_cases} <= set(options)
+        assert (chosen.empty_share, chosen.cut_share, chosen.n) == (0.0, 0.0, 30)
+
+    def test_a_right_answer_that_is_no_option_is_named(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        fewer = request_.model_copy(update={"options": tuple(WORDS[:-1])})
+
+        with pytest.raises(ScoringFailed, match="found 'brown' at item 1; add it to options"):
+            score(fewer, scorer, say=ignore)
 
     def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
         self, scorer: Scorer, request_: ScoreRequest
