@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
+from services.evaluator.weights import check_adapter_weights, check_whole
 from shared.errors import ScoringFailed
 
 TOKENS_PER_BATCH = 8192
@@ -114,8 +115,12 @@ class TransformersScorer:
         name = (checkpoint, base_model)
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None  # two models may not fit
+            adapter = checkpoint if _is_adapter(checkpoint) else None
+            if adapter:
+                check_adapter_weights(Path(checkpoint), base_model)
+            else:
+                check_whole(checkpoint)
             with _loading(checkpoint):
-                adapter = checkpoint if _is_adapter(checkpoint) else None
                 model = _model(base_model if adapter else checkpoint, adapter, self._dtype)
             self._loaded = name, model.to(self._device).eval()
         return self._loaded[1]

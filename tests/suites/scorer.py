@@ -1,11 +1,14 @@
 """What every scorer must do; subclass and fill in the fixture."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
@@ -16,7 +19,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest, paired_difference, positions
 from shared.errors import ScoringFailed
 from tests.support.examples import JOB
-from tests.support.nano import WORDS, write_rows
+from tests.support.nano import WORDS, make_adapter, write_rows
 
 T = TypeVar("T")
 
@@ -54,6 +57,27 @@ def likelihoods(
 ) -> list[float]:
     found = scorer.weigh(str(checkpoint or base), str(base), asked(prompts), said)
     return [one.likelihood for one in in_order(found)]
+
+
+def spoilt(folder: Path, copy: Path, name: str, fault: str) -> Path:
+    """Copy a checkpoint, do something to its weights, and return the copy's folder."""
+    shutil.copytree(folder, copy)
+    weights = copy / name
+    if fault == "missing":
+        weights.unlink()
+        return copy
+    if fault == "cut short":
+        weights.write_bytes(weights.read_bytes()[:-20])
+        return copy
+    found = load_file(weights)
+    if fault == "nan":
+        next(iter(found.values())).flat[-1] = np.nan
+    elif fault == "twice as wide":
+        found = {k: np.repeat(v, 2, axis=0) if "lora_B" in k else v for k, v in found.items()}
+    elif fault == "deeper":
+        found = {k.replace("layers.1.", "layers.7."): v for k, v in found.items()}
+    save_file(found, weights, metadata={"format": "pt"})
+    return copy
 
 
 class ScorerSuite:
@@ -180,6 +204,45 @@ class ScorerSuite:
 
         with pytest.raises(ScoringFailed, match="found 'brown' at item 1; add it to options"):
             score(fewer, scorer, say=ignore)
+
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            ("nan", "wanted finite weights, found NaN or infinite ones in model.*; lower learning"),
+            ("missing", "wanted a whole model's weights as safetensors, found no such file"),
+            ("cut short", "wanted weights as safetensors, found none that can be read"),
+        ],
+    )
+    def test_a_whole_model_of_bad_weights_is_refused_and_no_other_is_harmed(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path, fault: str, said: str
+    ) -> None:
+        before = answers(scorer, nano_base, PROMPTS)
+        whole = spoilt(nano_base, tmp_path / "whole", "model.safetensors", fault)
+
+        with pytest.raises(ScoringFailed, match=said):
+            answers(scorer, nano_base, PROMPTS, whole)
+        assert answers(scorer, nano_base, PROMPTS) == before
+
+    @pytest.mark.filterwarnings("ignore::FutureWarning")  # of a name that PEFT itself uses
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            ("nan", "wanted finite weights, found NaN or infinite ones in base_model"),
+            ("missing", "wanted weights as safetensors, found none that can be read"),
+            ("twice as wide", r"lora_B.weight of shape \[\d+, 4\] for a layer of shape"),
+            ("deeper", r"layers\.7.* for no such layer; train the adapter on that base model"),
+        ],
+    )
+    def test_an_adapter_that_is_broken_or_of_another_model_is_refused_and_no_other_is_harmed(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path, fault: str, said: str
+    ) -> None:
+        adapter = make_adapter(nano_base, tmp_path / "adapter", seed=0)
+        before = answers(scorer, nano_base, PROMPTS, adapter)
+        broken = spoilt(adapter, tmp_path / "broken", "adapter_model.safetensors", fault)
+
+        with pytest.raises(ScoringFailed, match=said):
+            answers(scorer, nano_base, PROMPTS, broken)
+        assert answers(scorer, nano_base, PROMPTS, adapter) == before
 
     def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
         self, scorer: Scorer, request_: ScoreRequest
