@@ -21,6 +21,17 @@ def make_base(folder: Path) -> Path:
     return base
 
 
+def make_talking_base(folder: Path) -> Path:
+    """Pre-train until the model answers a colour with any colour; return its folder."""
+    text = folder / "text.txt"
+    text.write_text("".join(f"{asked}\t{said}\n" for asked in WORDS for said in WORDS) * 5)
+    base = folder / "base"
+    make_nano_base(
+        text, base, progress=lambda _: None, steps=100, batch_size=4, hidden_size=32, layers=2
+    )
+    return base
+
+
 def make_adapter(base: Path, folder: Path, *, seed: int) -> Path:
     """Save an adapter that nobody trained and that changes every answer; return its folder."""
     import torch

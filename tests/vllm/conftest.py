@@ -14,6 +14,9 @@ from tests.support.nano import make_adapter, make_base
 
 PYTHON = Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"
 
+OPTIONS = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
+"""So that servers fit beside each other, and compute as precisely as the evaluator's process."""
+
 
 @pytest.fixture(scope="session")
 def nano_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,9 +39,8 @@ def adapters(nano_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
 @pytest.fixture(scope="session")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     """Room for two servers, as of the evaluator's process: in 32 bits, on the CPU."""
-    options = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
     logs = tmp_path_factory.mktemp("logs")
-    with closing(Pool(Served(PYTHON, 64, options, logs, devices=(None, None)))) as pool:
+    with closing(Pool(Served(PYTHON, 64, OPTIONS, logs, devices=(None, None)))) as pool:
         yield pool
 
 
