@@ -244,6 +244,20 @@ class ScorerSuite:
             answers(scorer, nano_base, PROMPTS, broken)
         assert answers(scorer, nano_base, PROMPTS, adapter) == before
 
+    @pytest.mark.filterwarnings("ignore::FutureWarning")  # of a name that PEFT itself uses
+    def test_an_adapter_with_tokens_that_its_base_model_lacks_is_refused(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        adapter = make_adapter(nano_base, tmp_path, seed=0)
+        tokenizer = AutoTokenizer.from_pretrained(adapter)
+        tokenizer.add_tokens([f"<{number}>" for number in range(1000)])
+        tokenizer.save_pretrained(adapter)
+
+        with pytest.raises(ScoringFailed, match=r"vocabulary.* base model's own tokenizer"):
+            answers(scorer, nano_base, ["red <999>"], adapter)
+
     def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
         self, scorer: Scorer, request_: ScoreRequest
     ) -> None:

@@ -44,7 +44,7 @@ def test_a_job_is_scored_with_vllm_from_the_base_model_to_the_test_rows(
 
     with running(home, say=lambda _: None) as system, TrexClient(system.address) as client:
         job_id = client.submit(spec).job_id
-        while client.job(job_id).state in ("queued", "running"):
+        while client.job(job_id).state in ("searching", "finishing"):
             system.check()
             time.sleep(0.5)
         tree = client.tree(job_id)

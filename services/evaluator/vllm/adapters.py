@@ -33,6 +33,7 @@ def check_adapter(checkpoint: Path, base_model: str, *, max_rank: int) -> None:
         raise ScoringFailed(f"{checkpoint}: {fault}")
     check_adapter_weights(checkpoint, base_model)
     _refuse_other_template(checkpoint, Path(base_model))
+    _refuse_other_vocabulary(checkpoint, Path(base_model))
 
 
 def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]:
@@ -94,3 +95,22 @@ def _refuse_other_template(checkpoint: Path, base_model: Path) -> None:
             f"{ours}: wanted the chat template of {base_model}, found another; train with the base "
             "model's own"
         )
+
+
+def _refuse_other_vocabulary(checkpoint: Path, base_model: Path) -> None:
+    """The server tokenises as its base model does, too."""
+    ours, theirs = (_vocabulary(folder / "tokenizer.json") for folder in (checkpoint, base_model))
+    if ours and theirs and ours != theirs:
+        raise ScoringFailed(
+            f"{checkpoint}: wanted the vocabulary of {base_model}, found another; train with the "
+            "base model's own tokenizer"
+        )
+
+
+def _vocabulary(tokenizer: Path) -> list[Any]:
+    """Return all tokens with their ids; nothing where there is no such file."""
+    if not tokenizer.is_file():
+        return []
+    found = json.loads(tokenizer.read_bytes())
+    added = {token["content"]: token["id"] for token in found["added_tokens"]}
+    return [found["model"].get("vocab"), added]

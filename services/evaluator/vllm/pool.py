@@ -45,7 +45,8 @@ class Pool:
     def __init__(self, how: Served) -> None:
         self._how = how
         self._slots = [Slot(device) for device in how.devices]
-        self.engine = f"vllm {_version(how.python)}"
+        # With the options: they may change what is answered, by another precision for example.
+        self.engine = " ".join(["vllm", _version(how.python), *how.options])
         self.max_lora_rank = how.max_lora_rank
         self.advice = f"see its log in {how.logs}"
 

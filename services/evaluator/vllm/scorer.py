@@ -18,10 +18,15 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 AT_ONCE = 8
-"""Requests that wait at the same time, so that the engine always has prompts left to begin."""
+"""Requests that wait at the same time, so that the engine always has prompts left to begin.
+
+With `IN_ONE` that is as many prompts as vLLM works on at once (``--max-num-seqs``, 256 by default).
+Answers of 64 tokens a second, of a nano model on two cores shared with others: 0.9 by one prompt at
+a time, 8 by one request of 32, 25 by 8 requests of 32, no more by 16 of 32 (20) or 8 of 64 (19).
+"""
 
 IN_ONE = 32
-"""Prompts of one request."""
+"""Prompts of one request; what is answered is heard of when all of them are."""
 
 
 @dataclass(frozen=True, slots=True)
