@@ -59,8 +59,14 @@ class Api:
 
     def served(self) -> Base:
         """Return the model that the server was started with."""
-        first = self._get("/v1/models")["data"][0]
-        return Base(str(first["id"]), str(first["root"]))
+        found = self._get("/v1/models")
+        match found:
+            case {"data": [{"id": str(name), "root": str(model)}, *_]}:
+                return Base(name, model)
+        raise ScoringFailed(
+            f"wanted vLLM at {self.http.base_url}, found another server, whose models are "
+            f"{str(found)[:200]}; check the address"
+        )
 
     def version(self) -> str:
         """Return the server's version."""

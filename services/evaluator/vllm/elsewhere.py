@@ -49,6 +49,7 @@ class Elsewhere:
     def engine(self) -> str:
         """See `services.evaluator.scorer.Scorer.engine`."""
         try:
+            self._wait()
             return f"vllm {self._api.version()} at {self._url}"
         except ServerGone as gone:
             raise ScoringFailed(
@@ -68,10 +69,13 @@ class Elsewhere:
 
     def gone(self, model: Model) -> None:  # noqa: ARG002 - it has but one
         """See `services.evaluator.vllm.scorer.Servers.gone`."""
-        deadline = time.monotonic() + self._wait_s
-        while not self._api.is_healthy() and time.monotonic() < deadline:
-            time.sleep(0.5)
+        self._wait()
 
     def close(self) -> None:
         """See `services.evaluator.vllm.scorer.Servers.close`."""
         self._api.http.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + self._wait_s
+        while not self._api.is_healthy() and time.monotonic() < deadline:
+            time.sleep(0.5)

@@ -130,6 +130,15 @@ def make_adapter(folder: Path) -> Path:
     return folder
 
 
+def test_a_server_that_is_not_vllm_is_said(
+    playing: Playing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATHS, "/v1/models", {"data": [{"id": "llama3:8b"}]})
+
+    with pytest.raises(ScoringFailed, match=r"found another server, whose models are .*llama3:8b"):
+        answer(playing.url)
+
+
 def test_a_wrong_key_is_said(playing: Playing) -> None:
     with pytest.raises(ScoringFailed, match=r"found that it refused: .*Unauthorized"):
         answer(playing.url, key=None)
@@ -157,7 +166,7 @@ def test_a_server_that_is_not_there_fails_the_score(playing: Playing) -> None:
     with pytest.raises(ScoringFailed, match=r"found that it went away twice .ConnectError"):
         answer(playing.url)
     with (
-        closing(Elsewhere(playing.url, None, max_lora_rank=64, answer_s=5.0)) as theirs,
+        closing(Elsewhere(playing.url, None, max_lora_rank=1, answer_s=5, wait_s=0)) as theirs,
         pytest.raises(ScoringFailed, match=r"wanted a vLLM server at .*, found none that answers"),
     ):
         _ = theirs.engine

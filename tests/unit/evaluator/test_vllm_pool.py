@@ -6,7 +6,7 @@ import pytest
 
 from services.evaluator.vllm.pool import Pool, slot_of
 from services.evaluator.vllm.server import Model, Served, first_error
-from shared.errors import Rejected
+from shared.errors import Rejected, ScoringFailed
 
 BASE = Model("base", adapters=True)
 ONE, TWO, THREE = (Model(name, adapters=False) for name in ("one", "two", "three"))
@@ -46,6 +46,20 @@ def test_an_interpreter_without_vllm_is_refused_before_anything_is_scored(
 ) -> None:
     with pytest.raises(Rejected, match="wanted an interpreter with vLLM, found none at"):
         Pool(Served(Path(python), 64, (), tmp_path))
+
+
+def test_of_two_devices_each_gets_a_server(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && echo 0.32.0 && exit\n'
+        'echo "ValueError: device $CUDA_VISIBLE_DEVICES"\n'
+    )
+    python.chmod(0o755)
+    pool = Pool(Served(python, 64, (), tmp_path, devices=("0", "1")))
+
+    for model, device in ((ONE, 0), (TWO, 1), (ONE, 0)):
+        with pytest.raises(ScoringFailed, match=f"no server came up .ValueError: device {device}"):
+            pool.api(model)
 
 
 def test_of_a_servers_log_the_first_error_is_told(tmp_path: Path) -> None:
