@@ -110,7 +110,7 @@ class VllmScorer:
                 )
                 return dict(zip(some, said, strict=True))
 
-            return _in_parallel(ask, _parts(missing, prompts))
+            return _in_parallel(ask, parts(missing, prompts))
 
         return self._until_done(checkpoint, base_model, len(conversations), once)
 
@@ -151,7 +151,7 @@ class VllmScorer:
                     for i, logs in zip(some, found, strict=True)
                 }
 
-            return _in_parallel(weigh, _parts(missing, prompts))
+            return _in_parallel(weigh, parts(missing, prompts))
 
         return self._until_done(checkpoint, base_model, len(conversations), once)
 
@@ -217,7 +217,7 @@ def _refuse_too_long(prompts: Sequence[Ids], max_new_tokens: int, context: int) 
         raise TooLong(tokens=tokens, context=context, max_new_tokens=max_new_tokens)
 
 
-def _parts(positions: Sequence[int], prompts: Sequence[Ids]) -> list[Sequence[int]]:
+def parts(positions: Sequence[int], prompts: Sequence[Ids]) -> list[Sequence[int]]:
     """Return what goes into each request: prompts that begin alike are next to each other.
 
     What they share is then computed once and still at hand, which vLLM calls prefix caching.

@@ -13,7 +13,7 @@ import pytest
 
 from services.evaluator.scorer import Answer
 from services.evaluator.vllm.elsewhere import Elsewhere
-from services.evaluator.vllm.scorer import VllmScorer
+from services.evaluator.vllm.scorer import VllmScorer, parts
 from shared.errors import ScoringFailed
 
 PATHS: dict[str, Any] = {
@@ -34,6 +34,8 @@ class Playing(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.lacks: set[str] = set()
+        self.fails: set[str] = set()
+        """Paths that end in an error although the engine is alive."""
         self.down_for = 0
         """Requests for completions that find the engine dead."""
         self.asked: Counter[str] = Counter()
@@ -56,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(401, {"error": "Unauthorized"})
         elif self.path in told.lacks or self.path not in PATHS:
             self._say(404, {"detail": "Not Found"})
+        elif self.path in told.fails:
+            self._say(500, {"error": {"message": "the sizes do not match"}})
         elif told.down_for and self.path in ("/health", "/v1/completions"):
             told.down_for -= 1
             self._say(503, {"error": {"message": "EngineDeadError"}})
@@ -95,6 +99,17 @@ def answer(url: str, checkpoint: str = "org/base", key: str | None = "secret") -
 def test_its_model_is_called_what_it_calls_it(playing: Playing) -> None:
     assert answer(playing.url) == Answer("fine", cut=False)
     assert playing.models == {"llama"}
+
+
+def test_prompts_that_begin_alike_are_asked_next_to_each_other() -> None:
+    prompts = [[1, 2, 3], [5, 6], [1, 2, 4], [5, 7], [1, 2]] * 20
+
+    asked = parts(range(100), prompts)
+
+    assert [len(one) for one in asked] == [32, 32, 32, 4]
+    in_turn = [prompts[i] for one in asked for i in one]
+    assert in_turn == sorted(prompts)
+    assert sorted(i for one in asked for i in one) == list(range(100))
 
 
 def test_what_it_does_not_serve_is_refused_and_never_started(playing: Playing) -> None:
@@ -142,6 +157,16 @@ def test_a_server_that_is_not_vllm_is_said(
 def test_a_wrong_key_is_said(playing: Playing) -> None:
     with pytest.raises(ScoringFailed, match=r"found that it refused: .*Unauthorized"):
         answer(playing.url, key=None)
+
+
+def test_an_error_of_a_server_that_is_alive_is_what_it_says_and_nothing_is_repeated(
+    playing: Playing,
+) -> None:
+    playing.fails = {"/v1/completions"}
+
+    with pytest.raises(ScoringFailed, match="found that it refused: the sizes do not match"):
+        answer(playing.url)
+    assert playing.asked["/v1/completions"] == 1
 
 
 def test_a_server_that_comes_back_is_asked_once_more(playing: Playing) -> None:
