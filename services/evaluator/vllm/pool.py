@@ -79,13 +79,19 @@ class Pool:
         return {slot.model: slot.server for slot in self._slots if slot.model and slot.server}
 
 
+_ASK = (
+    "from importlib.metadata import packages_distributions, version; "
+    "print(version(packages_distributions()['vllm'][0]))"
+)
+"""Not of the distribution vllm: builds for other devices have other names."""
+
+
 def _version(python: Path) -> str:
-    asked = "from importlib.metadata import version; print(version('vllm'))"
     try:
-        done = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        done = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
         raise Rejected(
-            f"TREX_EVALUATOR_VLLM_PYTHON: wanted an interpreter with vLLM, found none at {python} "
-            f"({error}); make it with `make vllm`, or name another"
+            f"TREX_EVALUATOR_VLLM_PYTHON: wanted an interpreter with vLLM, found none at {python}; "
+            "make it with `make vllm`, or name another"
         ) from None
     return done.stdout.strip()
