@@ -36,7 +36,7 @@ def adapters(nano_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     """Room for two servers, as of the evaluator's process: in 32 bits, on the CPU."""
     logs = tmp_path_factory.mktemp("logs")
@@ -44,6 +44,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         yield pool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scorer(pool: Pool) -> VllmScorer:
     return VllmScorer(pool)
