@@ -122,22 +122,50 @@ class LauncherSettings(BaseSettings):
 class EvaluatorSettings(BaseSettings):
     """What answers for the models that an evaluator scores."""
 
-    model_config = SettingsConfigDict(env_prefix="TREX_EVALUATOR_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_EVALUATOR_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     scorer: Literal["transformers", "vllm"] = "transformers"
-    """``TREX_EVALUATOR_SCORER``: a model in the evaluator's process, or servers that it starts."""
+    """``TREX_EVALUATOR_SCORER``: a model in the evaluator's process, or servers of vLLM."""
 
     vllm_python: Path = Path(".venv-vllm/bin/python")
     """``TREX_EVALUATOR_VLLM_PYTHON``: interpreter that has vLLM; ``make vllm`` makes this one."""
 
     vllm_options: str = ""
-    """``TREX_EVALUATOR_VLLM_OPTIONS``: further arguments of a server, as on a command line."""
+    """``TREX_EVALUATOR_VLLM_OPTIONS``: further arguments of a server, as on a command line. Servers
+    that share a device need ``--gpu-memory-utilization``, a share each."""
+
+    vllm_servers: int = Field(default=1, ge=1)
+    """``TREX_EVALUATOR_VLLM_SERVERS``: that may be up at the same time; the one not asked for
+    longest gives way to another. Adapters need none beside that of their base model."""
+
+    vllm_devices: str = Field(default="", pattern=r"^([^,\s]+(,[^,\s]+)*)?$")
+    """``TREX_EVALUATOR_VLLM_DEVICES``: such as ``0,1``, a server for each, in place of a number of
+    servers; empty lets every server see what the evaluator sees."""
+
+    vllm_answer_s: float = Field(default=600.0, gt=0)
+    """``TREX_EVALUATOR_VLLM_ANSWER_S``: seconds without a reply to a few dozen prompts after which
+    a server counts as hung."""
+
+    vllm_url: str | None = None
+    """``TREX_EVALUATOR_VLLM_URL``: a server that somebody else runs, for one base model and its
+    adapters; see `services.evaluator.vllm.elsewhere`. Unset starts servers."""
+
+    vllm_key: SecretStr | None = None
+    """``TREX_EVALUATOR_VLLM_KEY``: of that server; unset for one that wants none."""
 
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 64
     """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes, which reserves memory."""
 
     logs: Path = Path(".trex/logs")
     """``TREX_EVALUATOR_LOGS``: folder for what the servers say."""
+
+    @model_validator(mode="after")
+    def _says_once_how_many_servers(self) -> Self:
+        if self.vllm_devices and self.vllm_servers > 1:
+            raise ValueError("vllm_devices has one server each; leave vllm_servers out")
+        return self
 
 
 class FtbenchSettings(BaseSettings):

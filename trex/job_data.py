@@ -18,8 +18,8 @@ _ROUGE = (MetricName.ROUGE_1, MetricName.ROUGE_2, MetricName.ROUGE_L)
 _ROUGE_WORD = re.compile("[a-z0-9]")
 
 
-def check_data(data: JobData, metric: MetricName) -> None:
-    """Return when the data can be read, is kept apart, and suits the metric.
+def check_data(data: JobData, metric: MetricName, options: Sequence[str] = ()) -> None:
+    """Return when the data can be read, is kept apart, and suits the metric and the options.
 
     Raises:
         Rejected: what is wrong, with file and line, and what to change.
@@ -36,6 +36,8 @@ def check_data(data: JobData, metric: MetricName) -> None:
     problem = unsuited(metric, references["dev"])
     if problem:
         raise Rejected(f"metric: {problem}")
+    for split, found in references.items():
+        _refuse_others(split, found, options)
 
 
 def unsuited(metric: MetricName, references: Sequence[str]) -> str | None:
@@ -53,6 +55,15 @@ def unsuited(metric: MetricName, references: Sequence[str]) -> str | None:
                 f"found none in {silent} of {len(references)} references of dev; use exact_match"
             )
     return None
+
+
+def _refuse_others(split: str, references: Sequence[str], options: Sequence[str]) -> None:
+    for row, reference in enumerate(references, start=1):
+        if options and reference not in options:
+            raise Rejected(
+                f"options: wanted every right answer of {split} among them, found {reference!r} at "
+                f"row {row}; add it to options, or correct the row"
+            )
 
 
 def is_free_text(references: Sequence[str]) -> bool:

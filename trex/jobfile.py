@@ -54,7 +54,7 @@ def read_job(
     spec = read_as(JobSpec, _with_mapping(found, folder, say), what=str(path))
     paths = {name: _absolute(path, folder) for name, path in spec.data.files().items()}
     data = JobData(**paths, mapping=spec.data.mapping)
-    check_data(data, spec.metric)
+    check_data(data, spec.metric, spec.options)
     base_model = resolve_base_model(spec.base_model, folder)
     return spec.model_copy(update={"data": data, "base_model": base_model})
 

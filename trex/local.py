@@ -205,6 +205,7 @@ def _environment(
         "OMP_NUM_THREADS": str(threads),
         "GOMP_SPINCOUNT": SPIN_COUNT,
         "TOKENIZERS_PARALLELISM": "false",
+        "TREX_EVALUATOR_LOGS": str(home / "logs"),
         **inherited,
         "PYTHONUNBUFFERED": "1",
         "TREX_QUEUE_URL": redis_url,

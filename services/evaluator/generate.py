@@ -45,7 +45,7 @@ def answer(checkpoint: Path, prompt: str, max_new_tokens: int) -> str:
         Rejected: no such folder.
         ScoringFailed: it holds no model that loads.
     """
-    base = _base(checkpoint)
+    base = base_of(checkpoint)
     [batch] = _scorer().answer(
         str(checkpoint),
         base,
@@ -72,7 +72,7 @@ def answer_file(checkpoint: Path, questions: Path, answers: Path, max_new_tokens
         Rejected: no such folder.
         ScoringFailed: it holds no model that loads.
     """
-    base = _base(checkpoint)
+    base = base_of(checkpoint)
     lines = map(json.loads, questions.read_bytes().splitlines())
     asked = {line["id"]: line["messages"] for line in lines}
     scorer = _scorer()
@@ -110,7 +110,7 @@ def _answered(
         yield from _answered(scorer, checkpoint, base, fits, max_new_tokens)
 
 
-def _base(checkpoint: Path) -> str:
+def base_of(checkpoint: Path) -> str:
     """Return what a checkpoint's adapter is put on, or the checkpoint itself."""
     if not checkpoint.is_dir():
         raise Rejected(f"wanted a checkpoint's folder, found none at {checkpoint}; check the path")

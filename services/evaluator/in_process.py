@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
+from services.evaluator.weights import check_adapter_weights, check_whole
 from shared.errors import ScoringFailed
 
 TOKENS_PER_BATCH = 8192
@@ -53,6 +54,7 @@ class TransformersScorer:
         ids = _prompt_ids(conversations, tokenizer)
         _refuse_too_long(ids, max_new_tokens, _context(checkpoint, base_model))
         model = self._model(checkpoint, base_model)
+        _refuse_unknown(ids, model, checkpoint)
         for batch in _batches(ids, max_new_tokens):
             said = self._generate(model, tokenizer, [ids[i] for i in batch], max_new_tokens)
             yield dict(zip(batch, said, strict=True))
@@ -87,6 +89,7 @@ class TransformersScorer:
             for prompt, answer in zip(prompts, said, strict=True)
         ]
         model = self._model(checkpoint, base_model)
+        _refuse_unknown(whole, model, checkpoint)
         for batch in _batches(whole, 0):
             found = self._weigh(model, tokenizer, [(prompts[i], whole[i]) for i in batch])
             yield dict(zip(batch, found, strict=True))
@@ -114,8 +117,12 @@ class TransformersScorer:
         name = (checkpoint, base_model)
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None  # two models may not fit
+            adapter = checkpoint if _is_adapter(checkpoint) else None
+            if adapter:
+                check_adapter_weights(Path(checkpoint), base_model)
+            else:
+                check_whole(checkpoint)
             with _loading(checkpoint):
-                adapter = checkpoint if _is_adapter(checkpoint) else None
                 model = _model(base_model if adapter else checkpoint, adapter, self._dtype)
             self._loaded = name, model.to(self._device).eval()
         return self._loaded[1]
@@ -200,6 +207,16 @@ def _refuse_too_long(ids: list[list[int]], max_new_tokens: int, context: int) ->
     tokens = {i: len(one) for i, one in enumerate(ids) if len(one) + max_new_tokens > context}
     if tokens:
         raise TooLong(tokens=tokens, context=context, max_new_tokens=max_new_tokens)
+
+
+def _refuse_unknown(ids: list[list[int]], model: Any, checkpoint: str) -> None:
+    known = int(model.get_input_embeddings().num_embeddings)
+    highest = max(map(max, ids))
+    if highest >= known:
+        raise ScoringFailed(
+            f"{checkpoint}: wanted tokens of the model's vocabulary of {known}, found one of id "
+            f"{highest}; train with the base model's own tokenizer"
+        )
 
 
 def _batches(ids: list[list[int]], max_new_tokens: int) -> Iterator[list[int]]:

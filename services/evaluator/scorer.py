@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, isnan
 from typing import Protocol
 
 from shared.errors import ScoringFailed
@@ -31,6 +31,14 @@ class Weighed:
 
     tokens: int
     """How many those are, at least one."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no model of sound weights computes."""
+        if isnan(self.total):
+            raise ScoringFailed(
+                "wanted the log-probability of an answer, found NaN: what the model computes is no "
+                "number; lower learning_rate"
+            )
 
     @property
     def likelihood(self) -> float:

@@ -8,6 +8,7 @@ from statistics import fmean
 from services.evaluator.certificate import certificate_of
 from services.evaluator.exam import Exam, open_exam
 from services.evaluator.kept_scores import KeptScores, key_of
+from services.evaluator.options import choose
 from services.evaluator.scorer import Answer, Scorer
 from shared.contracts.run import Progress
 from shared.contracts.score import BadCase, Score, ScoreRequest
@@ -53,19 +54,10 @@ def _measured(
 ) -> Score:
     started = time.monotonic()
     certificate = certificate_of(request, scorer, say=say)
-    count = len(exam.questions)
-    answered: dict[int, Answer] = {}
-    batches = scorer.answer(
-        request.checkpoint,
-        request.base_model,
-        exam.questions,
-        max_new_tokens=request.max_new_tokens,
-    )
-    say(Progress(phase="answering", step=0, steps=count))
-    for batch in batches:
-        answered |= batch
-        say(Progress(phase="answering", step=len(answered), steps=count))
-    answers = [answered[i] for i in range(count)]
+    if request.options:
+        answers = choose(request, exam, scorer, say=say)
+    else:
+        answers = _generated(request, exam, scorer, say)
     graded = exam.grade([answer.text for answer in answers])
     likelihood = _likelihood(request, exam, scorer, say) if request.likelihood else None
     return Score(
@@ -84,6 +76,24 @@ def _measured(
         engine=scorer.engine,
         seconds=time.monotonic() - started,
     )
+
+
+def _generated(
+    request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
+) -> list[Answer]:
+    count = len(exam.questions)
+    answered: dict[int, Answer] = {}
+    batches = scorer.answer(
+        request.checkpoint,
+        request.base_model,
+        exam.questions,
+        max_new_tokens=request.max_new_tokens,
+    )
+    say(Progress(phase="answering", step=0, steps=count))
+    for batch in batches:
+        answered |= batch
+        say(Progress(phase="answering", step=len(answered), steps=count))
+    return [answered[i] for i in range(count)]
 
 
 def _likelihood(

@@ -2,11 +2,13 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
-from services.evaluator.vllm.scorer import VllmScorer
+from services.evaluator.vllm.elsewhere import Elsewhere
+from services.evaluator.vllm.pool import Pool
+from services.evaluator.vllm.scorer import Servers, VllmScorer
 from services.evaluator.vllm.server import Served
 from shared.answering import Lease
 from shared.contracts.run import Progress
@@ -41,15 +43,26 @@ def scorer_of(settings: EvaluatorSettings) -> Iterator[Scorer]:
 
         yield TransformersScorer()
         return
-    scorer = VllmScorer(
+    with closing(_servers(settings)) as servers:
+        yield VllmScorer(servers)
+
+
+def _servers(settings: EvaluatorSettings) -> Servers:
+    if settings.vllm_url is not None:
+        return Elsewhere(
+            settings.vllm_url,
+            settings.vllm_key.get_secret_value() if settings.vllm_key else None,
+            max_lora_rank=settings.max_lora_rank,
+            answer_s=settings.vllm_answer_s,
+        )
+    named = tuple(settings.vllm_devices.split(",")) if settings.vllm_devices else ()
+    return Pool(
         Served(
             python=settings.vllm_python.absolute(),
             max_lora_rank=settings.max_lora_rank,
             options=tuple(shlex.split(settings.vllm_options)),
             logs=settings.logs.resolve(),
+            devices=named or (None,) * settings.vllm_servers,
+            answer_s=settings.vllm_answer_s,
         )
     )
-    try:
-        yield scorer
-    finally:
-        scorer.stop()

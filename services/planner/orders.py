@@ -278,6 +278,7 @@ def _score(
         split=split,
         mapping=spec.data.mapping,
         metric=spec.metric,
+        options=spec.options,
         max_new_tokens=spec.limits.max_new_tokens,
         item_share=share,
         likelihood=share < 1.0,

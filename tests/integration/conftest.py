@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from services.executor.launchers.local import WarmTrainer
-from services.executor.nano import make_nano_base
 from shared.contracts.base import ExperimentId
 from shared.contracts.mapping import Mapping, Templates
 from shared.contracts.method import FullTuning, Sft
@@ -15,7 +14,7 @@ from shared.contracts.run import RunRequest
 from shared.rows import sha256_of
 from tests.suites.launcher import Ask
 from tests.support.examples import JOB
-from tests.support.nano import WORDS, make_base, write_rows
+from tests.support.nano import make_base, make_talking_base, write_rows
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +25,7 @@ def nano_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that answers a colour with any colour."""
-    folder = tmp_path_factory.mktemp("talking")
-    text = folder / "text.txt"
-    text.write_text("".join(f"{asked}\t{said}\n" for asked in WORDS for said in WORDS) * 5)
-    sizes = {"steps": 100, "batch_size": 4, "hidden_size": 32, "layers": 2}
-    make_nano_base(text, folder / "base", progress=lambda _: None, **sizes)
-    return folder / "base"
+    return make_talking_base(tmp_path_factory.mktemp("talking"))
 
 
 @pytest.fixture(scope="session")

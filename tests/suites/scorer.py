@@ -1,10 +1,14 @@
 """What every scorer must do; subclass and fill in the fixture."""
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
@@ -15,7 +19,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest, paired_difference, positions
 from shared.errors import ScoringFailed
 from tests.support.examples import JOB
-from tests.support.nano import write_rows
+from tests.support.nano import WORDS, make_adapter, write_rows
 
 T = TypeVar("T")
 
@@ -53,6 +57,27 @@ def likelihoods(
 ) -> list[float]:
     found = scorer.weigh(str(checkpoint or base), str(base), asked(prompts), said)
     return [one.likelihood for one in in_order(found)]
+
+
+def spoilt(folder: Path, copy: Path, name: str, fault: str) -> Path:
+    """Copy a checkpoint, do something to its weights, and return the copy's folder."""
+    shutil.copytree(folder, copy)
+    weights = copy / name
+    if fault == "missing":
+        weights.unlink()
+        return copy
+    if fault == "cut short":
+        weights.write_bytes(weights.read_bytes()[:-20])
+        return copy
+    found = load_file(weights)
+    if fault == "nan":
+        next(iter(found.values())).flat[-1] = np.nan
+    elif fault == "twice as wide":
+        found = {k: np.repeat(v, 2, axis=0) if "lora_B" in k else v for k, v in found.items()}
+    elif fault == "deeper":
+        found = {k.replace("layers.1.", "layers.7."): v for k, v in found.items()}
+    save_file(found, weights, metadata={"format": "pt"})
+    return copy
 
 
 class ScorerSuite:
@@ -153,6 +178,85 @@ class ScorerSuite:
         ]
 
         assert together == pytest.approx(alone, rel=1e-4)
+
+    def test_the_likeliest_option_is_the_answer_and_nothing_is_generated(
+        self, scorer: Scorer, request_: ScoreRequest, nano_base: Path
+    ) -> None:
+        options = tuple(reversed(WORDS))
+        chosen = score(request_.model_copy(update={"options": options}), scorer, say=ignore)
+
+        rows = [json.loads(row) for row in Path(request_.data).read_text().splitlines()]
+        by_hand = []
+        for row in rows[:6]:
+            weighed = scorer.weigh(
+                str(nano_base), str(nano_base), asked([row["text"]] * len(options)), options
+            )
+            totals = [one.total for one in in_order(weighed)]
+            by_hand.append(float(options[totals.index(max(totals))] == row["answer"]))
+        assert chosen.items[:6] == tuple(by_hand)
+        assert {case.got for case in chosen.bad_cases} <= set(options)
+        assert (chosen.empty_share, chosen.cut_share, chosen.n) == (0.0, 0.0, 30)
+
+    def test_a_right_answer_that_is_no_option_is_named(
+        self, scorer: Scorer, request_: ScoreRequest
+    ) -> None:
+        fewer = request_.model_copy(update={"options": tuple(WORDS[:-1])})
+
+        with pytest.raises(ScoringFailed, match="found 'brown' at item 1; add it to options"):
+            score(fewer, scorer, say=ignore)
+
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            ("nan", "wanted finite weights, found NaN or infinite ones in model.*; lower learning"),
+            ("missing", "wanted a whole model's weights as safetensors, found no such file"),
+            ("cut short", "wanted weights as safetensors, found none that can be read"),
+        ],
+    )
+    def test_a_whole_model_of_bad_weights_is_refused_and_no_other_is_harmed(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path, fault: str, said: str
+    ) -> None:
+        before = answers(scorer, nano_base, PROMPTS)
+        whole = spoilt(nano_base, tmp_path / "whole", "model.safetensors", fault)
+
+        with pytest.raises(ScoringFailed, match=said):
+            answers(scorer, nano_base, PROMPTS, whole)
+        assert answers(scorer, nano_base, PROMPTS) == before
+
+    @pytest.mark.filterwarnings("ignore::FutureWarning")  # of a name that PEFT itself uses
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            ("nan", "wanted finite weights, found NaN or infinite ones in base_model"),
+            ("missing", "wanted weights as safetensors, found none that can be read"),
+            ("twice as wide", r"lora_B.weight of shape \[\d+, 4\] for a layer of shape"),
+            ("deeper", r"layers\.7.* for no such layer; train the adapter on that base model"),
+        ],
+    )
+    def test_an_adapter_that_is_broken_or_of_another_model_is_refused_and_no_other_is_harmed(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path, fault: str, said: str
+    ) -> None:
+        adapter = make_adapter(nano_base, tmp_path / "adapter", seed=0)
+        before = answers(scorer, nano_base, PROMPTS, adapter)
+        broken = spoilt(adapter, tmp_path / "broken", "adapter_model.safetensors", fault)
+
+        with pytest.raises(ScoringFailed, match=said):
+            answers(scorer, nano_base, PROMPTS, broken)
+        assert answers(scorer, nano_base, PROMPTS, adapter) == before
+
+    @pytest.mark.filterwarnings("ignore::FutureWarning")  # of a name that PEFT itself uses
+    def test_an_adapter_with_tokens_that_its_base_model_lacks_is_refused(
+        self, scorer: Scorer, nano_base: Path, tmp_path: Path
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        adapter = make_adapter(nano_base, tmp_path, seed=0)
+        tokenizer = AutoTokenizer.from_pretrained(adapter)
+        tokenizer.add_tokens([f"<{number}>" for number in range(1000)])
+        tokenizer.save_pretrained(adapter)
+
+        with pytest.raises(ScoringFailed, match=r"vocabulary.* base model's own tokenizer"):
+            answers(scorer, nano_base, ["red <999>"], adapter)
 
     def test_a_share_of_the_items_is_scored_with_its_likelihood_and_compared_on_what_both_answered(
         self, scorer: Scorer, request_: ScoreRequest

@@ -1,6 +1,7 @@
 """A nano base model and a data set it can learn in seconds, made once for all tests."""
 
 import json
+import warnings
 from pathlib import Path
 
 from services.executor.nano import make_nano_base
@@ -18,6 +19,34 @@ def make_base(folder: Path) -> Path:
         text, base, progress=lambda _: None, steps=5, batch_size=4, hidden_size=32, layers=2
     )
     return base
+
+
+def make_talking_base(folder: Path) -> Path:
+    """Pre-train until the model answers a colour with any colour; return its folder."""
+    text = folder / "text.txt"
+    text.write_text("".join(f"{asked}\t{said}\n" for asked in WORDS for said in WORDS) * 5)
+    base = folder / "base"
+    make_nano_base(
+        text, base, progress=lambda _: None, steps=100, batch_size=4, hidden_size=32, layers=2
+    )
+    return base
+
+
+def make_adapter(base: Path, folder: Path, *, seed: int) -> Path:
+    """Save an adapter that nobody trained and that changes every answer; return its folder."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    # Not the usual beginning, which changes nothing.
+    lora = LoraConfig(r=4, lora_alpha=64, target_modules="all-linear", init_lora_weights=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of a name that PEFT itself uses
+        get_peft_model(model, lora).save_pretrained(str(folder))
+    AutoTokenizer.from_pretrained(base).save_pretrained(str(folder))
+    return folder
 
 
 def write_rows(path: Path, *, rows: int) -> Path:

@@ -1,20 +1,21 @@
 """A nano base model, adapters of it, and a scorer that serves them with vLLM on the CPU."""
 
-import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from services.evaluator.vllm.pool import Pool
 from services.evaluator.vllm.scorer import VllmScorer
 from services.evaluator.vllm.server import Served
 from shared.contracts.mapping import Mapping, Templates
-from tests.support.nano import make_base
+from tests.support.nano import make_adapter, make_base
 
 PYTHON = Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"
+
+OPTIONS = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
+"""So that servers fit beside each other, and compute as precisely as the evaluator's process."""
 
 
 @pytest.fixture(scope="session")
@@ -30,24 +31,19 @@ def mapping() -> Mapping:
 @pytest.fixture(scope="session")
 def adapters(nano_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two adapters that change every answer, each in its own way."""
-    made = []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_pretrained(nano_base, dtype=torch.float32)
-        # Not the usual beginning, which changes nothing.
-        lora = LoraConfig(r=4, lora_alpha=64, target_modules="all-linear", init_lora_weights=False)
-        folder = tmp_path_factory.mktemp("adapter")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of a name that PEFT itself uses
-            get_peft_model(model, lora).save_pretrained(str(folder))
-        AutoTokenizer.from_pretrained(nano_base).save_pretrained(str(folder))
-        made.append(folder)
-    return made
+    return [
+        make_adapter(nano_base, tmp_path_factory.mktemp("adapter"), seed=seed) for seed in range(2)
+    ]
 
 
-@pytest.fixture(scope="session")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmScorer]:
-    options = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
-    scorer = VllmScorer(Served(PYTHON, 64, options, tmp_path_factory.mktemp("logs")))
-    yield scorer
-    scorer.stop()
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Room for two servers, as of the evaluator's process: in 32 bits, on the CPU."""
+    logs = tmp_path_factory.mktemp("logs")
+    with closing(Pool(Served(PYTHON, 64, OPTIONS, logs, devices=(None, None)))) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def scorer(pool: Pool) -> VllmScorer:
+    return VllmScorer(pool)

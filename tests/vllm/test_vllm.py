@@ -1,7 +1,8 @@
 """The evaluator against real vLLM servers."""
 
 import os
-from contextlib import suppress
+import signal
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -9,9 +10,13 @@ import psutil
 import pytest
 
 from services.evaluator.in_process import TransformersScorer
+from services.evaluator.vllm.elsewhere import Elsewhere
+from services.evaluator.vllm.pool import Pool
 from services.evaluator.vllm.scorer import VllmScorer
+from services.evaluator.vllm.server import Model, Served, Server
 from shared.errors import ScoringFailed
 from tests.suites.scorer import PROMPTS, ScorerSuite, answers, asked, likelihoods
+from tests.vllm.conftest import PYTHON
 
 pytestmark = [
     pytest.mark.timeout(600),  # a server takes half a minute to start, or more
@@ -44,9 +49,8 @@ def alive_with(server: int) -> list[int]:
     return found
 
 
-def server_of(scorer: VllmScorer) -> int:
-    assert scorer._server is not None
-    return scorer._server.process.pid
+def base_server(pool: Pool, base: Path) -> Server:
+    return pool.up()[Model(str(base), adapters=True)]
 
 
 def test_base_model_and_adapters_answer_as_they_do_in_the_evaluators_process(
@@ -73,50 +77,57 @@ def test_likelihoods_are_those_of_the_evaluators_process(
 
 
 def test_adapters_take_turns_in_one_server_and_none_stays(
-    scorer: VllmScorer, nano_base: Path, adapters: list[Path]
+    scorer: VllmScorer, pool: Pool, nano_base: Path, adapters: list[Path]
 ) -> None:
     first = answers(scorer, nano_base, PROMPTS, adapters[0])
-    served = server_of(scorer)
+    served = base_server(pool, nano_base)
     second = answers(scorer, nano_base, PROMPTS, adapters[1])
     again = answers(scorer, nano_base, PROMPTS, adapters[0])
 
-    assert server_of(scorer) == served
+    assert base_server(pool, nano_base) is served
     assert first == again != second
-    assert scorer._server is not None
-    models = scorer._server.api.http.get("/v1/models").json()["data"]
+    models = served.api.http.get("/v1/models").json()["data"]
     assert [model["id"] for model in models] == ["base"]
 
 
-def test_a_server_that_is_killed_is_started_again_for_what_was_not_answered(
-    scorer: VllmScorer, nano_base: Path, adapters: list[Path]
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_dies_or_hangs_is_started_again_for_what_was_not_answered(
+    scorer: VllmScorer, pool: Pool, nano_base: Path, adapters: list[Path], how: signal.Signals
 ) -> None:
     expected = answers(scorer, nano_base, MANY, adapters[0])
-    killed = server_of(scorer)
+    lost = base_server(pool, nano_base)
+    lost.api.http.timeout = 5.0
 
     found: dict[int, str] = {}
     asked_twice: list[int] = []
     for batch in scorer.answer(str(adapters[0]), str(nano_base), asked(MANY), max_new_tokens=8):
         asked_twice += [i for i in batch if i in found]
         found |= {i: answer.text for i, answer in batch.items()}
-        if server_of(scorer) == killed:
-            scorer._server.process.kill()  # type: ignore[union-attr]
+        if base_server(pool, nano_base) is lost:
+            os.killpg(lost.process.pid, how)
 
-    assert server_of(scorer) != killed
-    assert alive_with(killed) == []
+    assert base_server(pool, nano_base) is not lost
+    assert alive_with(lost.process.pid) == []
     assert [found[i] for i in range(len(MANY))] == expected
     assert asked_twice == []
 
 
-def test_a_server_answers_nobody_without_its_key(scorer: VllmScorer, nano_base: Path) -> None:
+def test_a_server_answers_nobody_without_its_key(
+    scorer: VllmScorer, pool: Pool, nano_base: Path
+) -> None:
     answers(scorer, nano_base, ["red"])
 
-    assert scorer._server is not None
-    url = scorer._server.api.http.base_url.join("/v1/models")
+    url = base_server(pool, nano_base).api.http.base_url.join("/v1/models")
     assert httpx.get(url).status_code == httpx.codes.UNAUTHORIZED
 
 
-def test_a_whole_model_has_a_server_of_its_own(
-    scorer: VllmScorer, in_process: TransformersScorer, nano_base: Path, tmp_path: Path
+def test_a_whole_model_has_a_server_of_its_own_beside_that_of_the_base_model(
+    scorer: VllmScorer,
+    pool: Pool,
+    in_process: TransformersScorer,
+    nano_base: Path,
+    adapters: list[Path],
+    tmp_path: Path,
 ) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -127,18 +138,39 @@ def test_a_whole_model_has_a_server_of_its_own(
         weight.data += 0.05 * torch.randn_like(weight)
     model.save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(nano_base).save_pretrained(tmp_path)
+    answers(scorer, nano_base, PROMPTS, adapters[0])
+    served = base_server(pool, nano_base)
 
     ours = answers(scorer, nano_base, PROMPTS, tmp_path)
+    answers(scorer, nano_base, PROMPTS, adapters[1])
+    again = answers(scorer, nano_base, PROMPTS, tmp_path)
 
-    assert ours == answers(in_process, nano_base, PROMPTS, tmp_path)
+    assert ours == again == answers(in_process, nano_base, PROMPTS, tmp_path)
     assert ours != answers(in_process, nano_base, PROMPTS)
+    assert base_server(pool, nano_base) is served
 
 
-def test_a_model_that_no_server_can_load_is_a_named_failure(
-    scorer: VllmScorer, nano_base: Path, tmp_path: Path
+def test_a_server_that_has_no_memory_says_so(pool: Pool, nano_base: Path, tmp_path: Path) -> None:
+    options = ("--gpu-memory-utilization", "0.00001")
+    small = Pool(Served(PYTHON, 64, options, tmp_path))
+
+    with pytest.raises(ScoringFailed, match=r"found that no server came up \(\w+Error: .*memory"):
+        answers(VllmScorer(small), nano_base, PROMPTS)
+    assert small.up() == {}
+
+
+def test_a_server_of_somebody_else_answers_for_its_base_model_and_adapters_of_it(
+    scorer: VllmScorer, pool: Pool, nano_base: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "config.json").write_text((nano_base / "config.json").read_text())
+    ours = [answers(scorer, nano_base, PROMPTS, one) for one in (nano_base, *adapters)]
+    http = base_server(pool, nano_base).api.http
+    _, _, key = http.headers["Authorization"].partition(" ")
 
-    with pytest.raises(ScoringFailed, match="wanted vLLM to start"):
-        answers(scorer, tmp_path, PROMPTS)
-    assert answers(scorer, nano_base, PROMPTS)
+    with closing(Elsewhere(str(http.base_url), key, max_lora_rank=64, answer_s=60)) as theirs:
+        elsewhere = VllmScorer(theirs)
+        found = [answers(elsewhere, nano_base, PROMPTS, one) for one in (nano_base, *adapters)]
+
+        assert found == ours
+        assert scorer.engine.startswith(elsewhere.engine.removesuffix(f" at {http.base_url}"))
+        with pytest.raises(ScoringFailed, match="wanted it or adapters of it served at"):
+            answers(elsewhere, tmp_path, PROMPTS)

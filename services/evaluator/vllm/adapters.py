@@ -8,18 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError, deserialize
-
+from services.evaluator.weights import check_adapter_weights
 from shared.errors import ScoringFailed
 
 CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 
 _CONVERTED = ("pissa", "olora", "corda", "loftq")
 """Ways to begin an adapter that change the base model, which a server has unchanged."""
-
-_FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
 
 
 def is_adapter(checkpoint: Path) -> bool:
@@ -36,8 +31,9 @@ def check_adapter(checkpoint: Path, base_model: str, *, max_rank: int) -> None:
     config = _config(checkpoint)
     for fault in _faults(config, base_model, max_rank):
         raise ScoringFailed(f"{checkpoint}: {fault}")
-    _refuse_broken(checkpoint / WEIGHTS)
+    check_adapter_weights(checkpoint, base_model)
     _refuse_other_template(checkpoint, Path(base_model))
+    _refuse_other_vocabulary(checkpoint, Path(base_model))
 
 
 def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]:
@@ -54,7 +50,7 @@ def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]
     faults = []
     if kind != "LORA":
         faults.append(f"wanted a LoRA adapter, found {kind}; train one of the kind lora")
-    if not _same_model(trained_on, base_model):
+    if not same_model(trained_on, base_model):
         faults.append(
             f"wanted an adapter of {base_model!r}, found one of {trained_on!r}; score it on that"
         )
@@ -70,7 +66,8 @@ def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]
     return faults
 
 
-def _same_model(one: str, other: str) -> bool:
+def same_model(one: str, other: str) -> bool:
+    """Whether two names, each a hub id or a folder, are of one model."""
     if one == other:
         return True
     return Path(one).is_dir() and Path(other).is_dir() and Path(one).samefile(other)
@@ -100,24 +97,20 @@ def _refuse_other_template(checkpoint: Path, base_model: Path) -> None:
         )
 
 
-def _refuse_broken(weights: Path) -> None:
-    """Refuse weights that are missing, cut short, NaN or infinite."""
-    try:
-        tensors: list[tuple[str, dict[str, Any]]] = deserialize(weights.read_bytes())
-    except (OSError, SafetensorError) as error:
+def _refuse_other_vocabulary(checkpoint: Path, base_model: Path) -> None:
+    """The server tokenises as its base model does, too."""
+    ours, theirs = (_vocabulary(folder / "tokenizer.json") for folder in (checkpoint, base_model))
+    if ours and theirs and ours != theirs:
         raise ScoringFailed(
-            f"{weights}: wanted an adapter's weights as safetensors, found none that can be read "
-            f"({error}); save the adapter again"
-        ) from None
-    for name, tensor in tensors:
-        if not _is_finite(tensor["data"], tensor["dtype"]):
-            raise ScoringFailed(
-                f"{weights}: wanted finite weights, found NaN or infinite ones in {name}; lower "
-                "learning_rate"
-            )
+            f"{checkpoint}: wanted the vocabulary of {base_model}, found another; train with the "
+            "base model's own tokenizer"
+        )
 
 
-def _is_finite(data: bytes, dtype: str) -> bool:
-    if dtype == "BF16":  # which numpy does not know: the upper half of a float32
-        return not bool((np.frombuffer(data, np.uint16) & 0x7F80 == 0x7F80).any())
-    return bool(np.isfinite(np.frombuffer(data, _FLOATS[dtype])).all())
+def _vocabulary(tokenizer: Path) -> list[Any]:
+    """Return all tokens with their ids; nothing where there is no such file."""
+    if not tokenizer.is_file():
+        return []
+    found = json.loads(tokenizer.read_bytes())
+    added = {token["content"]: token["id"] for token in found["added_tokens"]}
+    return [found["model"].get("vocab"), added]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import httpx
 
@@ -12,14 +12,32 @@ from shared.errors import ScoringFailed
 Ids: TypeAlias = list[int]
 
 BASE = "base"
-"""What a server calls the model it was started with."""
+"""What a server of ours calls the model it was started with."""
 
-ANSWER_S = 600.0
-"""Seconds a request may take; one holds a few dozen prompts."""
+HEALTH_S = 10.0
+"""Seconds in which a server must say that it is alive."""
+
+_NEEDS = {
+    "/tokenizer_info": "--enable-tokenizer-info-endpoint",
+    "/v1/load_lora_adapter": "--enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1",
+}
+"""Endpoints that a server has only when it is started so."""
+
+_NO_SUCH_PATH = "Not Found"
 
 
 class ServerGone(Exception):
     """The server does not answer any more, or its engine has died."""
+
+
+class Base(NamedTuple):
+    """The model that a server was started with."""
+
+    name: str
+    """What it is called in requests."""
+
+    model: str
+    """Folder or hub id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +46,27 @@ class Api:
 
     http: httpx.Client
     """Knows the server's address and key."""
+
+    base: str = BASE
+    """What the model is called that the server was started with."""
+
+    def is_healthy(self) -> bool:
+        """Whether the server says that its engine is alive."""
+        try:
+            return self.http.get("/health", timeout=HEALTH_S).is_success
+        except httpx.TransportError:
+            return False
+
+    def served(self) -> Base:
+        """Return the model that the server was started with."""
+        found = self._get("/v1/models")
+        match found:
+            case {"data": [{"id": str(name), "root": str(model)}, *_]}:
+                return Base(name, model)
+        raise ScoringFailed(
+            f"wanted vLLM at {self.http.base_url}, found another server, whose models are "
+            f"{str(found)[:200]}; check the address"
+        )
 
     def version(self) -> str:
         """Return the server's version."""
@@ -101,7 +140,7 @@ class Api:
         self._post("/v1/unload_lora_adapter", {"lora_name": name})
 
     def _ids(self, body: Mapping[str, Any]) -> Ids:
-        found: Ids = self._post("/tokenize", {"model": BASE, **body}).json()["tokens"]
+        found: Ids = self._post("/tokenize", {"model": self.base, **body}).json()["tokens"]
         return found
 
     def _complete(
@@ -122,18 +161,27 @@ class Api:
             response = self.http.send(request)
         except httpx.TransportError as error:
             raise ServerGone(f"{type(error).__name__}: {error}") from None
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise ServerGone(f"status {response.status_code}: {response.text[:500]}")
-        if response.is_error:
+        if response.is_success:
+            return response
+        path, reason = request.url.path, _reason(response)[:500]
+        # An engine that is alive refused what it was asked, with whatever status.
+        if response.is_server_error and not self.is_healthy():
+            raise ServerGone(f"status {response.status_code}: {reason}")
+        if reason == _NO_SUCH_PATH and path in _NEEDS:
             raise ScoringFailed(
-                f"wanted vLLM to answer {request.url.path}, found that it refused: "
-                f"{_reason(response)[:500]}; correct the checkpoint or its recipe"
+                f"wanted a vLLM server that answers {path}, found none at "
+                f"{self.http.base_url}; start it with {_NEEDS[path]}"
             )
-        return response
+        raise ScoringFailed(
+            f"wanted vLLM to answer {path}, found that it refused: {reason}; correct the "
+            "checkpoint or its recipe"
+        )
 
 
 def _reason(response: httpx.Response) -> str:
+    """Return what an error says: in a vLLM error, or in one of the web framework below it."""
     try:
-        return str(response.json()["error"]["message"])
+        said = response.json()
+        return str(said["error"]["message"] if "error" in said else said["detail"])
     except (ValueError, KeyError, TypeError):
         return response.text

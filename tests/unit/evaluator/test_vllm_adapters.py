@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from services.evaluator.vllm.adapters import CONFIG, WEIGHTS, check_adapter, is_adapter
+from services.evaluator.vllm.adapters import CONFIG, check_adapter, is_adapter
 from services.evaluator.vllm.server import linear_layers
+from services.evaluator.weights import ADAPTER
 from shared.errors import ScoringFailed
 
 
@@ -38,7 +39,7 @@ def configure(folder: Path, **changed: Any) -> None:
 
 
 def weigh(folder: Path, weight: Any) -> None:
-    save_file({"lora_A.weight": weight}, folder / WEIGHTS)
+    save_file({"lora_A.weight": weight}, folder / ADAPTER)
 
 
 def test_a_plain_adapter_of_the_base_model_is_served(adapter: Path, base: Path) -> None:
@@ -99,7 +100,7 @@ def test_weights_in_bfloat16_are_looked_at_too(
     header = {"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}
     text = json.dumps(header).encode()
     content = len(text).to_bytes(8, "little") + text + bits.to_bytes(2, "little")
-    (adapter / WEIGHTS).write_bytes(content)
+    (adapter / ADAPTER).write_bytes(content)
 
     if refused:
         with pytest.raises(ScoringFailed, match="found NaN or infinite ones in w"):
@@ -110,13 +111,13 @@ def test_weights_in_bfloat16_are_looked_at_too(
 
 @pytest.mark.parametrize("how", ["missing", "cut short"])
 def test_weights_that_cannot_be_read_are_refused(adapter: Path, base: Path, how: str) -> None:
-    weights = adapter / WEIGHTS
+    weights = adapter / ADAPTER
     if how == "missing":
         weights.unlink()
     else:
         weights.write_bytes(weights.read_bytes()[:-20])
 
-    with pytest.raises(ScoringFailed, match="wanted an adapter's weights as safetensors"):
+    with pytest.raises(ScoringFailed, match="wanted weights as safetensors"):
         check_adapter(adapter, str(base), max_rank=64)
 
 

@@ -42,6 +42,15 @@ def test_a_job_spends_its_experiments_and_hands_back_the_best_with_its_test_scor
     assert set(state.test_scores) == {ROOT, ExperimentId(4)}
 
 
+def test_every_score_of_a_job_with_options_chooses_among_them() -> None:
+    bench = Bench(SPEC.model_copy(update={"options": ("yes", "no")}))
+
+    state = bench.run_to_the_end()
+
+    asked = [request for request in state.ordered.values() if isinstance(request, ScoreRequest)]
+    assert {request.options for request in asked} == {("yes", "no")}
+
+
 def test_every_experiment_is_proposed_run_scored_and_learnt_from_once() -> None:
     state = Bench().run_to_the_end()
 

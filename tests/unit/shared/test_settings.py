@@ -43,6 +43,25 @@ def test_a_launcher_that_cannot_work_stops_a_service(
         read_settings(environ)
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"DEVICES": "0,1", "SERVERS": "2"}, "leave vllm_servers out"),
+        ({"DEVICES": "0,,1"}, "vllm_devices"),
+        ({"SERVERS": "0"}, "vllm_servers"),
+    ],
+)
+def test_servers_of_vllm_that_cannot_be_stop_a_service(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    environ = {f"TREX_EVALUATOR_VLLM_{name}": value for name, value in variables.items()}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(Rejected, match=rf"TREX_EVALUATOR_\*: .*{said}"):
+        read_settings(environ)
+
+
 def test_claims_and_where_they_are_mounted_are_read_as_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -231,6 +231,17 @@ def test_rouge_is_refused_where_it_would_count_no_word() -> None:
     assert unsuited(MetricName.EXACT_MATCH, ["你好"]) is None
 
 
+def test_a_right_answer_that_is_no_option_is_refused(folder: Path) -> None:
+    write_rows(folder / "dev.jsonl", "yes", "no", "No")
+    change(folder, "metric: exact_match", "options: ['yes', 'no']\nmetric: exact_match")
+
+    with pytest.raises(Rejected, match="right answer of dev among them, found 'No' at row 3"):
+        read_job(folder / "job.yaml")
+
+    write_rows(folder / "dev.jsonl", "yes", "no")
+    assert read_job(folder / "job.yaml").options == ("yes", "no")
+
+
 def test_a_sealed_split_keeps_its_name_and_is_not_looked_at(folder: Path) -> None:
     change(folder, "metric: exact_match", "metric: ftbench")
     change(folder, "dev: dev.jsonl", "dev: ftbench:law_bench/dev\n  test: ftbench:law_bench/test")
