@@ -56,7 +56,7 @@ def test_small_differences_are_written_down_and_do_not_cancel_out() -> None:
         (Served(off=0.06), r"at most 0\.05 nats off, found 0\.060 with engine 1"),
         (Served(equal=5), r"at least 60% of the greedy answers of training, found 50% of 10"),
         (Served(tokens=5), "answers of as many tokens as in training, found another number in 10"),
-        (Served(off=float("nan")), "found nan"),
+        (Served(off=float("inf")), "found inf"),
     ],
 )
 def test_larger_ones_are_refused(served: Served, found: str) -> None:
