@@ -10,7 +10,9 @@ BENCH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.se
 VLLM := .venv-vllm
 VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help install check test vllm test-vllm demo bench-search bench-search-report lock clean
+LM_EVAL := .venv-lm-eval
+
+.PHONY: help install check test vllm lm-eval test-vllm test-lm-eval demo bench-search bench-search-report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
@@ -42,6 +44,13 @@ $(VLLM)/installed: requirements/vllm.txt
 	$(VLLM_PIP) install --quiet --no-deps --requirement requirements/vllm.txt
 	@touch $@
 
+lm-eval: $(LM_EVAL)/installed ## make .venv-lm-eval, which scores guards such as lm_eval:piqa: 0.8 GB
+
+$(LM_EVAL)/installed: requirements/lm_eval.txt
+	$(PYTHON) -m venv $(LM_EVAL)
+	$(LM_EVAL)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement requirements/lm_eval.txt
+	@touch $@
+
 test-vllm: $(STAMP) $(VLLM)/installed ## the evaluator against real vLLM servers
 	$(BIN)/python -m pytest tests/vllm
 
@@ -62,4 +71,4 @@ lock: ## write requirements/constraints.txt from the newest versions that pyproj
 	rm -rf .venv.lock
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-vllm build .trex .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-vllm .venv-lm-eval build .trex .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -158,8 +158,16 @@ class EvaluatorSettings(BaseSettings):
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 64
     """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes, which reserves memory."""
 
+    lm_eval_python: Path = Path(".venv-lm-eval/bin/python")
+    """``TREX_EVALUATOR_LM_EVAL_PYTHON``: interpreter that has lm-evaluation-harness, for guards
+    such as ``lm_eval:piqa``; ``make lm-eval`` makes this one."""
+
+    lm_eval_tasks: Path | None = None
+    """``TREX_EVALUATOR_LM_EVAL_TASKS``: folder with YAML files of tasks beside the harness's own;
+    they may hold code, which is run."""
+
     logs: Path = Path(".trex/logs")
-    """``TREX_EVALUATOR_LOGS``: folder for what the servers say."""
+    """``TREX_EVALUATOR_LOGS``: folder for what the servers and the harness say."""
 
     @model_validator(mode="after")
     def _says_once_how_many_servers(self) -> Self:

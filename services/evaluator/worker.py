@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from services.evaluator.lm_eval.run import Harness, is_harness, score_with_harness
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
 from services.evaluator.vllm.elsewhere import Elsewhere
@@ -20,6 +21,11 @@ from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
 
 def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSettings) -> None:
     """Score checkpoints one at a time until told to stop."""
+    harness = Harness(
+        python=evaluator.lm_eval_python.absolute(),
+        tasks=evaluator.lm_eval_tasks and evaluator.lm_eval_tasks.absolute(),
+        logs=evaluator.logs.resolve(),
+    )
     with scorer_of(evaluator) as scorer:
 
         def perform(lease: Lease) -> Result:
@@ -30,6 +36,8 @@ def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSett
                 lease.check()
                 lease.say(progress)
 
+            if is_harness(request.data):
+                return score_with_harness(request, scorer, harness, say=say)
             return score(request, scorer, say=say, ftbench_data=ftbench.data)
 
         serve("evaluator", queue, perform=perform)

@@ -50,6 +50,16 @@ class Api:
     base: str = BASE
     """What the model is called that the server was started with."""
 
+    @property
+    def completions(self) -> str:
+        """Where other programs ask for completions."""
+        return str(self.http.base_url).rstrip("/") + "/v1/completions"
+
+    @property
+    def key(self) -> str:
+        """What they must show as bearer token; empty for a server that wants none."""
+        return self.http.headers.get("Authorization", "").removeprefix("Bearer ")
+
     def is_healthy(self) -> bool:
         """Whether the server says that its engine is alive."""
         try:

@@ -155,6 +155,31 @@ class VllmScorer:
 
         return self._until_done(checkpoint, base_model, len(conversations), once)
 
+    def lend(self, checkpoint: str, base_model: str, use: Callable[[Ready], T]) -> T:
+        """Return what somebody else makes of a model that a server answers with.
+
+        Args:
+            checkpoint: as in `answer`.
+            base_model: as in `answer`.
+            use: called once more, with a server that is up again, when it raises `ServerGone`.
+
+        Raises:
+            ScoringFailed: the model cannot be served.
+        """
+        model = _model_of(checkpoint, base_model)
+        lost = ""
+        for _ in range(2):
+            try:
+                with self._ready(checkpoint, model) as ready:
+                    return use(ready)
+            except ServerGone as gone:
+                lost = str(gone)
+                self.servers.gone(model)
+        raise ScoringFailed(
+            f"{checkpoint}: wanted vLLM to stay up, found that it went away twice ({lost}); "
+            f"{self.servers.advice}"
+        )
+
     def _until_done(
         self,
         checkpoint: str,

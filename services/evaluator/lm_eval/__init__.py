@@ -1,0 +1,1 @@
+"""Tasks of lm-evaluation-harness, which runs in a process and an environment of its own."""
