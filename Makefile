@@ -52,7 +52,10 @@ $(LM_EVAL)/installed: requirements/lm_eval.txt
 	@touch $@
 
 test-vllm: $(STAMP) $(VLLM)/installed ## the evaluator against real vLLM servers
-	$(BIN)/python -m pytest tests/vllm
+	$(BIN)/python -m pytest tests/vllm --ignore tests/vllm/test_lm_eval.py
+
+test-lm-eval: $(STAMP) $(VLLM)/installed $(LM_EVAL)/installed ## lm-evaluation-harness against a real vLLM server
+	$(BIN)/python -m pytest tests/vllm/test_lm_eval.py
 
 demo: $(STAMP) ## watch a whole search on this machine, in about four minutes
 	$(BIN)/trex demo

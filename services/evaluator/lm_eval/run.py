@@ -80,6 +80,11 @@ def score_with_harness(
             f"{request.data}: wanted a server that the harness can ask, found scorer "
             "transformers; set TREX_EVALUATOR_SCORER=vllm, or leave the task out of guards"
         )
+    if not harness.python.is_file():
+        raise ScoringFailed(
+            f"{request.data}: wanted an interpreter with lm_eval, found none at {harness.python}; "
+            "run `make lm-eval`, or set TREX_EVALUATOR_LM_EVAL_PYTHON"
+        )
     result = scorer.lend(
         request.checkpoint,
         request.base_model,
@@ -110,11 +115,6 @@ def _run(
     harness: Harness,
     say: Callable[[Progress], None],
 ) -> Result:
-    if not harness.python.is_file():
-        raise ScoringFailed(
-            f"{request.data}: wanted an interpreter with lm_eval, found none at {harness.python}; "
-            "run `make lm-eval`, or set TREX_EVALUATOR_LM_EVAL_PYTHON"
-        )
     log = harness.logs / f"lm_eval-{task}-{os.getpid()}.log"
     with tempfile.TemporaryDirectory() as out:
         command = _command(request, task, ready, harness, Path(out))
