@@ -13,8 +13,9 @@ from services.evaluator.in_process import TransformersScorer
 from services.evaluator.lm_eval.results import read_result, score_of
 from services.evaluator.lm_eval.run import Harness, score_with_harness
 from services.evaluator.scorer import Scorer
+from services.evaluator.vllm.api import Api
 from services.evaluator.vllm.scorer import VllmScorer
-from services.evaluator.vllm.server import Served
+from services.evaluator.vllm.server import Model
 from shared.errors import DataFailed, ScoringFailed
 from tests.support.examples import SCORE_REQUEST
 
@@ -175,10 +176,23 @@ def test_items_that_changed_since_the_base_model_was_scored_are_refused() -> Non
         score_of(request, result, engine="vllm 0.32.0", seconds=3.0)
 
 
-@pytest.fixture
-def scorer(tmp_path: Path) -> VllmScorer:
-    """One that has no server up, and needs none to refuse."""
-    return VllmScorer(Served(Path(sys.executable), 64, (), tmp_path))
+class NoServers:
+    """None is asked for before a request is refused."""
+
+    engine = "vllm 0.32.0"
+    max_lora_rank = 64
+    advice = "ask for none"
+
+    def api(self, model: Model) -> Api:
+        raise AssertionError(model)
+
+    def gone(self, model: Model) -> None:
+        raise AssertionError(model)
+
+    def close(self) -> None: ...
+
+
+SCORER = VllmScorer(NoServers())
 
 
 def refused(scorer: Scorer, python: Path = Path(sys.executable), **changes: object) -> str:
@@ -190,17 +204,17 @@ def refused(scorer: Scorer, python: Path = Path(sys.executable), **changes: obje
 
 
 @pytest.mark.parametrize("name", ["", "*", "a,b", "../a", "a.yaml", "/a", "-x", "a b", "[ab]"])
-def test_anything_but_the_name_of_one_task_is_refused(name: str, scorer: VllmScorer) -> None:
-    assert "the name of one task, found another" in refused(scorer, data=f"lm_eval:{name}")
+def test_anything_but_the_name_of_one_task_is_refused(name: str) -> None:
+    assert "the name of one task, found another" in refused(SCORER, data=f"lm_eval:{name}")
 
 
-def test_a_share_of_the_items_is_refused(scorer: VllmScorer) -> None:
-    assert "wanted all items of the task" in refused(scorer, item_share=0.5)
+def test_a_share_of_the_items_is_refused() -> None:
+    assert "wanted all items of the task" in refused(SCORER, item_share=0.5)
 
 
 def test_a_scorer_without_a_server_is_refused() -> None:
     assert "set TREX_EVALUATOR_SCORER=vllm" in refused(TransformersScorer())
 
 
-def test_a_harness_that_is_not_installed_is_named(scorer: VllmScorer, tmp_path: Path) -> None:
-    assert "run `make lm-eval`" in refused(scorer, tmp_path / "python")
+def test_a_harness_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    assert "run `make lm-eval`" in refused(SCORER, tmp_path / "python")
