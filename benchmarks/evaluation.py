@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,21 +76,25 @@ def main() -> None:
     parser.add_argument("--adapters", type=int, default=10, help="default: 10")
     parser.add_argument("--rounds", type=int, default=3, help="of lm-eval and ours (default: 3)")
     asked = parser.parse_args()
-    questions = questions_of(asked.items)
+    print(f"| {asked.items} items | ours | other | ratio | wanted |")
+    print("|---|---|---|---|---|")
+    for row in measured(questions_of(asked.items), asked.adapters, asked.rounds):
+        print(line(row, asked.items), flush=True)
+
+
+def measured(questions: Sequence[Conversation], adapters: int, rounds: int) -> Iterator[Row]:
+    """Yield the rows of the table, which take a quarter of an hour on two cores."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         base = nano_base(scratch)
-        adapters = [
-            make_adapter(base, scratch / f"adapter-{n}", seed=n) for n in range(asked.adapters)
-        ]
-        rows = in_process(base, adapters[0], questions)
+        made = [make_adapter(base, scratch / f"adapter-{n}", seed=n) for n in range(adapters)]
+        yield in_process(base, made[0], questions)
         options = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
         served = Served(Path(".venv-vllm/bin/python").absolute(), 64, options, scratch)
         with closing(Pool(served)) as pool:
             scorer = VllmScorer(pool)
-            rows += reloading(pool, scorer, base, adapters, questions)
-            rows += against_lm_eval(scorer, base, adapters[0], questions, asked.rounds)
-    print_table(rows, asked.items)
+            yield reloading(pool, scorer, base, made, questions)
+            yield from against_lm_eval(scorer, base, made[0], questions, rounds)
 
 
 def reloading(
@@ -99,7 +103,7 @@ def reloading(
     base: Path,
     adapters: Sequence[Path],
     questions: Sequence[Conversation],
-) -> list[Row]:
+) -> Row:
     """Time a checkpoint that is swapped in, and one that gets a server of its own."""
 
     def score(one: Path) -> float:
@@ -111,7 +115,7 @@ def reloading(
         reloaded.append(score(one))
     swapped = [score(one) for one in adapters]
     what = f"a checkpoint of {len(adapters)}, in one server against a server each"
-    return [Row(what, statistics.median(swapped), statistics.median(reloaded), 5.0)]
+    return Row(what, statistics.median(swapped), statistics.median(reloaded), 5.0)
 
 
 def against_lm_eval(
@@ -199,13 +203,13 @@ def theirs_of(
     return use
 
 
-def in_process(base: Path, checkpoint: Path, questions: Sequence[Conversation]) -> list[Row]:
+def in_process(base: Path, checkpoint: Path, questions: Sequence[Conversation]) -> Row:
     """Time the scorer and the plain loop, each with a model that is loaded already."""
     scorer = TransformersScorer()
     answer(scorer, base, checkpoint, questions[:1])
     ours = timed(lambda: answer(scorer, base, checkpoint, questions))
     what = "answers of transformers against one by one"
-    return [Row(what, ours, one_by_one(base, checkpoint, questions), 3.0)]
+    return Row(what, ours, one_by_one(base, checkpoint, questions), 3.0)
 
 
 def one_by_one(base: Path, checkpoint: Path, questions: Sequence[Conversation]) -> float:
@@ -251,14 +255,11 @@ def questions_of(count: int) -> list[Conversation]:
     ]
 
 
-def print_table(rows: Sequence[Row], items: int) -> None:
-    """Print seconds, items a second and their ratios."""
-    print(f"| {items} items | ours | other | ratio | wanted |")
-    print("|---|---|---|---|---|")
-    for row in rows:
-        sides = [f"{s:.1f} s, {items / s:.0f} items/s" for s in (row.ours, row.theirs)]
-        ratio = row.theirs / row.ours
-        print(f"| {row.what} | {sides[0]} | {sides[1]} | {ratio:.2f} | ≥ {row.wanted:g} |")
+def line(row: Row, items: int) -> str:
+    """Return a line of the table: seconds, items a second and their ratio."""
+    ours, theirs = (f"{s:.1f} s, {items / s:.0f} items/s" for s in (row.ours, row.theirs))
+    ratio = row.theirs / row.ours
+    return f"| {row.what} | {ours} | {theirs} | {ratio:.2f} | ≥ {row.wanted:g} |"
 
 
 if __name__ == "__main__":
