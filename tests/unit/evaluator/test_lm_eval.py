@@ -4,9 +4,11 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.evaluator.in_process import TransformersScorer
@@ -16,6 +18,7 @@ from services.evaluator.scorer import Scorer
 from services.evaluator.vllm.api import Api
 from services.evaluator.vllm.scorer import VllmScorer
 from services.evaluator.vllm.server import Model
+from shared.contracts.run import Progress
 from shared.errors import DataFailed, ScoringFailed
 from tests.support.examples import SCORE_REQUEST
 
@@ -176,30 +179,57 @@ def test_items_that_changed_since_the_base_model_was_scored_are_refused() -> Non
         score_of(request, result, engine="vllm 0.32.0", seconds=3.0)
 
 
-class NoServers:
-    """None is asked for before a request is refused."""
+@dataclass
+class OneServer:
+    """Says how long its context is, and nothing else."""
+
+    alive: bool = True
+    asked: list[Model] = field(default_factory=list)
+    lost: list[Model] = field(default_factory=list)
 
     engine = "vllm 0.32.0"
     max_lora_rank = 64
-    advice = "ask for none"
+    advice = "see its log"
 
     def api(self, model: Model) -> Api:
-        raise AssertionError(model)
+        self.asked.append(model)
+        headers = {"Authorization": "Bearer secret"}
+        transport = httpx.MockTransport(self.reply)
+        return Api(httpx.Client(base_url="http://vllm", headers=headers, transport=transport))
+
+    def reply(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/models":
+            return httpx.Response(200, json={"data": [{"max_model_len": 1024}]})
+        if not self.alive:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json={"version": "0.32.0"})
 
     def gone(self, model: Model) -> None:
-        raise AssertionError(model)
+        self.lost.append(model)
 
     def close(self) -> None: ...
 
 
-SCORER = VllmScorer(NoServers())
+SCORER = VllmScorer(OneServer())
 
 
-def refused(scorer: Scorer, python: Path = Path(sys.executable), **changes: object) -> str:
+def program(path: Path, script: str) -> Path:
+    """Write a shell script that stands where the harness's interpreter would."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return path
+
+
+def refused(
+    scorer: Scorer,
+    python: Path = Path(sys.executable),
+    *,
+    logs: Path = Path("never written"),
+    **changes: object,
+) -> str:
     request = REQUEST.model_copy(update=changes)
-    harness = Harness(python, None, Path())
     with pytest.raises(ScoringFailed) as error:
-        score_with_harness(request, scorer, harness, say=lambda _: None)
+        score_with_harness(request, scorer, Harness(python, None, logs), say=lambda _: None)
     return str(error.value)
 
 
@@ -218,3 +248,50 @@ def test_a_scorer_without_a_server_is_refused() -> None:
 
 def test_a_harness_that_is_not_installed_is_named(tmp_path: Path) -> None:
     assert "run `make lm-eval`" in refused(SCORER, tmp_path / "python")
+
+
+def test_refusing_asks_for_no_server() -> None:
+    servers = OneServer()
+
+    refused(VllmScorer(servers), item_share=0.5)
+
+    assert servers.asked == []
+
+
+def test_the_harness_gets_the_servers_key_and_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TREX_QUEUE_URL", "redis://:password@localhost")
+    monkeypatch.setenv("FTBENCH_DATA", "/sealed")
+    python = program(tmp_path / "python", f"env > {tmp_path}/seen; echo 'No: way'; exit 3")
+
+    said = refused(SCORER, python, logs=tmp_path)
+
+    seen = dict(one.split("=", 1) for one in (tmp_path / "seen").read_text().splitlines())
+    assert "ended with status 3 saying 'No: way'" in said
+    assert seen["OPENAI_API_KEY"] == "secret"
+    assert not [name for name in seen if name.startswith(("TREX_", "FTBENCH_"))]
+
+
+def test_a_server_that_dies_meanwhile_is_asked_for_once_more(tmp_path: Path) -> None:
+    servers = OneServer(alive=False)
+
+    said = refused(VllmScorer(servers), program(tmp_path / "python", "exit 1"), logs=tmp_path)
+
+    assert "wanted vLLM to stay up, found that it went away twice" in said
+    assert len(servers.asked) == len(servers.lost) == 2
+
+
+def test_work_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
+    python = program(
+        tmp_path / "python", f"cd {tmp_path}; echo $$ > new; mv new pid; exec sleep 60"
+    )
+
+    def say(progress: Progress) -> None:
+        if (tmp_path / "pid").is_file():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_with_harness(REQUEST, SCORER, Harness(python, None, tmp_path), say=say)
+
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
