@@ -60,8 +60,8 @@ def score_with_harness(
     """Score a model on a task of the harness, ``lm_eval:NAME`` in the request's ``data``.
 
     Prompts are written with the chat template, and the task says how many shots they have, what
-    ends an answer and what is right. How many answers were cut the harness does not tell:
-    ``cut_share`` is 0.
+    ends an answer and what is right. A prompt that does not fit loses its beginning, as everywhere
+    with the harness. How many answers were cut it does not tell: ``cut_share`` is 0.
 
     Args:
         request: which model and which task; its mapping, metric and shots play no part.
