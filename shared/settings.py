@@ -139,6 +139,10 @@ class EvaluatorSettings(BaseSettings):
     logs: Path = Path(".trex/logs")
     """``TREX_EVALUATOR_LOGS``: folder for what the servers say."""
 
+    vault: Path = Path(".trex/vault")
+    """``TREX_EVALUATOR_VAULT``: sealed rows, the record of every score, and the key it is signed
+    with; no other service may see this folder."""
+
 
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""
