@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.evaluator.chain import Chain, chain_of, score_of
+from services.evaluator.kept_scores import KeptScores
 from services.evaluator.key import signing_key
 from services.evaluator.ladder import told_coarsely
 from services.evaluator.openings import allow
@@ -61,7 +62,13 @@ def told(
 
     rows = opened(request.data, vault, request.split)
     open_request = request if rows is None else request.model_copy(update={"data": str(rows)})
-    measured = score(open_request, scorer, say=say, ftbench_data=ftbench_data)
+    measured = score(
+        open_request,
+        scorer,
+        say=say,
+        ftbench_data=ftbench_data,
+        kept=KeptScores(vault / "scores"),
+    )
     if request.split == "confirm":
         measured = told_coarsely(measured)
     return chain.add(lease.claim.work_id, request, measured, allow)
