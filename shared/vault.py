@@ -64,10 +64,11 @@ def opened(data: str, vault: Path, split: Split) -> Path | None:
     """Return where sealed rows lie, or a pattern of their files; None for data of another kind.
 
     Raises:
-        DataFailed: the vault does not hold them for this split.
+        DataFailed: the vault does not hold them for this split; as `refuse_inside`.
     """
     name = sealed_rows(data)
     if name is None:
+        refuse_inside(vault, data)
         return None
     for shelf in (vault / "rows" / split, vault / "rows" / ANY):
         found = _found(shelf, name)
@@ -77,6 +78,20 @@ def opened(data: str, vault: Path, split: Split) -> Path | None:
         f"{data}: wanted rows that the evaluator's vault holds to be scored as {split}, found "
         f"none; seal them on its machine with `trex seal FILE --split {split}`"
     )
+
+
+def refuse_inside(vault: Path, data: str) -> None:
+    """Return unless a path leads into a vault, which would say as what its rows may be scored.
+
+    Raises:
+        DataFailed: it does; as `shared.data_files.files_of`.
+    """
+    inside = vault.resolve()
+    if any(file.resolve().is_relative_to(inside) for file in files_of(Path(data)).values()):
+        raise DataFailed(
+            f"{data}: wanted rows outside of the vault, or their name in it, found a path into it; "
+            "give the name that `trex seal` printed"
+        )
 
 
 def _copied(path: Path, target: Path) -> Path:

@@ -21,7 +21,7 @@ from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
 from shared.serving import serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
-from shared.vault import opened
+from shared.vault import opened, refuse_inside
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ def told(
         lease.check()
         lease.say(progress)
 
+    if request.shots_data is not None:
+        refuse_inside(vault, request.shots_data)
     rows = opened(request.data, vault, request.split)
     open_request = request if rows is None else request.model_copy(update={"data": str(rows)})
     measured = score(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -84,7 +85,7 @@ def process_of(service: str) -> psutil.Process:
     return found
 
 
-def store_of(system: System) -> "redis.Redis":
+def store_of(system: System) -> Any:
     """What an executor knows: the address of the store, with its password."""
     return redis.Redis.from_url(process_of("executor").environ()["TREX_QUEUE_URL"])
 
@@ -156,7 +157,7 @@ def test_the_scores_of_a_job_hold_until_one_is_changed(
     )
 
 
-def _raise_a_score(store: "redis.Redis", ledger: str) -> None:
+def _raise_a_score(store: Any, ledger: str) -> None:
     entries = store.xrange(ledger)
     store.delete(ledger)
     for place, fields in entries:

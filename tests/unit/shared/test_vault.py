@@ -92,6 +92,17 @@ def test_what_is_no_sealed_name_is_left_alone(vault: Path) -> None:
         assert opened(data, vault, "dev") is None
 
 
+@pytest.mark.parametrize("way", ["{vault}/rows/test/*", "{vault}/../*/rows/**/*", "{link}"])
+def test_no_path_leads_into_the_vault(rows: Path, vault: Path, way: str) -> None:
+    seal(rows, vault, "test")
+    (inside,) = vault.rglob("*.jsonl")
+    link = rows.with_name("link.jsonl")
+    link.symlink_to(inside)
+
+    with pytest.raises(DataFailed, match="wanted rows outside of the vault, or their name in it"):
+        opened(way.format(vault=vault, link=link), vault, "dev")
+
+
 def test_a_file_that_is_not_there_leaves_nothing_behind(tmp_path: Path, vault: Path) -> None:
     with pytest.raises(DataFailed, match=r"gone.jsonl: wanted a data file, found none"):
         seal(tmp_path / "gone.jsonl", vault, "dev")

@@ -53,16 +53,25 @@ def with_order(number: int, **changed: object) -> Tamper:
     return tamper
 
 
-def without(*kinds: type[Event]) -> Tamper:
+def without(*kinds: type[WorkOrdered | WorkEnded]) -> Tamper:
     def tamper(events: list[Event]) -> list[Event]:
-        return [e for e in events if not (isinstance(e, kinds) and e.work_id == "score-1")]
+        return [
+            e
+            for e in events
+            if not (isinstance(e, WorkOrdered | WorkEnded) and e.work_id == "score-1")
+            or not isinstance(e, kinds)
+        ]
 
     return tamper
 
 
+def to(score: Score) -> Callable[[Score], Score]:
+    return lambda _: score
+
+
 def swapped(events: list[Event]) -> list[Event]:
     first, second = score_in(events, 1), score_in(events, 2)
-    return with_result(2, lambda _: first)(with_result(1, lambda _: second)(events))
+    return with_result(2, to(first))(with_result(1, to(second))(events))
 
 
 def told_twice(events: list[Event]) -> list[Event]:
@@ -124,7 +133,7 @@ def recomputed(vault: Path) -> Tamper:
                 }
             )
             sealed = raised.model_copy(update={"seal": seal})
-            events = with_result(number, lambda _, sealed=sealed: sealed)(events)
+            events = with_result(number, to(sealed))(events)
             previous = digest
         return events
 
@@ -144,12 +153,10 @@ def test_a_chain_made_anew_without_any_key_is_found_by_whoever_knows_none(tmp_pa
     ours = signing_key(tmp_path / "ours").public
     events = recomputed(tmp_path / "theirs")(ledger(tmp_path / "ours"))
     for number in range(LAST + 1):
-        seal = score_in(events, number).seal
-        assert seal is not None
-        claimed = seal.model_copy(update={"key": ours})
-        events = with_result(number, lambda s, seal=claimed: s.model_copy(update={"seal": seal}))(
-            events
-        )
+        forged = score_in(events, number)
+        assert forged.seal is not None
+        claimed = forged.seal.model_copy(update={"key": ours})
+        events = with_result(number, to(forged.model_copy(update={"seal": claimed})))(events)
 
     assert len(verify(events).faults) == LAST + 1
 
