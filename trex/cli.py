@@ -365,13 +365,14 @@ def _run(
 ) -> None:
     from shared.contracts.mapping import fields_of
     from trex.jobfile import read_job
-    from trex.sealing import with_sealed_rows
+    from trex.sealing import files_to_score_on, with_sealed_rows
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
 
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
-    with system_for_a_job(_settings(), say=say, keep_up=keep_up) as system:
+    hidden = files_to_score_on(spec)
+    with system_for_a_job(_settings(), say=say, keep_up=keep_up, hidden=hidden) as system:
         job_id = system.client.submit(with_sealed_rows(spec, _settings())).job_id
         say(f"{job_id} is submitted")
         try:

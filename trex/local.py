@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -138,6 +138,7 @@ def running(
     port: int | None = None,
     redis_port: int | None = None,
     executors: int = 1,
+    hidden: Sequence[Path] = (),
     say: Say,
 ) -> Iterator[System]:
     """Run a whole system while the block runs; afterwards none of its processes is left.
@@ -147,6 +148,7 @@ def running(
         port: of the REST API; None takes a free one.
         redis_port: of the embedded server; None takes a free one.
         executors: how many train at once.
+        hidden: files that look empty to every service but the evaluator, as its vault does.
         say: told what is going on, a sentence at a time.
 
     Raises:
@@ -172,7 +174,7 @@ def running(
         vault = make_vault(vault_of(home).resolve())
         environment = _environment(home, url, address, api_port, executors)
         environment["TREX_EVALUATOR_VAULT"] = str(vault)
-        commands = _kept_out(_commands(executors), [vault, *_published()], say)
+        commands = _kept_out(_commands(executors), [vault, *_published(), *hidden], say)
         system = System(address, commands, environment, logs, say)
         stack.callback(system.stop)
         _wait_until_ready(system, executors, say)
@@ -189,10 +191,8 @@ def _commands(executors: int) -> dict[str, list[str]]:
     return commands
 
 
-def _kept_out(
-    commands: dict[str, list[str]], folders: list[Path], say: Say
-) -> dict[str, list[str]]:
-    """Return commands of which only the evaluator's sees what some folders hold."""
+def _kept_out(commands: dict[str, list[str]], places: list[Path], say: Say) -> dict[str, list[str]]:
+    """Return commands of which only the evaluator's sees what some places hold."""
     refused = why_not()
     if refused is not None:
         say(
@@ -201,7 +201,7 @@ def _kept_out(
         )
         return commands
     return {
-        name: command if name == "evaluator" else secluded(command, folders)
+        name: command if name == "evaluator" else secluded(command, places)
         for name, command in commands.items()
     }
 

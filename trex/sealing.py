@@ -1,9 +1,11 @@
 """Putting a job's rows into the vault of the system on this machine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from shared.contracts.job import JobSpec, is_sealed
 from shared.contracts.score import Split
+from shared.data_files import files_of
 from shared.errors import DataFailed, Rejected
 from shared.settings import ClientSettings, EvaluatorSettings
 from shared.vault import PUBLIC_KEY, seal
@@ -28,13 +30,20 @@ def with_sealed_rows(spec: JobSpec, settings: ClientSettings) -> JobSpec:
     if settings.url is not None:
         return spec
     vault = vault_of(settings.home)
+    sealed = {split: _sealed(path, vault, split) for split, path in _lying_about(spec)}
+    return spec.model_copy(update={"data": spec.data.model_copy(update={**sealed})})
+
+
+def files_to_score_on(spec: JobSpec) -> list[Path]:
+    """Return the files, as they lie about, of a job that is not sealed yet."""
+    return [
+        file.resolve() for _, path in _lying_about(spec) for file in files_of(Path(path)).values()
+    ]
+
+
+def _lying_about(spec: JobSpec) -> Iterator[tuple[Split, str]]:
     files = spec.data.files()
-    sealed: dict[str, str] = {
-        split: _sealed(files[split], vault, split)
-        for split in SCORED
-        if split in files and not is_sealed(files[split])
-    }
-    return spec.model_copy(update={"data": spec.data.model_copy(update=sealed)})
+    yield from ((s, files[s]) for s in SCORED if s in files and not is_sealed(files[s]))
 
 
 def _sealed(path: str, vault: Path, split: Split) -> str:

@@ -1,6 +1,6 @@
-"""Starts a command where some folders are empty for it, whatever it tries, though as the same user.
+"""Starts a command where some places are empty for it, whatever it tries, though as the same user.
 
-It gets namespaces of its own, one of users and one of mounts, in which an empty folder lies over
+It gets namespaces of its own, one of users and one of mounts, in which something empty lies over
 each. In a second pair of them that mount is locked: Linux lets nobody undo a mount that came from a
 namespace with other rights (mount_namespaces(7), "Restrictions on mount namespaces"). Nor does a
 process see out of its namespace of users: what `root`, `cwd`, `fd` and `mem` in `/proc` lead to is
@@ -24,9 +24,9 @@ _READ_ONLY, _BIND = 1, 4096  # MS_RDONLY, MS_BIND
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def secluded(command: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Return a command that runs another where folders, which must exist, look empty."""
-    return [sys.executable, "-m", "trex.seclusion", *map(str, folders), "--", *command]
+def secluded(command: Sequence[str], places: Sequence[Path]) -> list[str]:
+    """Return a command that runs another where folders and files that exist look empty."""
+    return [sys.executable, "-m", "trex.seclusion", *map(str, places), "--", *command]
 
 
 def why_not() -> str | None:
@@ -41,15 +41,16 @@ def why_not() -> str | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Become ``COMMAND`` of ``FOLDER... -- COMMAND``, or leave where the kernel refuses."""
+    """Become ``COMMAND`` of ``PLACE... -- COMMAND``, or leave where the kernel refuses."""
     end = arguments.index("--")
-    folders, command = arguments[:end], arguments[end + 1 :]
+    places, command = map(Path, arguments[:end]), arguments[end + 1 :]
     try:
         _enter_namespaces()
-        for folder in folders:
-            _mount("tmpfs", folder, "tmpfs", _READ_ONLY, "size=4k,mode=555")
-        for disk in _disks() if os.geteuid() == 0 else ():
-            _mount("/dev/null", disk, None, _BIND, None)
+        for place in (*places, *_disks()):
+            if place.is_dir():
+                _mount("tmpfs", place, "tmpfs", _READ_ONLY, "size=4k,mode=555")
+            elif place.exists():
+                _mount("/dev/null", place, None, _BIND, None)
         _enter_namespaces()
     except OSError as error:
         sys.exit(f"the kernel refuses a namespace: {error.strerror}")
@@ -98,16 +99,17 @@ def _everybody(which: str) -> str:
     return "".join(f"{first} {first} {count}\n" for first, _, count in known)
 
 
-def _disks() -> Iterator[str]:
+def _disks() -> Iterator[Path]:
     """Yield the devices that root could read the files of a disk from."""
-    for folder, _, names in os.walk("/dev"):
-        places = (Path(folder, name) for name in names)
-        yield from (str(place) for place in places if place.is_block_device())
+    for folder, _, names in os.walk("/dev") if os.geteuid() == 0 else ():
+        devices = (Path(folder, name) for name in names)
+        yield from (device for device in devices if device.is_block_device())
 
 
-def _mount(what: str, where: str, kind: str | None, flags: int, options: str | None) -> None:
+def _mount(what: str, where: Path, kind: str | None, flags: int, options: str | None) -> None:
     assert _LIBC is not None
-    texts = [None if text is None else text.encode() for text in (what, where, kind, options)]
+    given = (what, str(where), kind, options)
+    texts = [None if text is None else text.encode() for text in given]
     if _LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]):
         _fail()
 

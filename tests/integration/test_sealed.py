@@ -34,12 +34,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def system(home: Path) -> Iterator[System]:
-    with running(home, say=lambda _: None) as system:
-        yield system
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Rows to score on; one of test holds a question that stands nowhere else."""
     folder = tmp_path_factory.mktemp("kept-away")
@@ -50,6 +44,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with files["test"].open("a") as file:
         file.write(json.dumps({"text": SECRET, "answer": "red"}) + "\n")
     return files
+
+
+@pytest.fixture(scope="module")
+def system(home: Path, files: dict[str, Path]) -> Iterator[System]:
+    with running(home, hidden=list(files.values()), say=lambda _: None) as system:
+        yield system
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +115,14 @@ def test_a_job_is_carried_out_on_rows_that_only_its_evaluator_can_name(
 
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 @pytest.mark.parametrize("service", ["planner", "researcher", "executor"])
-def test_no_other_service_sees_the_vault(
-    system: System, job: JobView, home: Path, service: str
+def test_no_other_service_sees_the_vault_or_the_files_that_were_sealed(
+    system: System, job: JobView, home: Path, files: dict[str, Path], service: str
 ) -> None:
     vault = home.resolve() / "vault"
-    seen = Path(f"/proc/{process_of(service).pid}/root{vault}")
+    seen = f"/proc/{process_of(service).pid}/root"
 
-    assert list(seen.iterdir()) == []
-    assert {path.name for path in vault.iterdir()} >= {"rows", "chains", "key"}
+    assert list(Path(f"{seen}{vault}").iterdir()) == []
+    assert {Path(f"{seen}{file}").read_bytes() for file in files.values()} == {b""}
     evaluators = Path(f"/proc/{process_of('evaluator').pid}/root{vault}")
     assert {path.name for path in evaluators.iterdir()} >= {"rows", "chains", "key"}
 

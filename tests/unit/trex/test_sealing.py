@@ -10,7 +10,7 @@ from shared.settings import ClientSettings
 from shared.vault import opened
 from tests.support.examples import SPEC
 from trex.cli import app
-from trex.sealing import vault_of, with_sealed_rows
+from trex.sealing import files_to_score_on, vault_of, with_sealed_rows
 
 
 @pytest.fixture
@@ -36,6 +36,15 @@ def test_a_job_names_the_rows_it_is_scored_on_by_their_content(
         place = opened(getattr(sealed.data, split), tmp_path / "home" / "vault", split)
         assert place is not None
         assert place.read_text() == Path(files[split]).read_text()
+
+
+def test_the_files_of_a_job_that_lie_about_are_all_but_those_to_learn_from(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    changed = files | {"confirm": str(tmp_path / "con*.jsonl"), "test": SPEC.data.test}
+    spec = SPEC.model_copy(update={"data": SPEC.data.model_copy(update=changed)})
+
+    assert files_to_score_on(spec) == [Path(files["dev"]), Path(files["confirm"])]
 
 
 def test_names_that_are_sealed_already_stay(tmp_path: Path) -> None:

@@ -85,6 +85,17 @@ def test_the_same_attempts_succeed_without_a_cover(
         assert SECRET in tried.stdout, attempt
 
 
+def test_a_file_can_be_hidden_by_itself(vault: Path, tmp_path: Path) -> None:
+    hidden, seen = tmp_path / "dev.jsonl", tmp_path / "train.jsonl"
+    for file in (hidden, seen):
+        file.write_text(SECRET)
+    command = secluded(["cat", str(hidden), str(seen)], [hidden, tmp_path / "gone.jsonl"])
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout == SECRET
+
+
 def test_no_disk_can_be_read_past_its_files(vault: Path, tmp_path: Path) -> None:
     # What lies over a device is seen by `test`; `find` alone looks at what lies below.
     looking = "for d in $(find /dev -type b); do test -b $d && test -r $d && echo $d; done"
