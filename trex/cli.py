@@ -232,12 +232,14 @@ def verify(
     ] = None,
 ) -> None:
     """Check that no score of a job was changed, moved or taken out since it was measured."""
-    from trex.sealing import known_key
+    from trex.sealing import known_key, known_scores
     from trex.verify import verify as look
 
     settings = _settings()
     with _client() as client:
-        found = look(client.ledger(_job_id(client, job)), key or known_key(settings))
+        job_id = _job_id(client, job)
+        sealed = known_scores(settings, job_id)  # before the ledger, which may grow meanwhile
+        found = look(client.ledger(job_id), key or known_key(settings), sealed)
     for fault in found.faults:
         typer.echo(fault)
     if found.faults:

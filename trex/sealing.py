@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared.contracts.base import JobId
 from shared.contracts.job import JobSpec, is_sealed
 from shared.contracts.score import Split
 from shared.data_files import files_of
@@ -57,3 +58,10 @@ def known_key(settings: ClientSettings) -> str | None:
     """Return the public key of the vault here; None of a system elsewhere or one never started."""
     file = vault_of(settings.home) / PUBLIC_KEY
     return file.read_text() if settings.url is None and file.is_file() else None
+
+
+def known_scores(settings: ClientSettings, job_id: JobId) -> int | None:
+    """Return how many scores of a job the vault here holds; None of a system elsewhere."""
+    record = vault_of(settings.home) / "chains" / f"{job_id}.jsonl"
+    here = settings.url is None and record.is_file()
+    return len(record.read_bytes().splitlines()) if here else None

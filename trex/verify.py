@@ -45,7 +45,7 @@ class _Piece:
         return [end for end in self.ends if isinstance(end, Score)]
 
 
-def verify(events: Sequence[Event], key: str | None = None) -> Verified:
+def verify(events: Sequence[Event], key: str | None = None, sealed: int | None = None) -> Verified:
     """Return whether each score is what was measured for its order, and whether none is missing.
 
     A number may be missing where a piece of work ended without a score or is not over: it may have
@@ -55,6 +55,8 @@ def verify(events: Sequence[Event], key: str | None = None) -> Verified:
         events: a job's whole ledger.
         key: public key of the evaluator, as hexadecimal digits; None takes any, if all scores have
             the same. Whoever writes the ledger can then seal it anew with a key of their own.
+        sealed: how many scores the evaluator's record holds; None takes the highest number in the
+            ledger, from which the last scores may have been taken out with their orders.
     """
     pieces = _pieces(events)
     over = any(isinstance(event, JobEnded) for event in events)
@@ -66,13 +68,13 @@ def verify(events: Sequence[Event], key: str | None = None) -> Verified:
         for work_id, piece in pieces.items()
         for fault in _faults(piece, key, over=over)
     ]
-    untold = max((seal.number for seal in seals), default=0) - len(seals)
+    last = max([sealed or 0, *(seal.number for seal in seals)])
+    untold = last - len(seals)
     silent = sum(not piece.scores for piece in pieces.values())
     faults += _breaks(seals)
     if untold > silent:
         faults.append(
-            f"{untold} of {seals[-1].number} scores are missing, and only {silent} pieces of work "
-            "have none"
+            f"{untold} of {last} scores are missing, and only {silent} pieces of work have none"
         )
     return Verified(len(told), max(0, untold), key, tuple(faults))
 

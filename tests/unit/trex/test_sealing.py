@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.evaluator.key import signing_key
 from shared.rows import sha256_of
 from shared.settings import ClientSettings
 from shared.vault import opened
-from tests.support.examples import SPEC
+from tests.support.examples import JOB, SPEC
+from tests.support.sealed import ledger
 from trex.cli import app
-from trex.sealing import files_to_score_on, vault_of, with_sealed_rows
+from trex.sealing import files_to_score_on, known_key, known_scores, vault_of, with_sealed_rows
 
 
 @pytest.fixture
@@ -77,3 +79,15 @@ def test_sealing_by_hand_prints_the_name_alone(files: dict[str, str], tmp_path: 
 
     assert (done.exit_code, done.stdout) == (0, f"sealed:{sha256_of(Path(files['test']))}\n")
     assert opened(done.stdout.strip(), tmp_path / "home" / "vault", "test") is not None
+
+
+def test_what_the_vault_here_knows_of_a_job_is_not_taken_for_a_system_elsewhere(
+    tmp_path: Path,
+) -> None:
+    ledger(tmp_path / "vault")
+    here = ClientSettings(home=tmp_path)
+    elsewhere = ClientSettings(home=tmp_path, url="http://planner:8686")
+
+    assert known_key(here) == signing_key(tmp_path / "vault").public
+    assert known_scores(here, JOB) == 4
+    assert (known_key(elsewhere), known_scores(elsewhere, JOB)) == (None, None)

@@ -114,6 +114,14 @@ def test_a_ledger_as_it_was_left_is_unbroken(tmp_path: Path) -> None:
     assert found.sentence.startswith(f"{LAST + 1} scores, unbroken, signed by ")
 
 
+def test_the_last_score_is_missed_by_whoever_knows_how_many_there_were(tmp_path: Path) -> None:
+    *events, _, _, ended = ledger(tmp_path)
+
+    found = verify([*events, ended], sealed=len(chain_in(tmp_path).told()))
+
+    assert found.faults == ("1 of 4 scores are missing, and only 0 pieces of work have none",)
+
+
 def recomputed(vault: Path) -> Tamper:
     """Raise a score and seal everything anew, with the key of another vault."""
     key = signing_key(vault)
