@@ -40,5 +40,7 @@ CMD ["python", "-m", "services.executor"]
 FROM training AS evaluator
 COPY ftbench ftbench
 COPY services/evaluator services/evaluator
+COPY trex trex
+RUN mkdir --mode=700 /vault && chown nobody /vault
 USER nobody
 CMD ["python", "-m", "services.evaluator"]

@@ -175,6 +175,10 @@ class EvaluatorSettings(BaseSettings):
             raise ValueError("vllm_devices has one server each; leave vllm_servers out")
         return self
 
+    vault: Path = Path(".trex/vault")
+    """``TREX_EVALUATOR_VAULT``: sealed rows, the record of every score, and the key it is signed
+    with; no other service may see this folder."""
+
 
 class FtbenchSettings(BaseSettings):
     """Where the published files of benchmark tasks lie."""

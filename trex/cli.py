@@ -35,6 +35,14 @@ class Tool(StrEnum):
     LLAMA_FACTORY = "llama-factory"
 
 
+class Scored(StrEnum):
+    """Rows to score on."""
+
+    DEV = "dev"
+    CONFIRM = "confirm"
+    TEST = "test"
+
+
 app = typer.Typer(
     name="trex",
     cls=Commands,
@@ -143,10 +151,11 @@ def submit(
 ) -> None:
     """Hand a job to the running system and print its id."""
     from trex.jobfile import read_job
+    from trex.sealing import with_sealed_rows
 
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     with _client() as client:
-        job = client.submit(spec)
+        job = client.submit(with_sealed_rows(spec, _settings()))
     typer.echo(job.model_dump_json() if as_json else job.job_id)
     say(f"watch it with: trex watch {job.job_id}")
 
@@ -196,6 +205,46 @@ def report(job: JobArgument = None, as_json: Json = False) -> None:
     with _client() as client:
         found = client.report(_job_id(client, job))
     typer.echo(found.model_dump_json() if as_json else found.markdown)
+
+
+@app.command()
+def seal(
+    file: Annotated[Path, typer.Argument(help="Rows to score on, or a pattern of files in ''.")],
+    split: Annotated[
+        Scored | None, typer.Option(help="What they may be scored as; by default any.")
+    ] = None,
+) -> None:
+    """Copy rows into the evaluator's vault and print the name that a job gives them."""
+    from shared.vault import seal as put
+    from trex.sealing import vault_of
+
+    vault = vault_of(_settings().home)
+    name = put(file, vault, None if split is None else split.value)
+    say(f"sealed in {vault}; name it in a job's data, and take {file} away from where it lies")
+    typer.echo(name)
+
+
+@app.command()
+def verify(
+    job: JobArgument = None,
+    key: Annotated[
+        str | None, typer.Option(help="Public key of the evaluator; that of the vault by default.")
+    ] = None,
+) -> None:
+    """Check that no score of a job was changed, moved or taken out since it was measured."""
+    from trex.sealing import known_key, known_scores
+    from trex.verify import verify as look
+
+    settings = _settings()
+    with _client() as client:
+        job_id = _job_id(client, job)
+        sealed = known_scores(settings, job_id)  # before the ledger, which may grow meanwhile
+        found = look(client.ledger(job_id), key or known_key(settings), sealed)
+    for fault in found.faults:
+        typer.echo(fault)
+    if found.faults:
+        raise typer.Exit(1)
+    typer.echo(found.sentence)
 
 
 @app.command()
@@ -318,13 +367,15 @@ def _run(
 ) -> None:
     from shared.contracts.mapping import fields_of
     from trex.jobfile import read_job
+    from trex.sealing import files_to_score_on, with_sealed_rows
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
 
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
-    with system_for_a_job(_settings(), say=say, keep_up=keep_up) as system:
-        job_id = system.client.submit(spec).job_id
+    hidden = files_to_score_on(spec)
+    with system_for_a_job(_settings(), say=say, keep_up=keep_up, hidden=hidden) as system:
+        job_id = system.client.submit(with_sealed_rows(spec, _settings())).job_id
         say(f"{job_id} is submitted")
         try:
             watch_job(system.client, job_id, _console(stderr=True), check=system.check)

@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.base import JobId
+from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
 from shared.errors import Rejected, TrexError, Unavailable
@@ -92,6 +93,10 @@ class TrexClient:
     def report(self, job_id: JobId) -> Report:
         """Return what the job hands back; before its end, about the best so far."""
         return self._ask(Report, "GET", f"/v1/jobs/{job_id}/report")
+
+    def ledger(self, job_id: JobId) -> list[Event]:
+        """Return everything that has happened to a job."""
+        return self._ask(list[Event], "GET", f"/v1/jobs/{job_id}/ledger")
 
     def cancel(self, job_id: JobId) -> JobView:
         """Ask a job to stop and hand back the best so far. Asking twice changes nothing."""

@@ -17,6 +17,7 @@ from shared.errors import TrexError, Unavailable
 from shared.settings import ClientSettings
 from trex.address import find_address
 from trex.client import TrexClient
+from trex.seclusion import why_not
 
 PACKAGES = {
     "accelerate": "1.10",
@@ -24,6 +25,7 @@ PACKAGES = {
     "babel": "2.16",
     "celery": "5.6",
     "cn2an": "0.5.23",
+    "cryptography": "45",
     "datasets": "4.7",
     "fastapi": "0.135",
     "filelock": "3.20",
@@ -81,6 +83,7 @@ def examine(settings: ClientSettings) -> Iterator[Finding]:
     yield _home(settings.home)
     yield disk(settings.home, shutil.disk_usage(_existing(settings.home)).free)
     yield _gpu()
+    yield _vault()
     yield _ports()
     yield _system(settings)
 
@@ -179,6 +182,17 @@ def _gpu() -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("gpu", "warning", f"nvidia-smi does not work ({error}); check the driver")
     return Finding("gpu", "ok", "; ".join(found.stdout.split("\n")).strip("; "))
+
+
+def _vault() -> Finding:
+    refused = why_not()
+    if refused is None:
+        return Finding("vault", "ok", "the evaluator alone sees the rows that are scored on")
+    sentence = (
+        f"{refused}, so executors, which run as the same user, could read it; allow namespaces of "
+        "users, or use docker compose"
+    )
+    return Finding("vault", "warning", sentence)
 
 
 def _ports() -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from shared.contracts.base import Contract, read_as
-from shared.contracts.job import JobData, JobSpec, sealed_split
+from shared.contracts.job import JobData, JobSpec, is_sealed
 from shared.contracts.mapping import SHAPES, fields_of
 from shared.errors import DataFailed, Rejected
 from shared.rows import read_rows
@@ -96,6 +96,6 @@ def _refuse_unknown(
 
 
 def _absolute(name: str, folder: Path) -> str:
-    if sealed_split(name):
+    if is_sealed(name):
         return name
     return str((folder / Path(name).expanduser()).resolve())

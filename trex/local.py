@@ -8,15 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 
 from shared.errors import Rejected, TrexError, Unavailable
+from shared.settings import FtbenchSettings
+from shared.vault import make_vault
 from trex.client import Address
 from trex.processes import free_port, last_words, start, stop
+from trex.sealing import vault_of
+from trex.seclusion import secluded, why_not
 from trex.server import serving
 
 READY_S = 120.0
@@ -134,6 +138,7 @@ def running(
     port: int | None = None,
     redis_port: int | None = None,
     executors: int = 1,
+    hidden: Sequence[Path] = (),
     say: Say,
 ) -> Iterator[System]:
     """Run a whole system while the block runs; afterwards none of its processes is left.
@@ -143,6 +148,7 @@ def running(
         port: of the REST API; None takes a free one.
         redis_port: of the embedded server; None takes a free one.
         executors: how many train at once.
+        hidden: files that look empty to every service but the evaluator, as its vault does.
         say: told what is going on, a sentence at a time.
 
     Raises:
@@ -165,8 +171,11 @@ def running(
             )
         )
         address = Address(f"http://127.0.0.1:{api_port}", token)
+        vault = make_vault(vault_of(home).resolve())
         environment = _environment(home, url, address, api_port, executors)
-        system = System(address, _commands(executors), environment, logs, say)
+        environment["TREX_EVALUATOR_VAULT"] = str(vault)
+        commands = _kept_out(_commands(executors), [vault, *_published(), *hidden], say)
+        system = System(address, commands, environment, logs, say)
         stack.callback(system.stop)
         _wait_until_ready(system, executors, say)
         stack.enter_context(_known(home, address))
@@ -180,6 +189,27 @@ def _commands(executors: int) -> dict[str, list[str]]:
         name = "executor" if executors == 1 else f"executor-{number}"
         commands[name] = [sys.executable, "-m", "services.executor"]
     return commands
+
+
+def _kept_out(commands: dict[str, list[str]], places: list[Path], say: Say) -> dict[str, list[str]]:
+    """Return commands of which only the evaluator's sees what some places hold."""
+    refused = why_not()
+    if refused is not None:
+        say(
+            "the executors could read the rows in the vault, since they run as the same user and "
+            f"{refused}"
+        )
+        return commands
+    return {
+        name: command if name == "evaluator" else secluded(command, places)
+        for name, command in commands.items()
+    }
+
+
+def _published() -> list[Path]:
+    """Return the folder with the answers of benchmark tasks, where one is named."""
+    folder = FtbenchSettings().data
+    return [folder.resolve()] if folder is not None and folder.is_dir() else []
 
 
 def seen_by(service: str, environment: Mapping[str, str]) -> dict[str, str]:

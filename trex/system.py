@@ -1,8 +1,9 @@
 """The system that one job is carried out with: the one that is up, or one started for the job."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.errors import Unavailable
 from shared.settings import ClientSettings
@@ -23,7 +24,11 @@ class JobSystem:
 
 @contextmanager
 def system_for_a_job(
-    settings: ClientSettings, *, say: Callable[[str], None], keep_up: bool
+    settings: ClientSettings,
+    *,
+    say: Callable[[str], None],
+    keep_up: bool,
+    hidden: Sequence[Path] = (),
 ) -> Iterator[JobSystem]:
     """Give the system that is up, or one that lasts as long as the block.
 
@@ -31,6 +36,7 @@ def system_for_a_job(
         settings: where a system may be up, and where to start one.
         say: told how starting and stopping goes.
         keep_up: leave a system that was started here up after the block, until Ctrl-C.
+        hidden: files of the job that only the evaluator of a system started here can read.
     """
     address = _address_of_one_that_is_up(settings)
     if address is not None:
@@ -39,7 +45,7 @@ def system_for_a_job(
         return
     from trex.local import running
 
-    with running(settings.home, say=say) as system:
+    with running(settings.home, hidden=hidden, say=say) as system:
         with TrexClient(system.address) as client:
             yield JobSystem(client, system.check)
         if keep_up:

@@ -1,10 +1,18 @@
 """Answers the evaluator's messages."""
 
+import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
+from services.evaluator.chain import Chain, chain_of, score_of
+from services.evaluator.kept_scores import KeptScores
+from services.evaluator.key import signing_key
+from services.evaluator.ladder import told_coarsely
 from services.evaluator.lm_eval.run import Harness, is_harness, score_with_harness
+from services.evaluator.openings import allow
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
 from services.evaluator.vllm.elsewhere import Elsewhere
@@ -13,34 +21,79 @@ from services.evaluator.vllm.scorer import Servers, VllmScorer
 from services.evaluator.vllm.server import Served
 from shared.answering import Lease
 from shared.contracts.run import Progress
-from shared.contracts.score import ScoreRequest
+from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
 from shared.serving import serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
+from shared.vault import opened, refuse_inside
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an evaluator scores with."""
+
+    scorer: Scorer
+    harness: Harness
+    vault: Path
+    ftbench_data: Path | None
+    """Folder with the published files of tasks; None to fetch them."""
 
 
 def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSettings) -> None:
     """Score checkpoints one at a time until told to stop."""
+    key = signing_key(evaluator.vault)
+    logger.info("scores are signed with the key %s", key.public)
     harness = Harness(
         python=evaluator.lm_eval_python.absolute(),
         tasks=evaluator.lm_eval_tasks and evaluator.lm_eval_tasks.absolute(),
         logs=evaluator.logs.resolve(),
     )
     with scorer_of(evaluator) as scorer:
+        means = Means(scorer, harness, evaluator.vault, ftbench.data)
 
         def perform(lease: Lease) -> Result:
-            request = lease.claim.request
-            assert isinstance(request, ScoreRequest)
-
-            def say(progress: Progress) -> None:
-                lease.check()
-                lease.say(progress)
-
-            if is_harness(request.data):
-                return score_with_harness(request, scorer, harness, say=say)
-            return score(request, scorer, say=say, ftbench_data=ftbench.data)
+            return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
 
         serve("evaluator", queue, perform=perform)
+
+
+def told(lease: Lease, chain: Chain, means: Means) -> Score:
+    """Return the score that a piece of work asks for, with its place in the job's record.
+
+    Raises:
+        DataFailed: as `score`, or sealed rows that the vault does not hold.
+        ScoringFailed: as `score`, or one score too many of rows that are looked at rarely.
+    """
+    request = lease.claim.request
+    assert isinstance(request, ScoreRequest)
+    before = chain.told()
+    recorded = score_of(lease.claim.work_id, before)
+    if recorded is not None:
+        return recorded
+    allow(before, request)
+
+    def say(progress: Progress) -> None:
+        lease.check()
+        lease.say(progress)
+
+    measured = _measured(request, means, say)
+    if request.split == "confirm":
+        measured = told_coarsely(measured)
+    return chain.add(lease.claim.work_id, request, measured, allow)
+
+
+def _measured(request: ScoreRequest, means: Means, say: Callable[[Progress], None]) -> Score:
+    if is_harness(request.data):
+        return score_with_harness(request, means.scorer, means.harness, say=say)
+    if request.shots_data is not None:
+        refuse_inside(means.vault, request.shots_data)
+    rows = opened(request.data, means.vault, request.split)
+    if rows is not None:
+        request = request.model_copy(update={"data": str(rows)})
+    kept = KeptScores(means.vault / "scores")
+    return score(request, means.scorer, say=say, ftbench_data=means.ftbench_data, kept=kept)
 
 
 @contextmanager

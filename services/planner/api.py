@@ -16,6 +16,7 @@ from services.planner.reader import Reader
 from services.planner.report import report
 from services.planner.views import experiment_view, job_view, tree_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.run import Progress
 from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
@@ -165,6 +166,12 @@ def _jobs(store: JobStore) -> APIRouter:
         show(job_id)  # refuses unknown jobs
         store.request_cancel(job_id)
         return show(job_id)
+
+    @router.get("/{job_id}/ledger")
+    def ledger(job_id: JobId) -> list[Event]:
+        """Everything that has happened to a job, the oldest first."""
+        show(job_id)  # refuses unknown jobs
+        return [entry.event for entry in store.read(job_id)]
 
     def resumed(job_id: JobId, last_event_id: Annotated[str, Header()] = BEGINNING) -> str:
         # A dependency, because a stream that has begun can no longer answer with an error.

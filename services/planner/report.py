@@ -1,6 +1,7 @@
 """What a job hands back, with its doubts. Pure."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from services.planner.experiment import Experiment
 from services.planner.finish import believed
@@ -209,7 +210,7 @@ def _result_lines(
         "The best was chosen by its dev score"
         + (" and that of the finalists' rows" if state.spec.data.confirm else "")
         + ", which therefore flatters it a little"
-        + ("; the test rows were opened once, after the choice." if test else "."),
+        + (f"; the test rows were opened once, {_opened(state)}." if test else "."),
     ]
     missing = [s for s in state.test_scores.values() if not isinstance(s, Score)]
     if missing:
@@ -219,6 +220,13 @@ def _result_lines(
     elif state.spec.data.test is None:
         lines.append("The job names no test data, so nothing independent confirms the gain.")
     return [*lines, ""]
+
+
+def _opened(state: JobState) -> str:
+    assert state.test_opened_at is not None
+    at = datetime.fromtimestamp(state.test_opened_at, UTC)
+    models = " and ".join(f"#{number}" for number in sorted(state.test_scores))
+    return f"after the choice, for {models}, on {at:%Y-%m-%d at %H:%M} UTC"
 
 
 def _verdict(comparison: Comparison) -> str:

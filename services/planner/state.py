@@ -64,6 +64,8 @@ class JobState:
     choices: dict[WorkId, tuple[str, Choice]] = field(default_factory=dict)
     """Why each act of the search was taken, and what was weighed."""
     test_scores: dict[ExperimentId, Score | Failed] = field(default_factory=dict)
+    test_opened_at: float | None = None
+    """When the first of them was told: seconds since 1970."""
     folders: Folders = field(default_factory=Folders)
     """What the runs have left on disk."""
     runs: float = 0.0
@@ -130,6 +132,8 @@ class JobState:
                 if work_id in self.in_flight:
                     self.in_flight.remove(work_id)
                     self._ended(work_id, self.ordered[work_id], result)
+                    if self.test_scores and self.test_opened_at is None:
+                        self.test_opened_at = entry.at
             case WorkLost(work_id=work_id, held_s=held_s):
                 if self.ordered[work_id].kind == "run":
                     self.gpu_seconds += held_s

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from services.planner.experiment import Experiment
 from services.planner.state import JobState
 from shared.contracts.base import ROOT
-from shared.contracts.job import Fidelity
+from shared.contracts.job import Fidelity, is_sealed
 from shared.contracts.run import Trained
 
 _ENOUGH = 5  # full scores before a pattern in them means something
@@ -23,6 +23,7 @@ def warnings(state: JobState) -> tuple[str, ...]:
         *_about_proposals(asked),
         *_about_short_runs(state),
         *_about_checks(state),
+        *_about_rows(state),
     )
 
 
@@ -88,3 +89,13 @@ def _about_checks(state: JobState) -> Iterator[str]:
         yield "the job names no data.confirm: the best is the best of many looks at the same rows"
     if state.spec.search.fidelity is not Fidelity.OFF and state.spec.budget.experiments < 3:
         yield "a budget below 3 runs is too small for short runs to be compared with full ones"
+
+
+def _about_rows(state: JobState) -> Iterator[str]:
+    files = state.spec.data.files()
+    lying = [s for s in ("dev", "confirm", "test") if s in files and not is_sealed(files[s])]
+    if lying:
+        yield (
+            f"the rows of {' and '.join(lying)} are named by their path, where executors can read "
+            "them too: put them into the evaluator's vault with `trex seal`"
+        )

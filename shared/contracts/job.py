@@ -53,6 +53,20 @@ def sealed_split(data: str) -> SealedSplit | None:
 _SEALED = re.compile(r"ftbench:(?P<task>[a-z0-9_]+)/(?P<split>dev|confirm|test)")
 
 
+def sealed_rows(data: str) -> str | None:
+    """Return the hash in ``sealed:HASH``, the name of rows in the evaluator's vault; else None."""
+    found = _IN_VAULT.fullmatch(data)
+    return found["hash"] if found else None
+
+
+def is_sealed(data: str) -> bool:
+    """Say whether rows are named so that the evaluator alone can read them."""
+    return sealed_split(data) is not None or sealed_rows(data) is not None
+
+
+_IN_VAULT = re.compile(r"sealed:(?P<hash>[0-9a-f]{64})")
+
+
 class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
@@ -60,13 +74,14 @@ class JobData(Contract):
     """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files."""
 
     dev: str
-    """Path of the rows that scores are measured on while searching, or ``ftbench:TASK/dev``."""
+    """Rows that scores are measured on while searching: their name in the vault, ``sealed:HASH``,
+    a path, which other services can read as well, or ``ftbench:TASK/dev``."""
 
     confirm: str | None = None
-    """Path of rows that only finalists are scored on, or ``ftbench:TASK/confirm``."""
+    """Rows that only finalists are scored on; likewise."""
 
     test: str | None = None
-    """Path of rows opened once, at the end, for the report, or ``ftbench:TASK/test``."""
+    """Rows opened once, at the end, for the report; likewise."""
 
     mapping: Mapping
     """How a row of any of these files becomes a conversation."""

@@ -40,7 +40,7 @@ class ScoreRequest(Versioned):
     """What the checkpoint was trained from."""
 
     data: str
-    """Path of the rows to answer, or ``ftbench:TASK/SPLIT``; of a guard its name."""
+    """Rows to answer: ``sealed:HASH``, a path, or ``ftbench:TASK/SPLIT``; of a guard its name."""
 
     data_sha256: str | None
     """Of the rows when they were scored before; another file is not the same items."""
@@ -180,7 +180,12 @@ class Score(Contract):
     """Standard error of ``value``; None for a single item."""
 
     items: tuple[UnitFloat, ...]
-    """The score of each item answered, in the order of the data, for paired comparisons."""
+    """The score of each item answered, in the order of the data, for paired comparisons; empty
+    where they are withheld."""
+
+    withheld: NonNegativeInt = 0
+    """Items answered whose scores stay with the evaluator: those of confirm, whose value is
+    rounded besides, so that looking often at the same rows teaches little about them."""
 
     item_share: Share = 1.0
     """Share of the data's items that were answered."""
@@ -221,7 +226,7 @@ class Score(Contract):
     @property
     def n(self) -> int:
         """How many items were measured."""
-        return len(self.items)
+        return len(self.items) + self.withheld
 
 
 def positions(items: int, share: float) -> tuple[int, ...]:

@@ -35,11 +35,12 @@ from shared.contracts.run import (
 from shared.contracts.score import BadCase, Certificate, Score, ScoreRequest
 
 JOB = JobId("j-0a1b2c3d")
+DEV, CONFIRM, TEST = (f"sealed:{digit * 64}" for digit in "def")
 MAPPING = Templates(prompt="{text}", completion="{iso}")
 SPEC = JobSpec(
     goal="Normalise dates to ISO 8601",
     base_model="base",
-    data=JobData(train="train.jsonl", dev="dev.jsonl", test="test.jsonl", mapping=MAPPING),
+    data=JobData(train="train.jsonl", dev=DEV, test=TEST, mapping=MAPPING),
     metric=MetricName.EXACT_MATCH,
     budget=Budget(experiments=4),
 )
@@ -155,7 +156,7 @@ SCORE_REQUEST = ScoreRequest(
     experiment=ExperimentId(1),
     checkpoint=TRAINED.checkpoint,
     base_model="base",
-    data="dev.jsonl",
+    data=DEV,
     data_sha256="1" * 64,
     split="dev",
     mapping=MAPPING,

@@ -16,7 +16,7 @@ from shared.contracts.score import Score, ScoreRequest, positions
 from shared.contracts.views import JobView
 from shared.contracts.work import Request, Result
 from shared.store_memory import MemoryStore
-from tests.support.examples import BRIEF, JOB, LESSON, SPEC, TRAINED, proposals, score
+from tests.support.examples import BRIEF, CONFIRM, JOB, LESSON, SPEC, TRAINED, proposals, score
 
 Answer = Callable[[Request], Result]
 
@@ -152,7 +152,7 @@ def with_search(
     gpu_seconds: float | None = None,
 ) -> JobSpec:
     """A job with that search and budget, and with rows kept for finalists or without."""
-    data = SPEC.data.model_copy(update={"confirm": "confirm.jsonl" if confirm else None})
+    data = SPEC.data.model_copy(update={"confirm": CONFIRM if confirm else None})
     budget = Budget(experiments=experiments, gpu_seconds=gpu_seconds)
     return SPEC.model_copy(update={"search": search, "data": data, "budget": budget})
 

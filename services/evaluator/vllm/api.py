@@ -58,7 +58,7 @@ class Api:
     @property
     def key(self) -> str:
         """What they must show as bearer token; empty for a server that wants none."""
-        return self.http.headers.get("Authorization", "").removeprefix("Bearer ")
+        return str(self.http.headers.get("Authorization", "")).removeprefix("Bearer ")
 
     def is_healthy(self) -> bool:
         """Whether the server says that its engine is alive."""

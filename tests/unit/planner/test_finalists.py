@@ -9,6 +9,7 @@ from shared.contracts.run import Failed, RunRequest
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
 from shared.store import Entry
+from tests.support.examples import CONFIRM
 from tests.support.planning import (
     ONE,
     Bench,
@@ -27,7 +28,7 @@ def test_finalists_are_scored_on_the_rows_kept_for_that_once_nothing_is_under_wa
 
     checks = [work for work in state.ordered if work.startswith("check-")]
     assert sorted(checks) == [f"check-{n}" for n in (1, 2, 3, 4)]
-    assert {score_of(state, work).data for work in checks} == {"confirm.jsonl"}
+    assert {score_of(state, work).data for work in checks} == {CONFIRM}
     assert {score_of(state, work).split for work in checks} == {"confirm"}
     last_run = max(list(state.ordered).index(WorkId(f"score-{n}")) for n in (1, 2, 3, 4))
     assert min(list(state.ordered).index(WorkId(work)) for work in checks) > last_run

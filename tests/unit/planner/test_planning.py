@@ -1,5 +1,7 @@
 """Whole jobs on the store in memory, with the other services answered by the test."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from services.planner.report import report
@@ -49,6 +51,16 @@ def test_every_score_of_a_job_with_options_chooses_among_them() -> None:
 
     asked = [request for request in state.ordered.values() if isinstance(request, ScoreRequest)]
     assert {request.options for request in asked} == {("yes", "no")}
+
+
+def test_the_report_says_when_test_was_opened_and_for_whom() -> None:
+    bench = Bench()
+    state = bench.run_to_the_end()
+
+    assert state.test_opened_at is not None
+    at = datetime.fromtimestamp(state.test_opened_at, UTC)
+    said = f"opened once, after the choice, for #0 and #4, on {at:%Y-%m-%d at %H:%M} UTC."
+    assert said in report(state, now=bench.now).markdown
 
 
 def test_every_experiment_is_proposed_run_scored_and_learnt_from_once() -> None:

@@ -11,7 +11,7 @@ from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import RunRequest
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import FAILED, TOKENISED, TRAINED, proposals
+from tests.support.examples import FAILED, SPEC, TOKENISED, TRAINED, proposals
 from tests.support.planning import Answer, Bench, good_news, scored, with_search
 
 
@@ -141,3 +141,12 @@ def test_short_runs_that_rank_badly_are_pointed_out() -> None:
     said = warnings(state)
 
     assert any(one.startswith("runs of 0.11 of the full length rank recipes badly") for one in said)
+
+
+def test_rows_that_executors_could_read_are_pointed_out() -> None:
+    data = {"confirm": "confirm.jsonl", "test": "test.jsonl"}
+    spec = SPEC.model_copy(update={"data": SPEC.data.model_copy(update=data)})
+
+    (said,) = warnings(Bench(spec).state)
+
+    assert said.startswith("the rows of confirm and test are named by their path, where executors")
