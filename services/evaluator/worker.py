@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from services.evaluator.certificate import certificate_of
 from services.evaluator.lm_eval.run import Harness, is_harness, score_with_harness
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
@@ -37,7 +38,9 @@ def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSett
                 lease.say(progress)
 
             if is_harness(request.data):
-                return score_with_harness(request, scorer, harness, say=say)
+                certificate = certificate_of(request, scorer, say=say)
+                found = score_with_harness(request, scorer, harness, say=say)
+                return found.model_copy(update={"certificate": certificate})
             return score(request, scorer, say=say, ftbench_data=ftbench.data)
 
         serve("evaluator", queue, perform=perform)
