@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.evaluator.certificate import certificate_of
 from services.evaluator.chain import Chain, chain_of, score_of
 from services.evaluator.kept_scores import KeptScores
 from services.evaluator.key import signing_key
@@ -86,7 +87,9 @@ def told(lease: Lease, chain: Chain, means: Means) -> Score:
 
 def _measured(request: ScoreRequest, means: Means, say: Callable[[Progress], None]) -> Score:
     if is_harness(request.data):
-        return score_with_harness(request, means.scorer, means.harness, say=say)
+        certificate = certificate_of(request, means.scorer, say=say)
+        found = score_with_harness(request, means.scorer, means.harness, say=say)
+        return found.model_copy(update={"certificate": certificate})
     if request.shots_data is not None:
         refuse_inside(means.vault, request.shots_data)
     rows = opened(request.data, means.vault, request.split)

@@ -89,8 +89,9 @@ def test_options_are_chosen_alike(
         max_new_tokens=8,
     )
 
-    for checkpoint in (base, trained):
-        asked_for = request.model_copy(update={"checkpoint": str(checkpoint)})
+    for number, checkpoint in enumerate((base, trained)):
+        changed = {"experiment": number, "checkpoint": str(checkpoint)}
+        asked_for = request.model_copy(update=changed)
         ours, theirs = (score(asked_for, one, say=ignore) for one in (scorer, TransformersScorer()))
         assert ours.items == theirs.items
         assert ours.bad_cases == theirs.bad_cases

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.evaluator.lm_eval.run import Harness
+from services.evaluator.openings import allow
 from services.evaluator.scorer import Answer, Conversation, Weighed
 from services.evaluator.worker import Means, told
 from shared.answering import Lease
@@ -18,7 +19,7 @@ from shared.errors import DataFailed, ScoringFailed
 from shared.store import Claim
 from shared.store_memory import MemoryStore
 from shared.vault import seal
-from tests.support.examples import JOB
+from tests.support.examples import JOB, score
 from tests.support.nano import write_rows
 from tests.support.sealed import asking, chain_in
 
@@ -78,7 +79,7 @@ def lease_on(work: str, request: ScoreRequest) -> Lease:
     return Lease(MemoryStore(), claim, heartbeat_s=60, lease_s=60, handed_back=never)
 
 
-def tell(vault: Path, scorer: Red, work: str, data: str, split: str, experiment: int = 1) -> Score:
+def tell(vault: Path, scorer: Red, work: str, data: str, split: str, experiment: int = 0) -> Score:
     request = asking(
         experiment,
         split,
@@ -125,12 +126,12 @@ def test_a_second_experiment_is_refused_before_a_model_is_asked(
     vault: Path, rows: Path, scorer: Red
 ) -> None:
     name = seal(rows, vault, "test")
-    tell(vault, scorer, "test-1", name, "test")
+    chain_in(vault).add(WorkId("test-1"), asking(1, "test"), score(split="test"), allow)
 
     with pytest.raises(ScoringFailed, match="found it opened for #1"):
         tell(vault, scorer, "test-2", name, "test", experiment=2)
 
-    assert scorer.asked == 1
+    assert scorer.asked == 0
 
 
 def test_answers_of_test_are_not_had_by_asking_for_them_as_dev(

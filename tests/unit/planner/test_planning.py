@@ -247,6 +247,8 @@ def test_a_report_says_what_was_gained_and_how_sure_that_is() -> None:
     assert said.test.difference == pytest.approx(0.4)
     assert "the gain is larger than its doubt" in said.markdown
     assert f"Checkpoint: `{said.checkpoint}`" in said.markdown
+    assert "of 32 training prompts 100% had the same greedy answer" in said.markdown
+    assert "was 0.0020 nats off" in said.markdown
 
 
 def test_a_report_does_not_praise_what_does_not_beat_the_base_model() -> None:
