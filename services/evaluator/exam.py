@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.metrics.by_name import graded
 from ftbench.metrics.estimate import estimate
 from ftbench.scoring import Scope, digest_of, in_scope, judge_all, measure
 from ftbench.sources import files_of
 from ftbench.tasks import get_task
+from services.evaluator.grading import grading_of
 from services.evaluator.scorer import Conversation
 from shared.contracts.job import SealedSplit, sealed_split
 from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
+from shared.graders.confined import Question
 from shared.rows import read_exam, sha256_of_files
 
 
@@ -69,15 +70,18 @@ def _of_file(request: ScoreRequest) -> Exam:
     sha256 = sha256_of_files(path)
     every = list(read_exam(path, request.mapping))
     samples = [every[i] for i in positions(len(every), request.item_share)]
-    references = [sample.completion for sample in samples]
-    graded(request.metric, references, references)  # a metric that does not fit fails here
+    asked = [(sample.prompt, sample.completion) for sample in samples]
+    grading = grading_of(request, asked)  # one that does not fit fails here
 
     def grade(answers: Sequence[str]) -> Graded:
-        items = graded(request.metric, answers, references)
+        items = grading(
+            [Question(*pair, answer) for pair, answer in zip(asked, answers, strict=True)]
+        )
         measured = estimate(items)
         return Graded(measured.mean, measured.stderr, tuple(items))
 
-    return Exam([sample.messages() for sample in samples], references, sha256, grade)
+    expected = [sample.completion for sample in samples]
+    return Exam([sample.messages() for sample in samples], expected, sha256, grade)
 
 
 def _of_task(sealed: SealedSplit, ftbench_data: Path | None, *, share: float) -> Exam:
