@@ -29,7 +29,7 @@ _ABOUT = {
 
 @dataclass(frozen=True, slots=True)
 class KeptScores:
-    """A folder with a file a score, readable by this user alone: bad cases hold right answers."""
+    """A folder with a file a score, readable by this user alone: faults show right answers."""
 
     folder: Path
 

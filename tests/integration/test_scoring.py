@@ -94,7 +94,7 @@ class TestTransformersScorer(ScorerSuite):
     ) -> None:
         checked = score(request_.model_copy(update={"split": "confirm"}), scorer, say=ignore)
 
-        assert (checked.split, checked.bad_cases) == ("confirm", ())
+        assert (checked.split, checked.faults) == ("confirm", ())
 
 
 def test_a_checkpoint_can_be_asked_once(
