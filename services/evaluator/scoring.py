@@ -8,6 +8,7 @@ from statistics import fmean
 from services.evaluator.certificate import certificate_of
 from services.evaluator.diagnosis import Marked, confusions_of, faults_of
 from services.evaluator.exam import Exam, open_exam
+from services.evaluator.judge import Judge
 from services.evaluator.kept_scores import KeptScores, key_of
 from services.evaluator.options import choose
 from services.evaluator.scorer import Answer, Scorer
@@ -22,6 +23,7 @@ def score(
     say: Callable[[Progress], None],
     ftbench_data: Path | None = None,
     kept: KeptScores | None = None,
+    judge: Judge | None = None,
 ) -> Score:
     """Answer the questions of a request and score the answers, unless that was done before.
 
@@ -30,14 +32,16 @@ def score(
         scorer: what generates answers.
         say: told how far it is.
         ftbench_data: folder with the published files of tasks; None to fetch them.
+        judge: what grades where the job asks for a language model.
         kept: where scores are looked for and kept; None measures anew.
 
     Raises:
         DataFailed: the rows cannot be read, or are not those scored before.
-        ScoringFailed: the model cannot be loaded, or the metric does not fit the data.
+        ScoringFailed: the model cannot be loaded, or the metric or grader does not fit the
+            data.
         NotCertified: a trained model is not served as it was trained.
     """
-    exam = open_exam(request, ftbench_data)
+    exam = open_exam(request, ftbench_data, judge)
     key = None if kept is None else key_of(request, exam, scorer.engine)
     if kept is None or key is None:
         return _measured(request, exam, scorer, say)
