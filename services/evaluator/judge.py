@@ -57,7 +57,7 @@ class Judge:
         """
         pace = Pace(self.settings.requests_per_minute)
         try:
-            self.settings.replies.parent.mkdir(parents=True, exist_ok=True)
+            _make(self.settings.replies.parent)
             with (
                 closing(Replies(self.settings.replies)) as replies,
                 Asker(self.settings, replies, pace=pace, retries=self.retries) as asker,
@@ -65,6 +65,16 @@ class Judge:
                 return _grades(asker, [_asked(grader, one) for one in questions])
         except DataFailed as error:
             raise ScoringFailed(f"grader: {error}") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFailed(
+            f"{folder}: wanted a folder for a judge's replies, found: {error.strerror}; set "
+            "TREX_JUDGE_REPLIES elsewhere"
+        ) from None
 
 
 def _grades(asker: Asker, asked: Sequence[Question | None]) -> list[float]:

@@ -128,7 +128,7 @@ def _read(said: IO[bytes], questions: Sequence[Question], ended: str) -> list[fl
 def _parsed(line: bytes) -> object:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

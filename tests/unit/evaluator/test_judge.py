@@ -141,6 +141,13 @@ def test_a_server_that_will_not_judge_ends_the_scoring(
         judge(server, tmp_path, key=key).grades(GRADER, ANSWERS)
 
 
+def test_replies_that_cannot_be_kept_end_the_scoring(server: ChatServer, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("a file where the folder should be")
+
+    with pytest.raises(ScoringFailed, match="found: File exists; set TREX_JUDGE_REPLIES elsewhere"):
+        judge(server, tmp_path).grades(GRADER, ANSWERS)
+
+
 def test_a_judge_is_tried_on_references_before_it_grades(
     server: ChatServer, tmp_path: Path
 ) -> None:

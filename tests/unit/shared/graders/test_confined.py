@@ -106,6 +106,7 @@ def test_code_of_the_users_sees_no_variable_of_the_evaluators(
         ("import numpy; return 1", "No module named 'numpy'"),
         ("import sys; sys.modules['os'].write(1, b'1\\n'); return 1", r"said b'1\\n'"),
         ("import sys; sys.modules['os'].write(1, b'1' * 9999); return 1", "said b'111"),
+        ("import sys; sys.modules['os'].write(1, b'[' * 1099); return 1", r"said b'\[\[\["),
         ("import sys; sys.modules['os']._exit(3)", "ended with status 3"),
     ],
 )
