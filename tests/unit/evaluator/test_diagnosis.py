@@ -31,7 +31,7 @@ PROSE = ("First.\nSecond.", "a longer text", "{}")
         (LABELS, "fear", "I would say Sadness.", "wrong"),
         (LABELS, "fear", "anger", "format"),
         (LABELS, "fear", "It is fear.", "format"),
-        (LABELS, "fear", "fear or joy", "format"),
+        (LABELS, "joy", "fear or joy", "format"),
         (OBJECTS, '{"a": 1}', '{"a": 1', "format"),
         (OBJECTS, '{"a": 1}', '{"b": [2, 3]}', "wrong"),
         (NUMBERS, "41", "forty-one", "format"),
@@ -88,7 +88,7 @@ def test_long_texts_are_shown_cut() -> None:
 
 def test_labels_answered_for_others_are_counted() -> None:
     twice = [marked("Fear", "sadness"), marked("Fear", "It is sadness, I think.")]
-    neither = [marked("fear", "anger"), marked("fear", "fear!")]
+    neither = [marked("Fear", "anger"), marked("Fear", "fear!")]
 
     found = confusions_of([*right(*LABELS), *twice, marked("joy", "fear"), *neither])
 

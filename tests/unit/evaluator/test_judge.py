@@ -108,7 +108,7 @@ def test_what_was_replied_before_a_failure_is_not_asked_again(
         verdict("7"),
         verdict(None),
         Reply('{"grade": 7}'),
-        Reply('{"reason": "It is', finish_reason="length"),
+        replace(verdict(3), finish_reason="length"),
     ],
 )
 def test_a_reply_that_cannot_be_read_is_asked_for_once_more(
