@@ -52,26 +52,46 @@ class ArtifactSettings(BaseSettings):
     longest goes first, and what is in use stays."""
 
 
-class TeacherSettings(BaseSettings):
-    """The language model behind an endpoint that an executor's data operators may ask."""
+class EndpointSettings(BaseSettings):
+    """A language model behind an endpoint; the variables begin with a prefix of its use."""
+
+    url: str | None = None
+    """``…URL``: a server that speaks OpenAI's chat completions; unset has no such model, and what
+    asks it fails."""
+
+    key: SecretStr | None = None
+    """``…KEY``: unset for a server that wants none."""
+
+    concurrency: int = Field(default=8, gt=0)
+    """``…CONCURRENCY``: questions of one run that wait for a reply at the same time."""
+
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """``…REQUESTS_PER_MINUTE``: most requests of one run, those asked again counted; unset for as
+    many as the server takes."""
+
+    @property
+    def prefix(self) -> str:
+        """How its variables begin."""
+        return str(self.model_config.get("env_prefix"))
+
+
+class TeacherSettings(EndpointSettings):
+    """``TREX_TEACHER_``: the language model that an executor's data operators may ask."""
 
     model_config = SettingsConfigDict(
         env_prefix="TREX_TEACHER_", frozen=True, extra="forbid", env_ignore_empty=True
     )
 
-    url: str | None = None
-    """``TREX_TEACHER_URL``: a server that speaks OpenAI's chat completions; unset has no teacher,
-    and recipes that ask one fail."""
 
-    key: SecretStr | None = None
-    """``TREX_TEACHER_KEY``: unset for a server that wants none."""
+class JudgeSettings(EndpointSettings):
+    """``TREX_JUDGE_``: the language model that an evaluator asks to grade answers."""
 
-    concurrency: int = Field(default=8, gt=0)
-    """``TREX_TEACHER_CONCURRENCY``: questions of one run that wait for a reply at the same time."""
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_JUDGE_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
-    requests_per_minute: int | None = Field(default=None, gt=0)
-    """``TREX_TEACHER_REQUESTS_PER_MINUTE``: most requests of one run, those asked again counted;
-    unset for as many as the server takes."""
+    replies: Path = Path(".trex/judge.sqlite")
+    """``TREX_JUDGE_REPLIES``: file of its replies, so that none is paid for twice."""
 
 
 class LauncherSettings(BaseSettings):
@@ -223,6 +243,7 @@ READERS: tuple[type[BaseSettings], ...] = (
     QueueSettings,
     ArtifactSettings,
     TeacherSettings,
+    JudgeSettings,
     LauncherSettings,
     EvaluatorSettings,
     FtbenchSettings,

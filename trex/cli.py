@@ -200,6 +200,23 @@ def tree(job: JobArgument = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def show(
+    experiment: Annotated[int, typer.Argument(help="Its number in the tree; 0 is the base model.")],
+    job: JobArgument = None,
+    as_json: Json = False,
+) -> None:
+    """Show an experiment and what is wrong with its answers."""
+    with _client() as client:
+        view = client.experiment(_job_id(client, job), experiment)
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    from trex.experiment_page import experiment_page
+
+    _console().print(experiment_page(view))
+
+
+@app.command()
 def report(job: JobArgument = None, as_json: Json = False) -> None:
     """Print what a job hands back, as markdown; while it runs, the best so far."""
     with _client() as client:

@@ -31,6 +31,7 @@ PACKAGES = {
     "filelock": "3.20",
     "huggingface-hub": "1",
     "jieba": "0.42.1",
+    "jsonschema": "4.23",
     "numpy": "2",
     "openai": "3",
     "opencc": "1.1.9",

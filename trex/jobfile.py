@@ -18,6 +18,7 @@ from shared.rows import read_rows
 from shared.shapes import detect
 from trex.base_model import resolve_base_model
 from trex.job_data import check_data
+from trex.job_grader import check_grader, with_code
 from trex.yamlfile import read_fields
 
 
@@ -34,7 +35,7 @@ def read_job(
     Args:
         path: of the file; paths in it are relative to it.
         search: what stands in place of its ``search``, by name; what is None is left as it is.
-        say: told which mapping was found, where none is given.
+        say: told which mapping was found, where none is given, and what is left to the evaluator.
 
     Raises:
         Rejected: the first thing found that cannot work, and what to change.
@@ -51,12 +52,15 @@ def read_job(
         found = found | {"search": (stated if isinstance(stated, dict) else {}) | given}
     _refuse_unknown(found, JobSpec, path)
     folder = path.resolve().parent
+    found = with_code(found, folder)
     spec = read_as(JobSpec, _with_mapping(found, folder, say), what=str(path))
     paths = {name: _absolute(path, folder) for name, path in spec.data.files().items()}
     data = JobData(**paths, mapping=spec.data.mapping)
     check_data(data, spec.metric, spec.options)
+    spec = spec.model_copy(update={"data": data})
+    check_grader(spec, say)
     base_model = resolve_base_model(spec.base_model, folder)
-    return spec.model_copy(update={"data": data, "base_model": base_model})
+    return spec.model_copy(update={"base_model": base_model})
 
 
 def _with_mapping(

@@ -41,11 +41,12 @@ other processes of a busy machine; sleeping at once halves the speed of small mo
 MEANT_FOR = {
     "FTBENCH_DATA": "evaluator",
     "TREX_EVALUATOR_": "evaluator",
+    "TREX_JUDGE_": "evaluator",
     "TREX_LAUNCHER_": "executor",
     "TREX_TEACHER_": "executor",
 }
 """How settings begin that a person may give, and the only service that sees them: sealed answers
-are the evaluator's business alone, and the key of a teacher the executors'."""
+and a judge's key are the evaluator's business alone, and the key of a teacher the executors'."""
 
 Say = Callable[[str], None]
 

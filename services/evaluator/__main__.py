@@ -4,12 +4,15 @@ import sys
 
 from services.evaluator.worker import run
 from shared.entry import enter
-from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
+from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
 
 
 def main() -> int:
     """Answer messages until SIGTERM or Ctrl-C and return the exit status."""
-    return enter("evaluator", lambda: run(QueueSettings(), EvaluatorSettings(), FtbenchSettings()))
+    return enter(
+        "evaluator",
+        lambda: run(QueueSettings(), EvaluatorSettings(), FtbenchSettings(), JudgeSettings()),
+    )
 
 
 if __name__ == "__main__":

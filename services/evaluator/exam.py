@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.metrics.by_name import graded
 from ftbench.metrics.estimate import estimate
 from ftbench.scoring import Scope, digest_of, in_scope, judge_all, measure
 from ftbench.sources import files_of
 from ftbench.tasks import get_task
+from services.evaluator.grading import grading_of
+from services.evaluator.judge import Judge
 from services.evaluator.scorer import Conversation
 from shared.contracts.job import SealedSplit, sealed_split
 from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
+from shared.graders.confined import Question
 from shared.rows import read_exam, sha256_of_files
 
 
@@ -43,16 +45,17 @@ class Exam:
     grade: Callable[[Sequence[str]], Graded]
 
 
-def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
+def open_exam(request: ScoreRequest, ftbench_data: Path | None, judge: Judge | None = None) -> Exam:
     """Return the exam that a request names: rows of a file, or a sealed split of a task.
 
     Raises:
         DataFailed: the rows cannot be read, or are not those that were scored before.
-        ScoringFailed: the metric does not fit the data, or a task's data are not to be had.
+        ScoringFailed: the metric or grader does not fit the data, or a task's data are not to be
+            had.
     """
     sealed = sealed_split(request.data)
     exam = (
-        _of_file(request)
+        _of_file(request, judge)
         if sealed is None
         else _of_task(sealed, ftbench_data, share=request.item_share)
     )
@@ -64,20 +67,23 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None) -> Exam:
     return exam
 
 
-def _of_file(request: ScoreRequest) -> Exam:
+def _of_file(request: ScoreRequest, judge: Judge | None) -> Exam:
     path = Path(request.data)
     sha256 = sha256_of_files(path)
     every = list(read_exam(path, request.mapping))
     samples = [every[i] for i in positions(len(every), request.item_share)]
-    references = [sample.completion for sample in samples]
-    graded(request.metric, references, references)  # a metric that does not fit fails here
+    asked = [(sample.prompt, sample.completion) for sample in samples]
+    grading = grading_of(request, asked, judge)  # one that does not fit fails here
 
     def grade(answers: Sequence[str]) -> Graded:
-        items = graded(request.metric, answers, references)
+        items = grading(
+            [Question(*pair, answer) for pair, answer in zip(asked, answers, strict=True)]
+        )
         measured = estimate(items)
         return Graded(measured.mean, measured.stderr, tuple(items))
 
-    return Exam([sample.messages() for sample in samples], references, sha256, grade)
+    expected = [sample.completion for sample in samples]
+    return Exam([sample.messages() for sample in samples], expected, sha256, grade)
 
 
 def _of_task(sealed: SealedSplit, ftbench_data: Path | None, *, share: float) -> Exam:

@@ -10,6 +10,8 @@ from huggingface_hub.constants import HF_HUB_CACHE
 from pydantic import ValidationError
 
 from services.evaluator.exam import Exam
+from services.evaluator.judge import INSTRUCTIONS
+from shared.contracts.grader import JudgeGrader
 from shared.contracts.score import Score, ScoreRequest
 
 VERSION = 1
@@ -29,7 +31,7 @@ _ABOUT = {
 
 @dataclass(frozen=True, slots=True)
 class KeptScores:
-    """A folder with a file a score, readable by this user alone: bad cases hold right answers."""
+    """A folder with a file a score, readable by this user alone: faults show right answers."""
 
     folder: Path
 
@@ -67,7 +69,8 @@ def key_of(request: ScoreRequest, exam: Exam, engine: str) -> str | None:
         return None
     asked = request.model_dump(mode="json", exclude=_ABOUT)
     questions = [[dict(turn) for turn in one] for one in exam.questions]
-    whole = [VERSION, engine, models, asked, exam.sha256, questions, list(exam.expected)]
+    judge = INSTRUCTIONS if isinstance(request.grader, JudgeGrader) else None
+    whole = [VERSION, engine, models, asked, exam.sha256, questions, list(exam.expected), judge]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

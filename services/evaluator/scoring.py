@@ -6,14 +6,14 @@ from pathlib import Path
 from statistics import fmean
 
 from services.evaluator.certificate import certificate_of
+from services.evaluator.diagnosis import Marked, confusions_of, faults_of
 from services.evaluator.exam import Exam, open_exam
+from services.evaluator.judge import Judge
 from services.evaluator.kept_scores import KeptScores, key_of
 from services.evaluator.options import choose
 from services.evaluator.scorer import Answer, Scorer
 from shared.contracts.run import Progress
-from shared.contracts.score import BadCase, Score, ScoreRequest
-
-MAX_BAD_CASES = 20
+from shared.contracts.score import Score, ScoreRequest
 
 
 def score(
@@ -23,6 +23,7 @@ def score(
     say: Callable[[Progress], None],
     ftbench_data: Path | None = None,
     kept: KeptScores | None = None,
+    judge: Judge | None = None,
 ) -> Score:
     """Answer the questions of a request and score the answers, unless that was done before.
 
@@ -31,14 +32,16 @@ def score(
         scorer: what generates answers.
         say: told how far it is.
         ftbench_data: folder with the published files of tasks; None to fetch them.
+        judge: what grades where the job asks for a language model.
         kept: where scores are looked for and kept; None measures anew.
 
     Raises:
         DataFailed: the rows cannot be read, or are not those scored before.
-        ScoringFailed: the model cannot be loaded, or the metric does not fit the data.
+        ScoringFailed: the model cannot be loaded, or the metric or grader does not fit the
+            data.
         NotCertified: a trained model is not served as it was trained.
     """
-    exam = open_exam(request, ftbench_data)
+    exam = open_exam(request, ftbench_data, judge)
     key = None if kept is None else key_of(request, exam, scorer.engine)
     if kept is None or key is None:
         return _measured(request, exam, scorer, say)
@@ -60,6 +63,8 @@ def _measured(
         answers = _generated(request, exam, scorer, say)
     graded = exam.grade([answer.text for answer in answers])
     likelihood = _likelihood(request, exam, scorer, say) if request.likelihood else None
+    # What is shown of other splits would be learned by.
+    marked = _marked(exam, answers, graded.items) if request.split == "dev" else []
     return Score(
         metric=request.metric,
         split=request.split,
@@ -69,8 +74,9 @@ def _measured(
         items=graded.items,
         item_share=request.item_share,
         likelihood=likelihood,
-        bad_cases=tuple(_bad_cases(exam, answers, graded.items)) if request.split == "dev" else (),
         certificate=certificate,
+        faults=faults_of(marked),
+        confusions=confusions_of(marked),
         empty_share=sum(not answer.text.strip() for answer in answers) / len(answers),
         cut_share=sum(answer.cut for answer in answers) / len(answers),
         engine=scorer.engine,
@@ -110,14 +116,10 @@ def _likelihood(
     return fmean(found.values())
 
 
-def _bad_cases(exam: Exam, answers: Sequence[Answer], items: Sequence[float]) -> list[BadCase]:
-    """Return the worst items below full marks, in the order of the data among equals."""
-    worst = sorted((i for i, item in enumerate(items) if item < 1.0), key=lambda i: items[i])
+def _marked(exam: Exam, answers: Sequence[Answer], items: Sequence[float]) -> list[Marked]:
     return [
-        BadCase(
-            prompt=exam.questions[i][-1]["content"][:500],
-            expected=exam.expected[i][:200],
-            got=answers[i].text[:200],
+        Marked(question[-1]["content"], expected, answer.text, answer.cut, grade)
+        for question, expected, answer, grade in zip(
+            exam.questions, exam.expected, answers, items, strict=True
         )
-        for i in worst[:MAX_BAD_CASES]
     ]

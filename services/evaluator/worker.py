@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.evaluator.certificate import certificate_of
 from services.evaluator.chain import Chain, chain_of, score_of
+from services.evaluator.judge import Judge
 from services.evaluator.kept_scores import KeptScores
 from services.evaluator.key import signing_key
 from services.evaluator.ladder import told_coarsely
@@ -25,7 +26,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
 from shared.serving import serve
-from shared.settings import EvaluatorSettings, FtbenchSettings, QueueSettings
+from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
 from shared.vault import opened, refuse_inside
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,16 @@ class Means:
     vault: Path
     ftbench_data: Path | None
     """Folder with the published files of tasks; None to fetch them."""
+    judge: Judge | None
+    """Grades where a job asks for a language model; None where there is none."""
 
 
-def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSettings) -> None:
+def run(
+    queue: QueueSettings,
+    evaluator: EvaluatorSettings,
+    ftbench: FtbenchSettings,
+    asked: JudgeSettings,
+) -> None:
     """Score checkpoints one at a time until told to stop."""
     key = signing_key(evaluator.vault)
     logger.info("scores are signed with the key %s", key.public)
@@ -51,8 +59,10 @@ def run(queue: QueueSettings, evaluator: EvaluatorSettings, ftbench: FtbenchSett
         tasks=evaluator.lm_eval_tasks and evaluator.lm_eval_tasks.absolute(),
         logs=evaluator.logs.resolve(),
     )
+    # In the vault, for a judge may quote what it judges.
+    judge = Judge(asked, evaluator.vault / "judge.sqlite") if asked.url else None
     with scorer_of(evaluator) as scorer:
-        means = Means(scorer, harness, evaluator.vault, ftbench.data)
+        means = Means(scorer, harness, evaluator.vault, ftbench.data, judge)
 
         def perform(lease: Lease) -> Result:
             return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
@@ -96,7 +106,14 @@ def _measured(request: ScoreRequest, means: Means, say: Callable[[Progress], Non
     if rows is not None:
         request = request.model_copy(update={"data": str(rows)})
     kept = KeptScores(means.vault / "scores")
-    return score(request, means.scorer, say=say, ftbench_data=means.ftbench_data, kept=kept)
+    return score(
+        request,
+        means.scorer,
+        say=say,
+        ftbench_data=means.ftbench_data,
+        judge=means.judge,
+        kept=kept,
+    )
 
 
 @contextmanager

@@ -279,6 +279,7 @@ def _score(
         mapping=spec.data.mapping,
         metric=spec.metric,
         options=spec.options,
+        grader=spec.grader,
         max_new_tokens=spec.limits.max_new_tokens,
         item_share=share,
         likelihood=share < 1.0,

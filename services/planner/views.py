@@ -129,7 +129,8 @@ def experiment_view(
         recipe=proposal.recipe if proposal else None,
         recipe_sha256=digest(proposal.recipe) if proposal else None,
         outcome=experiment.outcome,
-        bad_cases=experiment.score.bad_cases if experiment.score else (),
+        faults=experiment.score.faults if experiment.score else (),
+        confusions=experiment.score.confusions if experiment.score else (),
         lesson=experiment.lesson,
     )
 

@@ -35,7 +35,7 @@ def _about_scores(state: JobState, asked: list[Experiment]) -> Iterator[str]:
     if len(set(values)) == 1:
         yield (
             f"all {len(values)} scores are {values[0]:.3f}: the metric tells no model from "
-            "another; look at the bad cases and the mapping"
+            "another; look at what is wrong with the answers, and at the mapping"
         )
     elif max(values) < base.value:
         yield (

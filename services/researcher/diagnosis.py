@@ -3,6 +3,7 @@
 from typing import Literal
 
 from services.researcher.curves import Fit, Reading, read_curves
+from services.researcher.faults import fault_words
 from shared.contracts.base import ROOT
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.run import Failed, Stopped, Trained
@@ -27,7 +28,7 @@ _ENDED: dict[Stopped, str] = {
 
 
 def diagnose(request: DiagnoseRequest) -> Lesson:
-    """Return the paired comparison with the parent and what the loss curves say."""
+    """Return the paired comparison with the parent, and what loss curves and answers say."""
     if isinstance(request.outcome, Failed):
         return _of_failure(request, request.outcome)
     effect, stderr = _effect(request)
@@ -91,4 +92,5 @@ def _sentence(
     # Against the base model everything differs, so nothing in particular made the difference.
     what = f" after {', '.join(request.changed)}" if request.changed and request.parent else ""
     early = _ENDED.get(trained.stopped, "")
-    return f"{compared}{what}; {reading.said}{early}; {_ADVICE[reading.fit]}."
+    faults = fault_words(request.score) if request.score is not None else ""
+    return f"{compared}{what}; {reading.said}{early}{faults}; {_ADVICE[reading.fit]}."

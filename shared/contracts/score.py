@@ -46,7 +46,7 @@ class ScoreRequest(Versioned):
     """Of the rows when they were scored before; another file is not the same items."""
 
     split: Split
-    """Bad cases are returned for dev only."""
+    """Faults are returned for dev only."""
 
     mapping: Mapping
     """How a row becomes a prompt and its reference answer."""
@@ -116,7 +116,7 @@ class Seal(Contract):
 
 
 class BadCase(Contract):
-    """An item that the model got wrong, for diagnosis."""
+    """An answer below full marks, for diagnosis."""
 
     prompt: str
     """What was asked, cut to 500 characters."""
@@ -195,9 +195,6 @@ class Score(Contract):
     answer, its end included. It ranks models that answer little right yet better than ``value``
     does (DataDecide, arXiv 2504.11393). None when it was not asked for or an item has no known
     reference."""
-
-    bad_cases: tuple[BadCase, ...] = Field(max_length=20)
-    """Up to 20 of the worst items below full marks; empty for the test split."""
 
     faults: tuple[Fault, ...] = ()
     """What is wrong with the answers below full marks, the most frequent first; of dev only."""

@@ -11,7 +11,7 @@ from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
-from shared.contracts.score import BadCase, Certificate, Split
+from shared.contracts.score import Certificate, Confusion, Fault, Split
 
 JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
 NodeState = Literal[
@@ -217,8 +217,11 @@ class ExperimentView(Contract):
     outcome: Trained | Failed | None
     """How the run ended."""
 
-    bad_cases: tuple[BadCase, ...]
-    """Items of dev that it got wrong."""
+    faults: tuple[Fault, ...]
+    """What is wrong with its answers on dev, the most frequent first."""
+
+    confusions: tuple[Confusion, ...]
+    """Labels it answered for others on dev, the most frequent first."""
 
     lesson: Lesson | None
     """What it taught."""

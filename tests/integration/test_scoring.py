@@ -11,6 +11,7 @@ from services.evaluator.in_process import TransformersScorer
 from services.evaluator.kept_scores import KeptScores
 from services.evaluator.scoring import score
 from shared.contracts.base import JobId
+from shared.contracts.grader import PythonGrader
 from shared.contracts.job import MetricName
 from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest
@@ -38,6 +39,16 @@ class TestTransformersScorer(ScorerSuite):
 
         with pytest.raises(ScoringFailed, match="exact_match"):
             score(other, scorer, say=ignore)
+
+    def test_a_jobs_own_grader_judges_what_the_model_says(
+        self, scorer: TransformersScorer, request_: ScoreRequest
+    ) -> None:
+        code = "def grade(prompt, reference, answer): return float(bool(answer))"
+        own = {"metric": MetricName.GRADER, "grader": PythonGrader(code=code)}
+
+        measured = score(request_.model_copy(update=own), scorer, say=ignore)
+
+        assert (measured.metric, measured.value) == ("grader", 1.0 - measured.empty_share)
 
     def test_rows_that_changed_since_the_base_model_was_scored_are_refused(
         self, scorer: TransformersScorer, request_: ScoreRequest
@@ -94,7 +105,7 @@ class TestTransformersScorer(ScorerSuite):
     ) -> None:
         checked = score(request_.model_copy(update={"split": "confirm"}), scorer, say=ignore)
 
-        assert (checked.split, checked.bad_cases) == ("confirm", ())
+        assert (checked.split, checked.faults) == ("confirm", ())
 
 
 def test_a_checkpoint_can_be_asked_once(

@@ -118,15 +118,15 @@ class ScorerSuite:
         assert first.n == 30
         assert first.value == pytest.approx(sum(first.items) / 30)
 
-    def test_bad_cases_are_shown_for_dev_and_never_for_test(
+    def test_faults_are_shown_for_dev_and_never_for_test(
         self, scorer: Scorer, request_: ScoreRequest
     ) -> None:
         on_dev = score(request_, scorer, say=ignore)
         on_test = score(request_.model_copy(update={"split": "test"}), scorer, say=ignore)
 
-        assert len(on_dev.bad_cases) == 20
-        assert on_dev.bad_cases[0].expected == "brown"
-        assert on_test.bad_cases == ()
+        assert sum(fault.count for fault in on_dev.faults) == 30
+        assert "brown" in {case.expected for fault in on_dev.faults for case in fault.examples}
+        assert on_test.faults == ()
         assert on_test.value == on_dev.value
 
     def test_an_answer_that_never_ends_is_cut_and_counted(

@@ -32,7 +32,7 @@ from shared.contracts.run import (
     Tokenised,
     Trained,
 )
-from shared.contracts.score import BadCase, Certificate, Score, ScoreRequest
+from shared.contracts.score import BadCase, Certificate, Fault, Score, ScoreRequest
 
 JOB = JobId("j-0a1b2c3d")
 DEV, CONFIRM, TEST = (f"sealed:{digit * 64}" for digit in "def")
@@ -127,6 +127,7 @@ def proposals(*learning_rates: float) -> Proposals:
 CERTIFICATE = Certificate(
     template_sha256="2" * 64, prompts=32, logprob_gap=0.002, answers_equal=1.0
 )
+WRONG = BadCase(prompt="3. März 2021", expected="2021-03-03", got="2021")
 
 
 def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
@@ -141,7 +142,9 @@ def score(value: float = 0.5, *, split: str = "dev", n: int = 10) -> Score:
             "value": right / n,
             "stderr": 0.1,
             "items": items,
-            "bad_cases": (BadCase(prompt="3. März 2021", expected="2021-03-03", got="2021"),),
+            "faults": (Fault(kind="format", count=n - right, examples=(WRONG,)),)
+            if right < n
+            else (),
             "empty_share": 0.0,
             "cut_share": 0.1,
             "certificate": CERTIFICATE,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from services.executor.teacher.question import Question, Shape, read_as
+from shared.asking.question import Question, Shape, read_as
 from shared.contracts.teaching import Asking, Distil, Generate, Rewrite, Score
 from shared.rows import Sample
 

@@ -13,8 +13,8 @@ from services.executor.operators.questions import (
     revised,
 )
 from services.executor.operators.texts import texts_of
-from services.executor.teacher.question import Question
 from services.executor.teacher.teacher import SPENT, Teacher
+from shared.asking.question import Question
 from shared.contracts.teaching import Generate, Teaching
 from shared.errors import DataFailed
 from shared.rows import Sample

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from services.executor.teacher.asker import REFUSED, RETRIES, Asker
-from services.executor.teacher.pace import Pace
-from services.executor.teacher.question import Question, Reply
-from services.executor.teacher.replies import Replies
+from shared.asking.asker import REFUSED, RETRIES, Asker
+from shared.asking.pace import Pace
+from shared.asking.question import Question, Reply
+from shared.asking.replies import Replies
 from shared.contracts.run import Progress
 from shared.errors import DataFailed
 from shared.settings import TeacherSettings

@@ -1,5 +1,6 @@
 """Sealed splits of tasks as exams. Nothing is mocked: the exam is a small SST-2 in a folder."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,28 @@ def test_a_split_without_items_is_refused(data: Path) -> None:
 
     with pytest.raises(ScoringFailed, match="found none"):
         open_exam(request("ftbench:sst2/dev"), data)
+
+
+def rows_of(folder: Path, *completions: str) -> str:
+    rows = [{"prompt": f"{n} + 1 =", "completion": text} for n, text in enumerate(completions)]
+    (folder / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder / "dev.jsonl")
+
+
+def test_what_a_job_brings_to_judge_answers_grades_them(tmp_path: Path) -> None:
+    code = "def grade(p, reference, answer): return ((p[0] in answer) + (reference in answer)) / 2"
+    data = rows_of(tmp_path, "0 to 1", "1 to 2")
+
+    exam = open_exam(request(data, metric="grader", grader={"code": code, "kind": "python"}), None)
+    graded = exam.grade(["from 0 to 1", "1"])
+
+    assert (graded.value, graded.items) == (0.75, (1.0, 0.5))
+
+
+def test_a_grader_that_finds_right_answers_wrong_grades_none(tmp_path: Path) -> None:
+    data = rows_of(tmp_path, '{"sum": 1}', '{"sum": "2"}')
+    schema = {"properties": {"sum": {"type": "integer"}}}
+    grader = {"kind": "json_schema", "json_schema": schema}
+
+    with pytest.raises(ScoringFailed, match="wanted 1 for the reference of item 2"):
+        open_exam(request(data, metric="grader", grader=grader), None)

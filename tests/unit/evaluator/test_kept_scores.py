@@ -8,6 +8,7 @@ import pytest
 from services.evaluator.exam import Exam, Graded
 from services.evaluator.kept_scores import KeptScores, key_of, version_of
 from shared.contracts.base import ExperimentId, JobId
+from shared.contracts.grader import JudgeGrader
 from shared.contracts.score import ScoreRequest
 from tests.support.examples import SCORE_REQUEST, score
 
@@ -95,6 +96,20 @@ def test_other_questions_answers_engines_and_weights_have_other_keys(
     keys.append(key_of(request_, exam(), ENGINE))
 
     assert len(set(keys)) == len(keys)
+
+
+def test_a_judge_that_is_told_otherwise_is_another(
+    request_: ScoreRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grader = JudgeGrader(criterion="It is right.", model="large")
+    judged = request_.model_copy(update={"grader": grader})
+    before = [key_of(one, exam(), ENGINE) for one in (request_, judged)]
+
+    monkeypatch.setattr("services.evaluator.kept_scores.INSTRUCTIONS", "Be kind.")
+    after = [key_of(one, exam(), ENGINE) for one in (request_, judged)]
+
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_a_model_of_the_hub_is_named_by_its_commit_and_has_no_key_before_it_is_here(

@@ -10,7 +10,8 @@ from services.planner.tree import Stage
 from shared.contracts.base import ROOT, ExperimentId, WorkId, digest
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import WorkEnded
-from shared.contracts.job import Limits, Search, SearchMode
+from shared.contracts.grader import RegexGrader
+from shared.contracts.job import Limits, MetricName, Search, SearchMode
 from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
@@ -288,6 +289,17 @@ def test_every_dev_score_is_asked_for_on_the_rows_of_the_first() -> None:
     assert isinstance(asked, ScoreRequest)
     assert state.base_score is not None
     assert asked.data_sha256 == state.base_score.data_sha256
+
+
+def test_every_score_is_asked_for_with_the_jobs_own_grader() -> None:
+    grader = RegexGrader(pattern="[0-9]+")
+    spec = SPEC.model_copy(update={"metric": MetricName.GRADER, "grader": grader})
+
+    state = Bench(spec).run_to_the_end()
+
+    asked = [one for one in state.ordered.values() if isinstance(one, ScoreRequest)]
+    assert {one.split for one in asked} >= {"dev", "test"}
+    assert {one.grader for one in asked} == {grader}
 
 
 def test_an_answer_that_comes_twice_counts_once() -> None:

@@ -22,7 +22,6 @@ def score(items: list[float]) -> Score:
         value=sum(items) / len(items),
         stderr=0.1,
         items=tuple(items),
-        bad_cases=(),
         empty_share=0.0,
         cut_share=0.0,
         engine="test",

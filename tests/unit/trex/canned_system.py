@@ -14,6 +14,7 @@ from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import Load, Map
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
+from shared.contracts.score import BadCase, Confusion, Fault
 from shared.contracts.views import (
     Comparison,
     ExperimentView,
@@ -144,6 +145,15 @@ NODES = (
 )
 
 
+FAULTS = (
+    Fault(
+        kind="cut",
+        count=7,
+        examples=(BadCase(prompt="3 May", expected="05-03", got="The third\nof"),),
+    ),
+)
+
+
 def report(ended: JobView) -> Report:
     best = ExperimentView(
         node=NODES[1],
@@ -155,7 +165,8 @@ def report(ended: JobView) -> Report:
         recipe=RECIPE,
         recipe_sha256="0" * 64,
         outcome=TRAINED,
-        bad_cases=(),
+        faults=FAULTS,
+        confusions=(Confusion(expected="May", got="March", count=3),),
         lesson=None,
     )
     return Report(

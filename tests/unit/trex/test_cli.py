@@ -93,9 +93,9 @@ def test_a_misspelt_variable_is_status_2() -> None:
     assert "nothing reads TREX_HOEM" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["jobs", "tree", "report"])
-def test_data_can_be_had_as_json(system: CannedSystem, command: str) -> None:
-    done = trex(system, command, "--json")
+@pytest.mark.parametrize("command", [["jobs"], ["tree"], ["report"], ["show", "1"]])
+def test_data_can_be_had_as_json(system: CannedSystem, command: list[str]) -> None:
+    done = trex(system, *command, "--json")
 
     assert done.exit_code == 0
     assert json.loads(done.stdout)
@@ -116,6 +116,15 @@ def test_the_newest_job_is_meant_unless_one_is_named(system: CannedSystem) -> No
 def test_jobs_and_trees_are_drawn(system: CannedSystem) -> None:
     assert "j-1" in trex(system, "jobs").stdout
     assert "★ #1" in trex(system, "tree").stdout
+
+
+def test_an_experiment_is_shown_with_what_is_wrong_with_its_answers(system: CannedSystem) -> None:
+    shown = trex(system, "show", "1").stdout
+
+    assert shown.startswith("#1 0.912")
+    assert "7 cut before they ended" in shown
+    assert all(text in shown for text in ("3 May", "05-03", "The third of"))
+    assert "March for May: 3 times" in shown
 
 
 def test_without_a_job_the_list_says_what_to_do(system: CannedSystem) -> None:

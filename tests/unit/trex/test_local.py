@@ -2,7 +2,11 @@ import pytest
 
 from trex.local import seen_by
 
-EVALUATORS = {"FTBENCH_DATA": "/sealed", "TREX_EVALUATOR_SCORER": "vllm"}
+EVALUATORS = {
+    "FTBENCH_DATA": "/sealed",
+    "TREX_EVALUATOR_SCORER": "vllm",
+    "TREX_JUDGE_KEY": "secret",
+}
 EXECUTORS = {"TREX_TEACHER_KEY": "secret", "TREX_LAUNCHER_KIND": "accelerate"}
 EVERYBODYS = {"PATH": "/bin", "TREX_QUEUE_URL": "redis://"}
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.executor.teacher.asker import CUT_OFF, NOT_TEXT, REFUSED
-from services.executor.teacher.question import Question, Reply
-from services.executor.teacher.replies import Replies
 from services.executor.teacher.teacher import ASKING, IN_A_ROW, REPLIES, SPENT, Teacher
+from shared.asking.asker import CUT_OFF, NOT_TEXT, REFUSED
+from shared.asking.question import Question, Reply
+from shared.asking.replies import Replies
 from shared.contracts.run import Progress
 from shared.errors import DataFailed, Unavailable
 from shared.settings import TeacherSettings
 from tests.support.chat_server import HANG_UP, KEY, ChatServer, Raw, problem
 from tests.support.chat_server import Reply as Said
-from tests.unit.executor.teacher.test_pace import Clock
+from tests.unit.shared.asking.test_pace import Clock
 
 ROOMY = 10**9
 QUESTIONS = [str(number) for number in range(12)]
@@ -195,7 +195,7 @@ def test_a_reply_that_is_not_whole_says_why_and_was_paid_for(
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        (problem(404, "no such model"), "refuses .*no such model.*; check the operator's model"),
+        (problem(404, "no such model"), "refuses .*no such model.*; check the model's name"),
         (Raw(200, "<html>welcome</html>", "text/html"), "wanted chat completions .*welcome"),
         (Raw(200, "{}"), "wanted chat completions"),
         (Said(tokens=None), "needs a server that reports usage"),

@@ -1,4 +1,4 @@
-"""What a teacher is asked and what it replies. Pure.
+"""What a language model is asked and what it replies. Pure.
 
 A reply is data: it becomes text of a sample or is read as a number, and is never an instruction to
 this program or code that it runs.
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Shape(BaseModel):
-    """Base of what a teacher is to reply as JSON. Fields that nobody asked for are overlooked."""
+    """Base of what a model is to reply as JSON. Fields that nobody asked for are overlooked."""
 
     model_config = ConfigDict(json_schema_extra={"additionalProperties": False})  # OpenAI insists
 
@@ -70,7 +70,7 @@ class Reply:
     """What a question got."""
 
     text: str
-    """As the teacher wrote it; of a refusal what the server says."""
+    """As the model wrote it; of a refusal what the server says."""
 
     tokens: int
     """Of question and reply, as the server counts them."""

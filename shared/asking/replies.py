@@ -1,11 +1,11 @@
-"""Keeps every reply a teacher was paid for, so that the same question is paid for once."""
+"""Keeps every reply a model was paid for, so that the same question is paid for once."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.executor.teacher.question import Reply
+from shared.asking.question import Reply
 from shared.errors import DataFailed
 
 BUSY_S = 60.0
@@ -68,6 +68,6 @@ class Replies:
             yield
         except sqlite3.DatabaseError as error:
             raise DataFailed(
-                f"{self._path}: wanted to keep a teacher's replies, found: {error}; free some room "
+                f"{self._path}: wanted to keep a model's replies, found: {error}; free some room "
                 "there, or move the file away if it is broken"
             ) from None

@@ -1,6 +1,6 @@
 import pytest
 
-from services.executor.teacher.question import Question, Shape, read_as
+from shared.asking.question import Question, Shape, read_as
 
 
 class Colour(Shape):

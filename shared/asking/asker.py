@@ -6,12 +6,12 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from services.executor.teacher.pace import Pace
-from services.executor.teacher.question import Question, Reply
-from services.executor.teacher.replies import Replies
+from shared.asking.pace import Pace
+from shared.asking.question import Question, Reply
+from shared.asking.replies import Replies
 from shared.endpoints import address_of, refuse_odd_key
 from shared.errors import DataFailed, Rejected, Unavailable
-from shared.settings import TeacherSettings
+from shared.settings import EndpointSettings
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 300.0
 CONNECT_S = 10.0
 """Seconds a connection may take."""
 
-REFUSED = "refused by the teacher"
+REFUSED = "refused by the model"
 """The fault of a reply to a question that the server would not pass on, or its model not answer."""
 
 CUT_OFF = "cut off at max_tokens"
@@ -42,19 +42,20 @@ class Asker:
     """
 
     def __init__(
-        self, settings: TeacherSettings, replies: Replies, *, pace: Pace, retries: int = RETRIES
+        self, settings: EndpointSettings, replies: Replies, *, pace: Pace, retries: int = RETRIES
     ) -> None:
         """Take where the server is, what it replied before, and how fast it may be asked.
 
         Raises:
             DataFailed: the settings name no server, or hold a key that cannot be sent.
         """
+        self._prefix = prefix = settings.prefix
         key = None if settings.key is None else settings.key.get_secret_value()
         try:
             self.address = address_of(settings.url or "")
             refuse_odd_key(key)
         except Rejected as wrong:
-            raise DataFailed(f"TREX_TEACHER_URL or TREX_TEACHER_KEY: {wrong}") from None
+            raise DataFailed(f"{prefix}URL or {prefix}KEY: {wrong}") from None
         self._key = key
         self._replies = replies
         self._free = asyncio.Semaphore(settings.concurrency)
@@ -124,7 +125,7 @@ class Asker:
             why = self._short(repr(error.__cause__ or error))
             raise Unavailable(
                 f"wanted replies from {self.address}, found that none came ({why}); check "
-                "TREX_TEACHER_URL, or try again when the server is up: what it replied is kept"
+                f"{self._prefix}URL, or try again when the server is up: what it replied is kept"
             ) from None
         except (openai.OpenAIError, ValueError) as error:
             raise self._no_chat(error) from None
@@ -168,23 +169,23 @@ class Asker:
         said = self._short(error)
         status: int = error.status_code
         if status in (400, 413, 422):
-            logger.warning("the teacher refuses a question: %s", said)
+            logger.warning("%s refuses a question: %s", self.address, said)
             return Reply(said, 0, REFUSED)
         if status in (408, 409, 429) or status >= 500:
             raise Unavailable(
                 f"wanted replies from {self.address}, found it busy or away ({said}); lower "
-                "TREX_TEACHER_CONCURRENCY or TREX_TEACHER_REQUESTS_PER_MINUTE, or try again later: "
-                "what it replied is kept"
+                f"{self._prefix}CONCURRENCY or {self._prefix}REQUESTS_PER_MINUTE, or try again "
+                "later: what it replied is kept"
             )
         raise DataFailed(
             f"wanted replies of {question.model!r} from {self.address}, found that it refuses "
-            f"({said}); check the operator's model, TREX_TEACHER_URL and TREX_TEACHER_KEY"
+            f"({said}); check the model's name, {self._prefix}URL and {self._prefix}KEY"
         )
 
     def _no_chat(self, found: object) -> DataFailed:
         return DataFailed(
             f"wanted chat completions from {self.address}, found {self._short(found)[:80]!r}; "
-            "check TREX_TEACHER_URL"
+            f"check {self._prefix}URL"
         )
 
     def _short(self, said: object) -> str:

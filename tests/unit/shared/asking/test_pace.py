@@ -1,6 +1,6 @@
 import asyncio
 
-from services.executor.teacher.pace import Pace
+from shared.asking.pace import Pace
 
 
 class Clock:

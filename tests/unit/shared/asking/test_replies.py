@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from services.executor.cache import evict
-from services.executor.teacher.question import Reply
-from services.executor.teacher.replies import Replies
+from shared.asking.question import Reply
+from shared.asking.replies import Replies
 from shared.errors import DataFailed
 
 KEEP = """
 import sys
 from pathlib import Path
-from services.executor.teacher.question import Reply
-from services.executor.teacher.replies import Replies
+from shared.asking.question import Reply
+from shared.asking.replies import Replies
 replies = Replies(Path(sys.argv[1]))
 for number in range(40):
     replies.keep(f"{sys.argv[2]} {number}", Reply(sys.argv[2], number))

@@ -1,0 +1,67 @@
+"""How answers are judged: by the metric that a request names, or by what its job brings along."""
+
+from collections.abc import Sequence
+from functools import partial
+from statistics import fmean
+
+from ftbench.metrics.by_name import graded
+from services.evaluator.judge import Judge
+from shared.contracts.grader import JudgeGrader
+from shared.contracts.job import MetricName
+from shared.contracts.score import ScoreRequest
+from shared.errors import ScoringFailed
+from shared.graders.confined import Question, confined_grades
+from shared.graders.rehearsal import TRIED, Grading, rehearse
+
+LEAST = 0.8
+"""What a judge must give the first references on the average; whole marks are too much to ask."""
+
+
+def grading_of(
+    request: ScoreRequest, pairs: Sequence[tuple[str, str]], judge: Judge | None
+) -> Grading:
+    """Return what grades answers, after it has been tried on the references.
+
+    Args:
+        request: which metric or grader.
+        pairs: the prompts of the split, each with its reference.
+        judge: the language model to ask where the grader is one; None where there is none.
+
+    Raises:
+        ScoringFailed: the metric does not fit the references, the grader does not find them right
+            and empty answers wrong, or there is no judge.
+        Unavailable: the judge is away.
+    """
+    match request.grader:
+        case None:
+            grading = partial(_measured, request.metric)
+            grading([Question(prompt, reference, reference) for prompt, reference in pairs])
+            return grading
+        case JudgeGrader() as grader:
+            return _judged(grader, pairs, judge)
+        case grader:
+            confined = partial(confined_grades, grader)
+            rehearse(confined, pairs)
+            return confined
+
+
+def _measured(metric: MetricName, questions: Sequence[Question]) -> list[float]:
+    answers, references = [one.answer for one in questions], [one.reference for one in questions]
+    return graded(metric, answers, references)
+
+
+def _judged(grader: JudgeGrader, pairs: Sequence[tuple[str, str]], judge: Judge | None) -> Grading:
+    if judge is None:
+        raise ScoringFailed(
+            "grader: wanted a judge to ask, found none; set TREX_JUDGE_URL, and TREX_JUDGE_KEY if "
+            "it wants one, for the evaluator"
+        )
+    grading = partial(judge.grades, grader)
+    tried = [Question(prompt, reference, reference) for prompt, reference in pairs[:TRIED]]
+    mean = fmean(grading(tried))
+    if mean < LEAST:
+        raise ScoringFailed(
+            f"grader: wanted a judge that gives the first {len(tried)} references {LEAST:g} on the "
+            f"average, found {mean:.2f}; make the criterion clearer or name another model"
+        )
+    return grading

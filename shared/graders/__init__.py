@@ -1,0 +1,1 @@
+"""Runs what a job brings to judge answers, where it can reach nothing else."""
