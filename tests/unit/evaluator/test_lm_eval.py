@@ -139,7 +139,7 @@ def test_a_score_in_percent_is_refused(tmp_path: Path) -> None:
         read_result(changed(tmp_path, "colours_chosen", percent), "colours_chosen")
 
 
-@pytest.mark.parametrize("found", [[1, 0], 1.5, None, float("nan")])
+@pytest.mark.parametrize("found", [[1, 0], "1", 1.5, None, float("nan")])
 def test_an_item_without_a_result_in_range_is_refused(found: object, tmp_path: Path) -> None:
     folder = samples_changed(tmp_path, "colours_chosen", acc=found)
 
