@@ -90,9 +90,6 @@ class JudgeSettings(EndpointSettings):
         env_prefix="TREX_JUDGE_", frozen=True, extra="forbid", env_ignore_empty=True
     )
 
-    replies: Path = Path(".trex/judge.sqlite")
-    """``TREX_JUDGE_REPLIES``: file of its replies, so that none is paid for twice."""
-
 
 class LauncherSettings(BaseSettings):
     """Where an executor has its runs trained."""

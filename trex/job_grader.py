@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.grader import JsonSchemaGrader, JudgeGrader
-from shared.contracts.job import JobSpec
+from shared.contracts.job import JobSpec, sealed_rows
 from shared.errors import Rejected, ScoringFailed
 from shared.graders.confined import Unconfined, confined_grades
 from shared.graders.rehearsal import TRIED, rehearse
@@ -50,6 +50,9 @@ def check_grader(spec: JobSpec, say: Callable[[str], None]) -> None:
         say(
             "grader: jsonschema is not installed here, so it is tried when the base model is scored"
         )
+        return
+    if sealed_rows(spec.data.dev):
+        say("grader: dev is sealed, so it is tried when the base model is scored")
         return
     samples = islice(read_exam(Path(spec.data.dev), spec.data.mapping), TRIED)
     pairs = [(sample.prompt, sample.completion) for sample in samples]

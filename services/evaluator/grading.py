@@ -1,17 +1,21 @@
 """How answers are judged: by the metric that a request names, or by what its job brings along."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import fmean
+from typing import ParamSpec, TypeVar
 
 from ftbench.metrics.by_name import graded
 from services.evaluator.judge import Judge
-from shared.contracts.grader import JudgeGrader
+from shared.contracts.grader import Grader, JudgeGrader
 from shared.contracts.job import MetricName
 from shared.contracts.score import ScoreRequest
 from shared.errors import ScoringFailed
-from shared.graders.confined import Question, confined_grades
+from shared.graders.confined import Question, Unconfined, confined_grades
 from shared.graders.rehearsal import TRIED, Grading, rehearse
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LEAST = 0.8
 """What a judge must give the first references on the average; whole marks are too much to ask."""
@@ -32,17 +36,40 @@ def grading_of(
             and empty answers wrong, or there is no judge.
         Unavailable: the judge is away.
     """
-    match request.grader:
-        case None:
-            grading = partial(_measured, request.metric)
-            grading([Question(prompt, reference, reference) for prompt, reference in pairs])
-            return grading
-        case JudgeGrader() as grader:
-            return _judged(grader, pairs, judge)
-        case grader:
-            confined = partial(confined_grades, grader)
-            rehearse(confined, pairs)
-            return confined
+    if request.grader is None:
+        grading = partial(_measured, request.metric)
+        grading([Question(prompt, reference, reference) for prompt, reference in pairs])
+        return grading
+    tried = partial(_tried, request.grader, pairs, judge)
+    if request.split == "dev":
+        return tried()
+    grading = _discreet(tried, request.split)()
+    return _discreet(grading, request.split)
+
+
+def _tried(grader: Grader, pairs: Sequence[tuple[str, str]], judge: Judge | None) -> Grading:
+    if isinstance(grader, JudgeGrader):
+        return _judged(grader, pairs, judge)
+    confined = partial(confined_grades, grader)
+    rehearse(confined, pairs)
+    return confined
+
+
+def _discreet(work: Callable[P, T], split: str) -> Callable[P, T]:
+    """Return work that fails without a word of a row: a grader may raise what it was shown."""
+
+    def discreet(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except Unconfined:
+            raise
+        except ScoringFailed:
+            raise ScoringFailed(
+                f"grader: wanted a grade from 0 to 1 for each row of {split}, found none for some; "
+                "which is not told, so correct the grader on dev rows like them"
+            ) from None
+
+    return discreet
 
 
 def _measured(metric: MetricName, questions: Sequence[Question]) -> list[float]:

@@ -39,7 +39,10 @@ class Judge:
     """A language model that can be asked for grades."""
 
     settings: JudgeSettings
-    """Where it is, how it may be asked, and where its replies are kept."""
+    """Where it is, and how it may be asked."""
+
+    replies: Path
+    """File in which its replies are kept."""
 
     retries: int = RETRIES
     """Times a question is asked again while the server is busy or away."""
@@ -57,9 +60,9 @@ class Judge:
         """
         pace = Pace(self.settings.requests_per_minute)
         try:
-            _make(self.settings.replies.parent)
+            _make(self.replies.parent)
             with (
-                closing(Replies(self.settings.replies)) as replies,
+                closing(Replies(self.replies)) as replies,
                 Asker(self.settings, replies, pace=pace, retries=self.retries) as asker,
             ):
                 return _grades(asker, [_asked(grader, one) for one in questions])
@@ -72,8 +75,8 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataFailed(
-            f"{folder}: wanted a folder for a judge's replies, found: {error.strerror}; set "
-            "TREX_JUDGE_REPLIES elsewhere"
+            f"{folder}: wanted a folder for a judge's replies, found: {error.strerror}; correct "
+            "its rights"
         ) from None
 
 

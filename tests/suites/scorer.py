@@ -194,7 +194,8 @@ class ScorerSuite:
             totals = [one.total for one in in_order(weighed)]
             by_hand.append(float(options[totals.index(max(totals))] == row["answer"]))
         assert chosen.items[:6] == tuple(by_hand)
-        assert {case.got for case in chosen.bad_cases} <= set(options)
+        shown = {case.got for fault in chosen.faults for case in fault.examples}
+        assert shown <= set(options)
         assert (chosen.empty_share, chosen.cut_share, chosen.n) == (0.0, 0.0, 30)
 
     def test_a_right_answer_that_is_no_option_is_named(

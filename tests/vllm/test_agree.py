@@ -94,7 +94,7 @@ def test_options_are_chosen_alike(
         asked_for = request.model_copy(update=changed)
         ours, theirs = (score(asked_for, one, say=ignore) for one in (scorer, TransformersScorer()))
         assert ours.items == theirs.items
-        assert ours.bad_cases == theirs.bad_cases
+        assert ours.faults == theirs.faults
 
 
 def test_a_trained_adapter_answers_alike_and_the_command_says_so(

@@ -93,7 +93,6 @@ def score_of(request: ScoreRequest, result: Result, *, engine: str, seconds: flo
         value=result.value,
         stderr=result.stderr,
         items=result.items,
-        bad_cases=(),
         empty_share=result.empty_share,
         cut_share=0.0,
         engine=f"{engine}, lm_eval {result.version} {result.metric} by chat template",

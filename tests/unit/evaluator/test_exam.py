@@ -131,3 +131,22 @@ def test_a_grader_that_finds_right_answers_wrong_grades_none(tmp_path: Path) -> 
 
     with pytest.raises(ScoringFailed, match="wanted 1 for the reference of item 2"):
         open_exam(request(data, metric="grader", grader=grader), None)
+
+
+@pytest.mark.parametrize("split", ["confirm", "test"])
+def test_a_grader_cannot_tell_what_it_was_shown_of_other_rows_than_dev(
+    tmp_path: Path, split: str
+) -> None:
+    data = rows_of(tmp_path, "secret")
+    spies = [
+        "def grade(p, reference, answer): raise ValueError(reference)",
+        "def grade(p, reference, answer):\n"
+        "    if answer not in ('', reference): raise ValueError(reference)\n"
+        "    return float(answer == reference)",
+    ]
+
+    for code in spies:
+        asked = request(data, split=split, metric="grader", grader={"code": code, "kind": "python"})
+        with pytest.raises(ScoringFailed, match=f"each row of {split}, found none") as failed:
+            open_exam(asked, None).grade(["some answer"])
+        assert "secret" not in str(failed.value)

@@ -38,10 +38,8 @@ def server() -> Iterator[ChatServer]:
 
 
 def judge(server: ChatServer, folder: Path, *, key: str = KEY) -> Judge:
-    settings = JudgeSettings(
-        url=server.url, key=SecretStr(key), concurrency=2, replies=folder / "new" / "judge.sqlite"
-    )
-    return Judge(settings, retries=1)
+    settings = JudgeSettings(url=server.url, key=SecretStr(key), concurrency=2)
+    return Judge(settings, folder / "new" / "judge.sqlite", retries=1)
 
 
 def test_each_answer_has_the_grade_its_judge_gives(server: ChatServer, tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_a_server_that_will_not_judge_ends_the_scoring(
 def test_replies_that_cannot_be_kept_end_the_scoring(server: ChatServer, tmp_path: Path) -> None:
     (tmp_path / "new").write_text("a file where the folder should be")
 
-    with pytest.raises(ScoringFailed, match="found: File exists; set TREX_JUDGE_REPLIES elsewhere"):
+    with pytest.raises(ScoringFailed, match="found: File exists; correct its rights"):
         judge(server, tmp_path).grades(GRADER, ANSWERS)
 
 

@@ -89,7 +89,7 @@ def tell(vault: Path, scorer: Red, work: str, data: str, split: str, experiment:
         metric=MetricName.EXACT_MATCH,
     )
     harness = Harness(python=Path("none"), tasks=None, logs=vault)
-    means = Means(scorer, harness, vault, ftbench_data=None)
+    means = Means(scorer, harness, vault, ftbench_data=None, judge=None)
     return told(lease_on(work, request), chain_in(vault), means)
 
 
@@ -119,7 +119,7 @@ def test_confirm_is_told_coarsely(vault: Path, rows: Path, scorer: Red) -> None:
 
     assert (found.items, found.n) == ((), 60)
     assert found.value == 11 / 64  # 1 / 6, in steps of 1 / 64
-    assert found.bad_cases == ()
+    assert found.faults == ()
 
 
 def test_a_second_experiment_is_refused_before_a_model_is_asked(
