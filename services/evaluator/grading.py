@@ -37,14 +37,13 @@ def grading_of(
         Unavailable: the judge is away.
     """
     if request.grader is None:
-        grading = partial(_measured, request.metric)
-        grading([Question(prompt, reference, reference) for prompt, reference in pairs])
-        return grading
+        measured = partial(_measured, request.metric)
+        measured([Question(prompt, reference, reference) for prompt, reference in pairs])
+        return measured
     tried = partial(_tried, request.grader, pairs, judge)
     if request.split == "dev":
         return tried()
-    grading = _discreet(tried, request.split)()
-    return _discreet(grading, request.split)
+    return _discreet(_discreet(tried, request.split)(), request.split)
 
 
 def _tried(grader: Grader, pairs: Sequence[tuple[str, str]], judge: Judge | None) -> Grading:
