@@ -25,6 +25,7 @@ from trex.seclusion import why_not
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
+NO_NAMESPACES = why_not()
 SECRET = "nobody asks this before the end"
 
 
@@ -113,7 +114,7 @@ def test_a_job_is_carried_out_on_rows_that_only_its_evaluator_can_name(
     ]
 
 
-@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.skipif(NO_NAMESPACES is not None, reason=str(NO_NAMESPACES))
 @pytest.mark.parametrize("service", ["planner", "researcher", "executor"])
 def test_no_other_service_sees_the_vault_or_the_files_that_were_sealed(
     system: System, job: JobView, home: Path, files: dict[str, Path], service: str
