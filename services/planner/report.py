@@ -8,10 +8,11 @@ from services.planner.finish import believed
 from services.planner.keeping import still_there
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, node_view, score_view
+from shared.comparison import paired_difference
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
 from shared.contracts.job import SearchMode
-from shared.contracts.score import Score, paired_difference
+from shared.contracts.score import Score
 from shared.contracts.views import (
     Comparison,
     ExperimentView,

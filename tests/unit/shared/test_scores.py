@@ -2,7 +2,8 @@ from statistics import fmean
 
 import pytest
 
-from shared.contracts.score import Score, paired_difference
+from shared.comparison import paired_difference
+from shared.contracts.score import Score
 from tests.support.examples import score
 
 
