@@ -17,6 +17,7 @@ from tests.support.planning import (
     ONE,
     Bench,
     good_news,
+    has_score,
     run_of,
     score_of,
     scored,
@@ -39,18 +40,23 @@ def by_seed(request: Request) -> Result:
     return good_news(request)
 
 
-def test_the_first_recipe_is_trained_again_with_other_seeds_before_others_are_chosen() -> None:
-    state = Bench(with_search(MEASURED, experiments=6), executors=1).run_to_the_end()
+def test_as_soon_as_the_first_recipe_has_a_score_it_is_trained_again_with_other_seeds() -> None:
+    bench = Bench(with_search(MEASURED, experiments=8), executors=1)
 
+    before = bench.run_until(lambda state: "score-1" in state.in_flight)
+    state = bench.run_until(lambda state: has_score(state, ONE))
+
+    assert replicates(before) == []
     assert replicates(state) == ["replicate-1.2", "replicate-1.3"]
+    assert set(state.ordered) - set(before.ordered) >= set(replicates(state))
     assert [run_of(state, work).recipe.seed for work in replicates(state)] == [1, 2]
-    assert {run_of(state, w).recipe.data for w in replicates(state)} == {
+    assert {run_of(state, work).recipe.data for work in replicates(state)} == {
         state.experiments[ONE].recipe.data
     }
-    assert [score_of(state, f"score-1.{n}").split for n in (2, 3)] == ["dev", "dev"]
-    order = [work for work in state.ordered if work.startswith(("propose-", "replicate-"))]
-    # Those before were asked for while the first one trained.
-    assert order == [*(f"propose-{n}" for n in (1, 2, 3)), *replicates(state), "propose-4"]
+    proposed = len(state.experiments)
+    state = bench.run_until(lambda state: "score-1.3" in state.ordered)
+    assert score_of(state, "score-1.3").split == "dev"
+    assert len(state.experiments) == proposed
 
 
 def test_they_are_paid_from_the_budget_and_told_to_the_search_as_the_same_recipe() -> None:
