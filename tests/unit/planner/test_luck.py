@@ -175,3 +175,17 @@ def test_the_lucky_one_is_handed_back_less_often_after_a_second_look_and_the_bet
     assert share(planted=APART, again=False) > 0.9
     assert share(planted=APART, again=True) < 0.8
     assert share(gain=APART, again=True) > 0.9
+
+
+@pytest.mark.parametrize("draw", [0, 1])
+def test_without_test_rows_the_luck_of_the_choice_is_taken_off_what_dev_shows(draw: int) -> None:
+    spec = with_search(Search(smallest_gain=0), confirm=True, experiments=8)
+    data = spec.data.model_copy(update={"test": None})
+    bench = Bench(spec.model_copy(update={"data": data}), Services(draw, planted=APART))
+
+    said = report(bench.run_to_the_end(), now=bench.now)
+
+    assert said.dev is not None
+    assert said.dev.interval is not None
+    assert said.dev.interval[0] > 0.0
+    assert re.search(r"On dev no gain is demonstrated: 0\.\d+ of it is believed", said.markdown)
