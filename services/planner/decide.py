@@ -97,9 +97,11 @@ def decide(
     if state.brief is None or state.base_score is None:
         return list(_prepare(state))
     acts: list[Act] = [*_baselines(state), *_follow_up(state, now=now, executors=executors)]
+    if acts:
+        return acts
     replicate = _replicate(state, now=now, executors=executors)
-    if acts or replicate is not None:
-        return acts or [replicate]
+    if replicate is not None:
+        return [replicate]
     pile = () if state.folders.removing else unwanted(state)
     if len(pile) >= PILE:
         return [orders.discard(state, pile)]

@@ -67,8 +67,9 @@ def test_they_are_paid_from_the_budget_and_told_to_the_search_as_the_same_recipe
     seeds = [tree.observed_seed[o] for o in tree.observations(1)]
     assert (state.runs, state.asked) == (6, 4)
     assert sorted(seeds) == [0, 1, 2]
-    assert state.experiments[ONE].score is not None
-    assert state.experiments[ONE].score.value == pytest.approx(0.2)
+    found = state.experiments[ONE].score
+    assert found is not None
+    assert found.value == pytest.approx(0.2)
     spread = stdev([0.2, 0.3, 0.4])
     assert math.sqrt(state.search.noise.seed) > 0.04
     said = report(state, now=bench.now).markdown

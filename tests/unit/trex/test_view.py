@@ -60,10 +60,9 @@ def test_the_header_tells_what_else_the_best_is_compared_with() -> None:
 
 
 def test_the_last_words_compare_with_baselines_and_name_what_got_worse() -> None:
-    guards = tuple(
-        GuardView(name=name, comparison=None, margin=0.1, verdict=verdict, failed=None)
-        for name, verdict in (("json", "worse"), ("copying", "no worse"), ("sorting", "worse"))
-    )
+    json = GuardView(name="json", comparison=None, margin=0.1, verdict="worse", failed=None)
+    copying = json.model_copy(update={"name": "copying", "verdict": "no worse"})
+    guards = (json, copying, json.model_copy(update={"name": "sorting"}))
     found = report(job(baselines=(FEW_SHOT, REFERENCE))).model_copy(update={"guards": guards})
 
     lines = report_summary(found, prompt="x")
