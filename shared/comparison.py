@@ -38,8 +38,10 @@ def paired(a: Score, b: Score) -> tuple[Sequence[float], Sequence[float]]:
     """Return the results of the items that both answered, item by item.
 
     Raises:
-        ValueError: the scores are not on the same rows.
+        ValueError: the scores are not on the same rows, or the evaluator withholds their items.
     """
+    if a.withheld or b.withheld:
+        raise ValueError("scores whose items are withheld cannot be paired")
     if a.data_sha256 != b.data_sha256:
         raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
     if a.item_share == b.item_share:

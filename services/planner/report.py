@@ -1,8 +1,9 @@
 """What a job hands back, with its doubts. Pure."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from statistics import stdev
+from statistics import NormalDist, stdev
 from typing import TypeGuard
 
 from services.planner.baselines import baseline_lines
@@ -18,7 +19,6 @@ from services.planner.guards import guard_lines, guard_views
 from services.planner.keeping import still_there
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, node_view
-from shared.comparison import better
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
 from shared.contracts.job import SearchMode
@@ -177,10 +177,13 @@ def _runner_up_lines(state: JobState, checked: tuple[NodeView, ...]) -> Iterator
         [run.check for run in state.experiments[node.experiment].runs if _is_score(run.check)][-1]
         for node in checked[:2]
     )
-    if one.data_sha256 == other.data_sha256:
+    if one.data_sha256 == other.data_sha256 and one.stderr and other.stderr:
+        # Of these rows the evaluator tells no items, so what both find hard is known from dev.
+        doubt = math.sqrt(state.search.noise.kept * (one.stderr**2 + other.stderr**2))
+        sure = NormalDist().cdf((one.value - other.value) / doubt)
         yield (
             f"On these rows #{checked[0].experiment} is better than #{checked[1].experiment} with "
-            f"probability {probability_words(better(one, other))}."
+            f"probability {probability_words(sure)}."
         )
         yield ""
 

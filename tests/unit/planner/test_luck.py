@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from services.evaluator.ladder import told_coarsely
 from services.planner.finish import Check, Ending, Spending, believed, delivered, final_step
 from services.planner.report import report
 from services.planner.search import ExperimentSearch, SearchRules
@@ -64,7 +65,8 @@ class Services:
         own = np.random.default_rng([self.draw, place, number]).normal(size=n)
         items = tuple(((hard + own) / sqrt(2.0) < ndtri(looks)).astype(float).tolist())
         measured = {"items": items, "value": fmean(items), "stderr": stdev(items) / sqrt(n)}
-        return score(split=split).model_copy(update=measured)
+        found = score(split=split).model_copy(update=measured)
+        return told_coarsely(found) if split == "confirm" else found
 
 
 class Outcome(NamedTuple):
