@@ -62,7 +62,7 @@ class ScoreRequest(Versioned):
     """Training rows shown before each question."""
 
     shots_data: str | None = None
-    """Where they come from, with ``shots``: path of the training rows, or the name of a task."""
+    """Where they come from, with ``shots``: path of the training rows, read with ``mapping``."""
 
     max_new_tokens: PositiveInt
     """Tokens an answer may have."""
