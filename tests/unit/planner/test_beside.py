@@ -9,7 +9,7 @@ from shared.contracts.job import GUARDS, Baselines, Budget, JobSpec, MetricName
 from shared.contracts.run import Failed
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import SPEC
+from tests.support.examples import CONFIRM, SPEC
 from tests.support.planning import Answer, Bench, good_news, has_score, score_of, scored
 
 FOUR = ExperimentId(4)
@@ -44,7 +44,8 @@ def markdown(spec: JobSpec, answer: Answer) -> str:
 
 
 def test_baselines_are_scored_once_when_the_base_is_and_nothing_waits_for_them() -> None:
-    bench = Bench(BOTH)
+    data = BOTH.data.model_copy(update={"confirm": CONFIRM})
+    bench = Bench(BOTH.model_copy(update={"data": data}))
     bench.plan()
     bench.answer_next()
     bench.answer_next()
@@ -54,6 +55,7 @@ def test_baselines_are_scored_once_when_the_base_is_and_nothing_waits_for_them()
     state = bench.run_until(lambda state: has_score(state, FOUR) and not bench.rung)
 
     assert set(first) == state.in_flight
+    assert "check-4" in state.ordered
     bench.rung += first
     state = bench.run_to_the_end()
     assert state.ended is not None

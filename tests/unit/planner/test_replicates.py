@@ -5,10 +5,12 @@ from statistics import stdev
 
 import pytest
 
+from services.planner.experiment import Run
+from services.planner.keeping import unwanted
 from services.planner.report import report
 from services.planner.state import JobState
 from shared.contracts.base import ExperimentId
-from shared.contracts.job import Budget, Fidelity, JobSpec, Search
+from shared.contracts.job import Budget, Fidelity, Search
 from shared.contracts.run import RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
@@ -132,15 +134,20 @@ def test_with_short_runs_it_is_a_full_run_that_is_repeated_in_full(fidelity: Fid
     assert {run_of(state, work).experiment for work in replicates(state)} == {number}
 
 
-def test_their_checkpoints_are_not_kept() -> None:
-    spec: JobSpec = with_search(MEASURED, experiments=6)
+def of_replicates(state: JobState) -> list[Run]:
+    return [run for run in state.experiments[ONE].runs if run.replicate]
 
-    state = Bench(spec).run_to_the_end()
 
-    outcomes = [run.outcome for run in state.experiments[ONE].runs if run.replicate]
-    made = {outcome.checkpoint for outcome in outcomes if isinstance(outcome, Trained)}
+def test_their_checkpoints_are_kept_until_they_are_scored() -> None:
+    bench = Bench(with_search(MEASURED, experiments=8))
+
+    trained = bench.run_until(lambda state: "score-1.3" in state.in_flight)
+    made = {r.outcome.checkpoint for r in of_replicates(trained) if isinstance(r.outcome, Trained)}
     assert len(made) == 2
-    assert made <= state.folders.gone
+    assert not made <= set(unwanted(trained))
+
+    scored = bench.run_until(lambda state: all(run.score for run in of_replicates(state)))
+    assert made <= set(unwanted(scored)) | scored.folders.gone
 
 
 def test_finalists_get_seeds_that_no_run_of_theirs_had() -> None:
