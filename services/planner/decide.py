@@ -21,12 +21,12 @@ from services.planner.finish import (
     next_step,
 )
 from services.planner.keeping import unwanted
+from services.planner.replicates import replicated, replicates_left
 from services.planner.search import Choice
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
-from shared.contracts.job import JobSpec
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 
@@ -35,11 +35,6 @@ AHEAD = 1
 
 AT_ONCE = 3
 """Most recipes the researcher is asked for at once below one node."""
-
-REPLICATES = 2
-"""Runs that measure what a seed does to a score, unless the job says how many."""
-
-_WORTH_MEASURING = 20  # full runs from which that measurement is paid for unasked
 
 GUARD_ITEMS = 40
 """Items that a side task is taken to have, where time is set aside for it."""
@@ -167,41 +162,12 @@ def _baselines(state: JobState) -> Iterator[orders.Order]:
 
 
 def _replicate(state: JobState, *, now: float, executors: int) -> orders.Order | None:
-    """Return the next run that measures what a seed does to a score, if one is due.
-
-    It is the first recipe measured in full that is run again. These runs come before what the
-    search would do next and beside what it has under way; one that fails is not made up for.
-    """
-    first = _replicated(state)
-    if first is None or not _replicates_left(state):
+    """Return the next run that measures what a seed does to a score, if one is due."""
+    first = replicated(state)
+    if first is None or not replicates_left(state):
         return None
     limit_s = _run_limit_s(state, now=now, executors=executors)
     return None if limit_s < LEAST_RUN_S else orders.replicate(state, first, limit_s)
-
-
-def _replicates_left(state: JobState) -> int:
-    """Return how many of those runs are still to be launched; their budget is set aside."""
-    begun = sum(run.replicate for e in state.experiments.values() for run in e.runs)
-    return max(0, _replicates(state.spec) - begun)
-
-
-def _replicated(state: JobState) -> Experiment | None:
-    """Return whose seed is varied: the first experiment measured in full, of the base's weights."""
-    full = len(state.search.rules.rungs) - 1
-    able = [
-        e
-        for e in state.experiments.values()
-        if e.measured is not None and e.measured.rung == full and e.recipe.continues is None
-    ]
-    begun = (e for e in able if any(run.replicate for run in e.runs))
-    return next(begun, able[0] if able else None)
-
-
-def _replicates(spec: JobSpec) -> int:
-    budget, wanted = spec.budget.experiments, spec.search.replicates
-    if wanted is None:
-        wanted = REPLICATES if budget >= _WORTH_MEASURING else 0
-    return min(wanted, budget - 1)
 
 
 def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[orders.Order]:
@@ -286,7 +252,7 @@ def spending(state: JobState) -> Spending:
     )
     return Spending(
         budget=float(state.spec.budget.experiments),
-        spent=state.runs + first * proposed + _replicates_left(state),
+        spent=state.runs + first * proposed + replicates_left(state),
         in_flight=_in_flight(state),
     )
 
