@@ -60,7 +60,11 @@ def read_job(
     spec = spec.model_copy(update={"data": data})
     check_grader(spec, say)
     base_model = resolve_base_model(spec.base_model, folder)
-    return spec.model_copy(update={"base_model": base_model})
+    baselines = spec.baselines
+    if baselines.reference is not None:
+        reference = resolve_base_model(baselines.reference, folder, field="baselines.reference")
+        baselines = baselines.model_copy(update={"reference": reference})
+    return spec.model_copy(update={"base_model": base_model, "baselines": baselines})
 
 
 def _with_mapping(

@@ -1,7 +1,7 @@
 """A job's tree and its report as a terminal shows them. Pure: views in, rich renderables out."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group
 from rich.table import Table
@@ -9,7 +9,15 @@ from rich.text import Text
 from rich.tree import Tree
 
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.views import Comparison, JobView, NodeView, Report, TreeView
+from shared.contracts.views import (
+    BaselineView,
+    Comparison,
+    GuardView,
+    JobView,
+    NodeView,
+    Report,
+    TreeView,
+)
 from shared.rows import Sample
 from trex.words import (
     clean,
@@ -57,8 +65,22 @@ def job_header(job: JobView) -> Group:
         Text().append(clean(job.goal), "bold").append(f"  {job.job_id}", "dim"),
         state,
         best,
+        *([_baselines_line(job)] if job.baselines else []),
         Text(spent_words(job.spent, job.budget), "dim"),
     )
+
+
+def _baselines_line(job: JobView) -> Text:
+    """Say what else the best is compared with, and by how much it is better."""
+    line = Text()
+    for baseline in job.baselines:
+        line.append(f"{baseline.name} ", "dim")
+        line.append("failed" if baseline.failed else score_words(baseline.score))
+        if baseline.comparison is not None:
+            line.append(f" ({baseline.comparison.difference:+.3f})")
+        line.append("   ")
+    line.rstrip()
+    return line
 
 
 def job_tree(view: TreeView, *, room: int | None = None) -> Group:
@@ -171,7 +193,11 @@ def report_summary(report: Report, *, prompt: str) -> list[str]:
     if report.best is None or comparison is None:
         base = score_words(report.job.base)
         return [f"nothing beat the base model ({base}): {clean(report.job.sentence)}"]
-    lines = [_comparison_words(comparison)]
+    lines = [
+        _comparison_words("base", comparison),
+        *(_baseline_words(one) for one in report.job.baselines),
+        *_guard_words(report.guards),
+    ]
     if report.checkpoint is not None:
         lines.append(f"checkpoint: {report.checkpoint}")
         # Double quotes: a prompt in another script is easier to replace in them.
@@ -180,14 +206,33 @@ def report_summary(report: Report, *, prompt: str) -> list[str]:
     return lines
 
 
-def _comparison_words(found: Comparison) -> str:
+def _baseline_words(baseline: BaselineView) -> str:
+    if baseline.comparison is None:
+        return f"{baseline.name} was not scored: {clean(baseline.failed or 'it was left out')}"
+    return _comparison_words(baseline.name, baseline.comparison)
+
+
+def _guard_words(guards: Sequence[GuardView]) -> Iterator[str]:
+    """Say at which side tasks the best is worse, and at which that is not known."""
+    if not guards:
+        return
+    named = {
+        verdict: [guard.name for guard in guards if guard.verdict == verdict]
+        for verdict in ("no worse", "worse", "not shown")
+    }
+    yield "side tasks: " + "; ".join(
+        f"{verdict} at {clean(', '.join(names))}" for verdict, names in named.items() if names
+    )
+
+
+def _comparison_words(what: str, found: Comparison) -> str:
     doubt = ""
     if found.interval is not None:
         low, high = found.interval
         doubt = f" (95 % interval {low:+.3f} to {high:+.3f})"
     rows = f"{found.best.n} rows of {found.split}"
     return (
-        f"best {score_words(found.best)}, base {score_words(found.base)}, "
+        f"best {score_words(found.best)}, {what} {score_words(found.base)}, "
         f"{found.difference:+.3f}{doubt}: {found.best.metric} on {rows}"
     )
 

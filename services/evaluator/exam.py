@@ -3,17 +3,22 @@
 The only place that opens rows whose answers must stay sealed.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ftbench.metrics.by_name import graded
 from ftbench.metrics.estimate import estimate
 from ftbench.scoring import Scope, digest_of, in_scope, judge_all, measure
 from ftbench.sources import files_of
 from ftbench.tasks import get_task
 from services.evaluator.grading import grading_of
+from services.evaluator.guards.side_tasks import side_items
 from services.evaluator.judge import Judge
 from services.evaluator.scorer import Conversation
+from services.evaluator.shots import with_shots
 from shared.contracts.job import SealedSplit, sealed_split
 from shared.contracts.score import ScoreRequest, positions
 from shared.errors import DataFailed, Rejected, ScoringFailed
@@ -46,13 +51,16 @@ class Exam:
 
 
 def open_exam(request: ScoreRequest, ftbench_data: Path | None, judge: Judge | None = None) -> Exam:
-    """Return the exam that a request names: rows of a file, or a sealed split of a task.
+    """Return the exam that a request names: rows of a file, a sealed split, or a side task.
 
     Raises:
-        DataFailed: the rows cannot be read, or are not those that were scored before.
-        ScoringFailed: the metric or grader does not fit the data, or a task's data are not to be
-            had.
+        DataFailed: the rows cannot be read, or are not those that were scored before; or there are
+            too few training rows to show.
+        ScoringFailed: the metric or grader does not fit the data, a task's data are not to be had,
+            or there is no such side task.
     """
+    if request.split == "guard":
+        return _of_guard(request)
     sealed = sealed_split(request.data)
     exam = (
         _of_file(request, judge)
@@ -64,7 +72,24 @@ def open_exam(request: ScoreRequest, ftbench_data: Path | None, judge: Judge | N
             f"{request.data}: wanted the rows the base model was scored on, found that they "
             "changed since; restore them, or submit a new job"
         )
-    return exam
+    return replace(exam, questions=with_shots(exam.questions, request))
+
+
+def _of_guard(request: ScoreRequest) -> Exam:
+    items = side_items(request.data)
+    references = [item.answer for item in items]
+
+    def grade(answers: Sequence[str]) -> Graded:
+        earned = graded(request.metric, answers, references)
+        measured = estimate(earned)
+        return Graded(measured.mean, measured.stderr, tuple(earned))
+
+    return Exam(
+        [[{"role": "user", "content": item.prompt}] for item in items],
+        references,
+        hashlib.sha256(json.dumps(items).encode()).hexdigest(),
+        grade,
+    )
 
 
 def _of_file(request: ScoreRequest, judge: Judge | None) -> Exam:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.planner import orders
-from services.planner.experiment import Experiment, Run, piece
+from services.planner.experiment import Experiment, Run, is_baseline, piece
 from services.planner.finish import (
     FINALISTS,
     Check,
@@ -21,18 +21,23 @@ from services.planner.finish import (
     next_step,
 )
 from services.planner.keeping import unwanted
+from services.planner.replicates import replicated, replicates_left
 from services.planner.search import Choice
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
 from shared.contracts.run import Failed, RunRequest, Trained
+from shared.contracts.score import ScoreRequest
 
 AHEAD = 1
 """Experiments proposed beyond the live executors, so that none waits for a proposal."""
 
 AT_ONCE = 3
 """Most recipes the researcher is asked for at once below one node."""
+
+GUARD_ITEMS = 40
+"""Items that a side task is taken to have, where time is set aside for it."""
 
 MAX_FAILURES = 8
 """Experiments that fail or are dropped in a row before the search gives up."""
@@ -86,9 +91,12 @@ def decide(
         return _wind_up(state, stop, now=now)
     if state.brief is None or state.base_score is None:
         return list(_prepare(state))
-    acts: list[Act] = list(_follow_up(state, now=now, executors=executors))
+    acts: list[Act] = [*_baselines(state), *_follow_up(state, now=now, executors=executors)]
     if acts:
         return acts
+    replicate = _replicate(state, now=now, executors=executors)
+    if replicate is not None:
+        return [replicate]
     pile = () if state.folders.removing else unwanted(state)
     if len(pile) >= PILE:
         return [orders.discard(state, pile)]
@@ -144,6 +152,24 @@ def _prepare(state: JobState) -> Iterator[orders.Order]:
         yield orders.score(state, state.experiments[ROOT], None, "the base model is what to beat")
 
 
+def _baselines(state: JobState) -> Iterator[orders.Order]:
+    """Score what the best is compared with beside the base as it is; nothing waits for that."""
+    baselines = state.spec.baselines
+    if baselines.shots and piece("few-shot", ROOT) not in state.ordered:
+        yield orders.few_shot(state)
+    if baselines.reference is not None and piece("reference", ROOT) not in state.ordered:
+        yield orders.reference(state)
+
+
+def _replicate(state: JobState, *, now: float, executors: int) -> orders.Order | None:
+    """Return the next run that measures what a seed does to a score, if one is due."""
+    first = replicated(state)
+    if first is None or not replicates_left(state):
+        return None
+    limit_s = _run_limit_s(state, now=now, executors=executors)
+    return None if limit_s < LEAST_RUN_S else orders.replicate(state, first, limit_s)
+
+
 def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[orders.Order]:
     """Carry every experiment one step further: run, score, diagnose."""
     for experiment in state.experiments.values():
@@ -167,10 +193,12 @@ def _after(state: JobState, experiment: Experiment, run: Run) -> orders.Order | 
     """Return what a run that has ended still needs, if anything."""
     if isinstance(run.outcome, Trained):
         why = f"#{experiment.id} has been trained"
-        replicate = run.seed != experiment.recipe.seed
-        if replicate and piece("check", experiment.id, run.number) not in state.ordered:
-            return orders.check(state, experiment, run, f"{why} with another seed")
-        if not replicate and piece("score", experiment.id, run.number) not in state.ordered:
+        if run.seed != experiment.recipe.seed:
+            why += " with another seed"
+        again = experiment.looks_again(run)
+        if again and piece("check", experiment.id, run.number) not in state.ordered:
+            return orders.check(state, experiment, run, why)
+        if not again and piece("score", experiment.id, run.number) not in state.ordered:
             return orders.score(state, experiment, run, why)
     over = run.score is not None or (run.outcome is not None and run.outcome.kind == "failed")
     known = piece("diagnose", experiment.id, run.number) in state.ordered
@@ -192,7 +220,8 @@ def _under_way(state: JobState) -> int:
 
 def _in_flight(state: JobState) -> int:
     """Count pieces of work that may still change which experiment is best."""
-    return sum(state.ordered[w].kind in ("propose", "run", "score") for w in state.in_flight)
+    deciding = ("propose", "run", "score")
+    return sum(state.ordered[w].kind in deciding and not is_baseline(w) for w in state.in_flight)
 
 
 def _next_step(state: JobState, *, now: float) -> Choice | Check | Wait | Over:
@@ -213,14 +242,17 @@ def _why_no_more_runs(state: JobState, *, now: float) -> str | None:
 
 
 def spending(state: JobState) -> Spending:
-    """Return where a job's budget stands, in full runs; what is being proposed counts as spent."""
+    """Return where a job's budget stands, in full runs.
+
+    What is being proposed counts as spent, and so do runs that are to measure what a seed does.
+    """
     first = state.search.rules.rungs[state.search.first_rung()]
     proposed = sum(
         e.id != ROOT and e.dropped is None and not e.runs for e in state.experiments.values()
     )
     return Spending(
         budget=float(state.spec.budget.experiments),
-        spent=state.runs + first * proposed,
+        spent=state.runs + first * proposed + replicates_left(state),
         in_flight=_in_flight(state),
     )
 
@@ -266,7 +298,7 @@ def _wind_up(state: JobState, reason: str, *, now: float) -> list[Act]:
     acts: list[Act] = [
         CancelWork(work_id)
         for work_id in sorted(state.awaited)
-        if state.ordered[work_id].kind not in kept
+        if state.ordered[work_id].kind not in kept or _may_be_left_out(state, work_id, now=now)
     ]
     if over_budget:
         acts += [
@@ -289,13 +321,33 @@ def _wind_up(state: JobState, reason: str, *, now: float) -> list[Act]:
     return _finish(state, how, reason, now=now)
 
 
+def _may_be_left_out(state: JobState, work_id: WorkId, *, now: float) -> bool:
+    """Whether a score is of a baseline, or of a side task when all time is used up."""
+    request = state.ordered[work_id]
+    if isinstance(request, ScoreRequest) and request.split == "guard":
+        return _is_late(state, now=now)
+    return is_baseline(work_id)
+
+
+def _is_late(state: JobState, *, now: float) -> bool:
+    budget_s = state.spec.budget.wall_clock_s
+    return budget_s is not None and now - state.submitted_at >= budget_s
+
+
 def _finish(state: JobState, how: str, reason: str, *, now: float) -> list[Act]:
-    """Open the test split once, for the best and the base, make room, then close the job."""
+    """Open the test split once, for the best and the base, make room, then close the job.
+
+    Side tasks are scored with it: for both, unless all time is used up.
+    """
     best = state.best()
-    if how == "finished" and best is not None and state.spec.data.test is not None:
-        missing = [e for e in (state.experiments[ROOT], best) if e.id not in state.test_scores]
-        if missing:
-            return [orders.test(state, e) for e in missing]
+    if how == "finished" and best is not None:
+        last = [
+            order
+            for e in (state.experiments[ROOT], best)
+            for order in _last_scores(state, e, late=_is_late(state, now=now))
+        ]
+        if last:
+            return last
     if state.folders.removing:
         late = [work for work, at in state.folders.removing.items() if now - at > TIDYING_S]
         return [CancelWork(work) for work in late]
@@ -313,6 +365,14 @@ def _finish(state: JobState, how: str, reason: str, *, now: float) -> list[Act]:
             )
         )
     ]
+
+
+def _last_scores(state: JobState, experiment: Experiment, *, late: bool) -> Iterator[Act]:
+    if state.spec.data.test is not None and experiment.id not in state.test_scores:
+        yield orders.test(state, experiment)
+    for number, name in enumerate(() if late else state.spec.side_tasks(), start=1):
+        if (name, experiment.id) not in state.guards:
+            yield orders.guard(state, experiment, number, name)
 
 
 def _why_given_up(state: JobState) -> str:
@@ -353,12 +413,16 @@ def _wall_clock_left_s(state: JobState, *, now: float) -> float | None:
     """Seconds left for searching: the budget less what finishing will take; None without a limit.
 
     Finishing is scoring the last experiment on dev, the finalists on the rows kept for them, and
-    the best and the base on test; each is taken to last as long as scoring the base model did.
+    the best and the base on test and at the side tasks; an item is taken to last as long as when
+    the base model was scored. Baselines are left out when time is up, so none is kept for them.
     """
     budget_s = state.spec.budget.wall_clock_s
     if budget_s is None:
         return None
     base = state.base_score
     checks = FINALISTS["checkpoint"] if state.spec.data.confirm is not None else 0
-    finishing_s = 0.0 if base is None else (3 + checks) * base.seconds
+    finishing_s = 0.0
+    if base is not None:
+        guards = 2 * len(state.spec.side_tasks()) * min(1.0, GUARD_ITEMS / base.n)
+        finishing_s = (3 + checks + guards) * base.seconds
     return budget_s - (now - state.submitted_at) - finishing_s

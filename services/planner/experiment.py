@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.contracts.base import ExperimentId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.choice import Choice
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Proposal
@@ -11,7 +11,9 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
 
-Piece = Literal["run", "score", "check", "test", "diagnose"]
+Piece = Literal[
+    "run", "replicate", "score", "check", "test", "few-shot", "reference", "guard", "diagnose"
+]
 
 
 @dataclass(slots=True)
@@ -25,6 +27,8 @@ class Run:
     seed: int
     share: float
     """Of a full run, that it costs."""
+    replicate: bool = False
+    """Whether it only measures what another seed does to the score."""
     outcome: Trained | Failed | None = None
     score: Score | None = None
     """On dev."""
@@ -58,6 +62,10 @@ class Experiment:
     def line(self) -> list[Run]:
         """The runs of the recipe as it was proposed, each going further than the one before."""
         return [run for run in self.runs if run.seed == self.recipe.seed]
+
+    def looks_again(self, run: Run) -> bool:
+        """Whether a run is a finalist's with another seed, to be checked and not searched by."""
+        return run.seed != self.recipe.seed and not run.replicate
 
     @property
     def measured(self) -> Run | None:
@@ -99,3 +107,8 @@ def number_of(work_id: WorkId) -> int:
     """Return which run of its experiment a piece of work is about."""
     _, dot, number = work_id.rpartition(".")
     return int(number) if dot else 1
+
+
+def is_baseline(work_id: WorkId) -> bool:
+    """Whether a piece of work scores what the best is compared with beside the base as it is."""
+    return work_id in (piece("few-shot", ROOT), piece("reference", ROOT))

@@ -118,7 +118,7 @@ def _unmeasured(state: JobState) -> set[str]:
     for number in set(state.folders.there.values()):
         experiment = state.experiments[number]
         for run in experiment.runs:
-            score = run.score if run.seed == experiment.recipe.seed else run.check
+            score = run.check if experiment.looks_again(run) else run.score
             if isinstance(run.outcome, Trained) and score is None:
                 found |= folders_of(run.outcome)
     return found

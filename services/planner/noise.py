@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.planner.tree import ExperimentTree
-from shared.contracts.score import Score, paired
+from shared.comparison import paired
+from shared.contracts.score import Score
 
 PRIOR_RUNS = 3
 """Runs that the first guess of the seeds' variance counts as."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from services.planner.experiment import Experiment, Run, piece
 from services.planner.improvement import Terms
@@ -12,13 +13,16 @@ from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import BriefRequest, ProposalContext
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.discard import DiscardRequest
-from shared.contracts.job import Fidelity
+from shared.contracts.job import GUARDS, Fidelity, MetricName
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest, Split
 from shared.contracts.work import Request
+
+GUARD_TOKENS = 64
+"""Tokens that an answer to a side task may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,16 @@ def longer_run(state: JobState, experiment: Experiment, choice: Choice, limit_s:
 
 def another_seed(state: JobState, experiment: Experiment, limit_s: float) -> Order:
     """Ask an executor to run a finalist again with a seed that no run of it had."""
-    seed = max(run.seed for run in experiment.runs) + 1
-    recipe = experiment.recipe.model_copy(update={"seed": seed})
-    full = len(state.search.rules.rungs) - 1
     why = f"#{experiment.id} is a finalist: is it the recipe or the seed?"
-    return _run(state, experiment, full, limit_s, recipe, why)
+    return _anew(state, experiment, limit_s, why)
+
+
+def replicate(state: JobState, experiment: Experiment, limit_s: float) -> Order:
+    """Ask an executor to run a recipe again, so that what its seed does is measured on dev."""
+    why = f"how much does the score of #{experiment.id} owe to its seed?"
+    order = _anew(state, experiment, limit_s, why)
+    work_id = piece("replicate", experiment.id, len(experiment.runs) + 1)
+    return Order(work_id, order.request, order.why)
 
 
 def score(state: JobState, experiment: Experiment, run: Run | None, why: str) -> Order:
@@ -130,6 +139,55 @@ def test(state: JobState, experiment: Experiment) -> Order:
         work_id=piece("test", experiment.id),
         why="the search is over; the report needs rows it did not choose by",
     )
+
+
+def few_shot(state: JobState) -> Order:
+    """Ask the evaluator for the dev score of the base model that is shown training rows first."""
+    shots = state.spec.baselines.shots
+    return _baseline(
+        state,
+        "few-shot",
+        f"would {shots} examples in the prompt do as well as fine-tuning?",
+        shots=shots,
+        shots_data=state.spec.data.train,
+    )
+
+
+def reference(state: JobState) -> Order:
+    """Ask the evaluator for the dev score of the model that the best is to be compared with."""
+    model = state.spec.baselines.reference
+    assert model is not None
+    return _baseline(state, "reference", f"how good is {model} as it is?", checkpoint=model)
+
+
+def guard(state: JobState, experiment: Experiment, number: int, name: str) -> Order:
+    """Ask the evaluator how good the best, or the base model, is at a side task."""
+    order = _score(
+        state,
+        experiment,
+        None if experiment.id == ROOT else experiment.measured,
+        split="guard",
+        work_id=piece("guard", experiment.id, number),
+        why=f"fine-tuning must do no harm at {name}",
+    )
+    assert isinstance(order.request, ScoreRequest)
+    own: dict[str, object] = {
+        "data": name,
+        "metric": GUARDS.get(name, MetricName.ACCURACY),
+        "grader": None,
+        "options": (),
+        "max_new_tokens": GUARD_TOKENS,
+    }
+    return Order(order.work_id, order.request.model_copy(update=own), order.why)
+
+
+def _baseline(
+    state: JobState, kind: Literal["few-shot", "reference"], why: str, **changed: object
+) -> Order:
+    base = state.experiments[ROOT]
+    order = _score(state, base, None, split="dev", work_id=piece(kind, ROOT), why=why)
+    assert isinstance(order.request, ScoreRequest)
+    return Order(order.work_id, order.request.model_copy(update=changed), order.why)
 
 
 def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
@@ -233,6 +291,14 @@ def _findings(state: JobState) -> Iterator[Finding]:
         )
 
 
+def _anew(state: JobState, experiment: Experiment, limit_s: float, why: str) -> Order:
+    """Return a full run with a seed that no run of the experiment had."""
+    seed = max(run.seed for run in experiment.runs) + 1
+    recipe = experiment.recipe.model_copy(update={"seed": seed})
+    full = len(state.search.rules.rungs) - 1
+    return _run(state, experiment, full, limit_s, recipe, why)
+
+
 def _run(
     state: JobState, experiment: Experiment, rung: int, limit_s: float, recipe: Recipe, why: str
 ) -> Order:
@@ -266,8 +332,8 @@ def _score(
 ) -> Order:
     spec = state.spec
     trained = run.outcome if run is not None else None
-    data = {"dev": spec.data.dev, "confirm": spec.data.confirm, "test": spec.data.test}[split]
-    assert data is not None
+    # A side task has no rows of the job; its name is filled in.
+    data = "" if split == "guard" else spec.data.files()[split]
     request = ScoreRequest(
         job_id=state.job_id,
         experiment=experiment.id,

@@ -1,17 +1,29 @@
 """What a job hands back, with its doubts. Pure."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from statistics import NormalDist, stdev
+from typing import TypeGuard
 
+from services.planner.baselines import baseline_lines
+from services.planner.comparing import (
+    compare,
+    difference_words,
+    probability_words,
+    score_words,
+)
 from services.planner.experiment import Experiment
 from services.planner.finish import believed
+from services.planner.guards import guard_lines, guard_views
 from services.planner.keeping import still_there
 from services.planner.state import JobState
-from services.planner.views import experiment_view, job_view, node_view, score_view
+from services.planner.views import experiment_view, job_view, node_view
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
 from shared.contracts.job import SearchMode
-from shared.contracts.score import Score, paired_difference
+from shared.contracts.run import Failed
+from shared.contracts.score import Score
 from shared.contracts.views import (
     Comparison,
     ExperimentView,
@@ -19,7 +31,6 @@ from shared.contracts.views import (
     KeptCheckpoint,
     NodeView,
     Report,
-    ScoreView,
 )
 
 MIB = 2**20
@@ -28,7 +39,8 @@ MIB = 2**20
 def report(state: JobState, *, now: float) -> Report:
     """Return the report of a job, over or not."""
     best = state.best()
-    dev = _compare(state.base_score, best.score) if best else None
+    base = state.base_score
+    dev = compare(base, best.score) if base and best and best.score else None
     test = _compare_on_test(state, best) if best else None
     view = job_view(state, {}, now=now)
     shown = experiment_view(state, best, {}) if best else None
@@ -40,6 +52,7 @@ def report(state: JobState, *, now: float) -> Report:
     )
     checked = _finalists(state)
     kept = tuple(_kept(state))
+    guards = guard_views(state, best)
     choices = tuple(_choices(state))
     return Report(
         job=view,
@@ -48,6 +61,7 @@ def report(state: JobState, *, now: float) -> Report:
         checkpoint=_checkpoint(best),
         dev=dev,
         test=test,
+        guards=guards,
         lessons=lessons,
         failures=failures,
         finalists=checked,
@@ -59,7 +73,9 @@ def report(state: JobState, *, now: float) -> Report:
                 "",
                 view.sentence,
                 "",
-                *_result_lines(state, view, shown, dev, test),
+                *_result_lines(state, view, shown, dev, test, _luck(state, best)),
+                *baseline_lines(view.baselines),
+                *guard_lines(guards, test or dev),
                 *_best_lines(shown, _checkpoint(best)),
                 *_finalist_lines(state, checked),
                 *_noise_lines(state),
@@ -72,6 +88,14 @@ def report(state: JobState, *, now: float) -> Report:
             ]
         ),
     )
+
+
+def _luck(state: JobState, best: Experiment | None) -> float:
+    """Return how much of the best's dev score is believed to be none of its own merit."""
+    if best is None or best.score is None:
+        return 0.0
+    worth = believed(state.search, best.id, state.spec.search.deliver)
+    return max(0.0, best.score.value - worth)
 
 
 def _finalists(state: JobState) -> tuple[NodeView, ...]:
@@ -135,13 +159,37 @@ def _finalist_lines(state: JobState, checked: tuple[NodeView, ...]) -> list[str]
         "| experiment | dev | confirm | believed |",
         "|---|---|---|---|",
         *[
-            f"| #{node.experiment} | {_scored(node.score)} | {_scored(node.confirm)} "
+            f"| #{node.experiment} | {score_words(node.score)} | {score_words(node.confirm)} "
             f"| {believed(state.search, node.experiment, deliver):.3f} |"
             for node in checked
             if node.score is not None and node.confirm is not None
         ],
         "",
+        *_runner_up_lines(state, checked),
     ]
+
+
+def _runner_up_lines(state: JobState, checked: tuple[NodeView, ...]) -> Iterator[str]:
+    """Say how sure it is that the first finalist is better than the second."""
+    if len(checked) < 2:
+        return
+    one, other = (
+        [run.check for run in state.experiments[node.experiment].runs if _is_score(run.check)][-1]
+        for node in checked[:2]
+    )
+    if one.data_sha256 == other.data_sha256 and one.stderr and other.stderr:
+        # Of these rows the evaluator tells no items, so what both find hard is known from dev.
+        doubt = math.sqrt(state.search.noise.kept * (one.stderr**2 + other.stderr**2))
+        sure = NormalDist().cdf((one.value - other.value) / doubt)
+        yield (
+            f"On these rows #{checked[0].experiment} is better than #{checked[1].experiment} with "
+            f"probability {probability_words(sure)}."
+        )
+        yield ""
+
+
+def _is_score(result: Score | Failed | None) -> TypeGuard[Score]:
+    return isinstance(result, Score)
 
 
 def _noise_lines(state: JobState) -> list[str]:
@@ -155,6 +203,7 @@ def _noise_lines(state: JobState) -> list[str]:
         "",
         f"A score is believed to be off by {noise.evaluation**0.5:.3f} through its items and by "
         f"{noise.seed**0.5:.3f} through its training seed (standard deviations).",
+        *_seed_lines(state),
     ]
     for share, one in zip(search.rules.rungs, search.prior.maps, strict=False):
         lines.append(
@@ -164,14 +213,23 @@ def _noise_lines(state: JobState) -> list[str]:
     return [*lines, ""]
 
 
-def _compare(base: Score | None, best: Score | None) -> Comparison | None:
-    base_view, best_view = score_view(base), score_view(best)
-    if base is None or best is None or base_view is None or best_view is None:
-        return None
-    difference, stderr = paired_difference(best, base)
-    return Comparison(
-        split=best.split, base=base_view, best=best_view, difference=difference, stderr=stderr
-    )
+def _seed_lines(state: JobState) -> Iterator[str]:
+    """Say what the runs showed that were made to see what a seed does."""
+    for experiment in state.experiments.values():
+        runs = [run for run in experiment.runs if run.replicate]
+        if not runs:
+            continue
+        again = [run.score.value for run in runs if run.score is not None]
+        lost = len(runs) - len(again)
+        missing = f"; {lost} more came to nothing" if lost else ""
+        if again and experiment.score is not None:
+            values = [experiment.score.value, *again]
+            yield (
+                f"#{experiment.id} was trained with {len(values)} seeds; their scores on dev have "
+                f"a standard deviation of {stdev(values):.3f}{missing}."
+            )
+        else:
+            yield f"#{experiment.id} was to be trained with more seeds{missing}."
 
 
 def _compare_on_test(state: JobState, best: Experiment) -> Comparison | None:
@@ -180,7 +238,7 @@ def _compare_on_test(state: JobState, best: Experiment) -> Comparison | None:
         return None
     if base_score.data_sha256 != best_score.data_sha256:
         return None
-    return _compare(base_score, best_score)
+    return compare(base_score, best_score)
 
 
 def _checkpoint(best: Experiment | None) -> str | None:
@@ -193,18 +251,20 @@ def _result_lines(
     best: ExperimentView | None,
     dev: Comparison | None,
     test: Comparison | None,
+    luck: float,
 ) -> list[str]:
     if best is None or dev is None:
-        base = f" ({_scored(view.base)} on dev)" if view.base else ""
+        base = f" ({score_words(view.base)} on dev)" if view.base else ""
         return ["## Result", "", f"No experiment scored above the base model{base}.", ""]
     lines = [
         "## Result",
         "",
-        "| split | base model | best | difference, 95 % interval | items |",
-        "|---|---|---|---|---|",
+        "| split | base model | best | difference, 95 % interval | probability of being better "
+        "| items |",
+        "|---|---|---|---|---|---|",
         *[_comparison_row(comparison) for comparison in (dev, test) if comparison],
         "",
-        _verdict(test or dev),
+        _verdict(test, dev, luck),
         "",
         *_certified_lines(test or dev),
         "The best was chosen by its dev score"
@@ -229,11 +289,21 @@ def _opened(state: JobState) -> str:
     return f"after the choice, for {models}, on {at:%Y-%m-%d at %H:%M} UTC"
 
 
-def _verdict(comparison: Comparison) -> str:
-    interval = comparison.interval
-    if interval is not None and interval[0] > 0:
-        return f"On {comparison.split} the gain is larger than its doubt."
-    return f"On {comparison.split} no gain is demonstrated: the interval covers zero."
+def _verdict(test: Comparison | None, dev: Comparison, luck: float) -> str:
+    """Say whether there is a gain; on dev, which the best was chosen by, less its luck there."""
+    found = test or dev
+    low = -1.0 if found.interval is None else found.interval[0]
+    if test is not None and low > 0.0:
+        sure = probability_words(test.probability)
+        return (
+            "On test the gain is larger than its doubt: the best beats the base model with "
+            f"probability {sure}."
+        )
+    if low - luck > 0.0:
+        return "On dev the gain is larger than its doubt."
+    if low > 0.0:
+        return f"On dev no gain is demonstrated: {luck:.3f} of it is believed to be luck."
+    return f"On {found.split} no gain is demonstrated: the interval covers zero."
 
 
 def _certified_lines(comparison: Comparison) -> list[str]:
@@ -250,17 +320,11 @@ def _certified_lines(comparison: Comparison) -> list[str]:
 
 
 def _comparison_row(comparison: Comparison) -> str:
-    interval = comparison.interval
-    doubt = f" [{interval[0]:+.3f}, {interval[1]:+.3f}]" if interval else ""
     return (
-        f"| {comparison.split} | {_scored(comparison.base)} | {_scored(comparison.best)} "
-        f"| {comparison.difference:+.3f}{doubt} | {comparison.best.n} |"
+        f"| {comparison.split} | {score_words(comparison.base)} | {score_words(comparison.best)} "
+        f"| {difference_words(comparison)} | {probability_words(comparison.probability)} "
+        f"| {comparison.best.n} |"
     )
-
-
-def _scored(score: ScoreView) -> str:
-    doubt = f" ± {score.stderr:.3f}" if score.stderr is not None else ""
-    return f"{score.value:.3f}{doubt} {score.metric}"
 
 
 def _best_lines(best: ExperimentView | None, checkpoint: str | None) -> list[str]:

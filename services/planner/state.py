@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.planner.costs import in_mean_runs, learn_costs
-from services.planner.experiment import Experiment, Run, number_of
+from services.planner.experiment import Experiment, Run, is_baseline, number_of
 from services.planner.finish import CHECKED, SEARCHED, delivered
 from services.planner.folders import Folders
 from services.planner.noise import shared_correlation
@@ -66,6 +66,10 @@ class JobState:
     test_scores: dict[ExperimentId, Score | Failed] = field(default_factory=dict)
     test_opened_at: float | None = None
     """When the first of them was told: seconds since 1970."""
+    baselines: dict[WorkId, Score | Failed] = field(default_factory=dict)
+    """What else the best is compared with, on dev."""
+    guards: dict[tuple[str, ExperimentId], Score | Failed] = field(default_factory=dict)
+    """Side tasks, by name and by whom they were scored for."""
     folders: Folders = field(default_factory=Folders)
     """What the runs have left on disk."""
     runs: float = 0.0
@@ -127,7 +131,7 @@ class JobState:
                     self.choices[work_id] = (why, choice)
                 if isinstance(request, DiscardRequest):
                     self._discards(work_id, request, entry.at)
-                self._ordered(request, why, choice)
+                self._ordered(work_id, request, why, choice)
             case WorkEnded(work_id=work_id, result=result):
                 if work_id in self.in_flight:
                     self.in_flight.remove(work_id)
@@ -144,14 +148,15 @@ class JobState:
             case JobSubmitted():
                 pass  # made this state
 
-    def _ordered(self, request: Request, why: str, choice: Choice | None) -> None:
+    def _ordered(self, work_id: WorkId, request: Request, why: str, choice: Choice | None) -> None:
         match request:
             case ProposeRequest(parent=parent):
                 for _ in request.experiments:
                     number = self.search.expand(parent)
                     self.experiments[number] = Experiment(number, parent, why, choice)
             case RunRequest():
-                self._launched(self.experiments[request.experiment], request)
+                replicate = work_id.startswith("replicate-")
+                self._launched(self.experiments[request.experiment], request, replicate=replicate)
             case _:
                 pass  # takes nothing from the search
 
@@ -171,7 +176,7 @@ class JobState:
             elif why is not None:  # accepted while the planner decided what to remove
                 self._give_up(experiment, why)
 
-    def _launched(self, experiment: Experiment, request: RunRequest) -> None:
+    def _launched(self, experiment: Experiment, request: RunRequest, *, replicate: bool) -> None:
         rungs = self.search.rules.rungs
         share = min(request.step_share, request.data_share)
         rung = min(range(len(rungs)), key=lambda r: abs(rungs[r] - share))
@@ -179,7 +184,8 @@ class JobState:
         if request.resume_from is not None and experiment.measured is not None:
             paid -= rungs[experiment.measured.rung]
         seed = request.recipe.seed
-        experiment.runs.append(Run(len(experiment.runs) + 1, rung, seed, paid))
+        number = len(experiment.runs) + 1
+        experiment.runs.append(Run(number, rung, seed, paid, replicate))
         self.runs += paid
         if len(experiment.runs) > 1:
             self.search.begin(experiment.id)
@@ -196,7 +202,7 @@ class JobState:
                 experiment = self.experiments[request.experiment]
                 self._ran(experiment, experiment.runs[number_of(work_id) - 1], result)
             case ScoreRequest() if isinstance(result, Score | Failed):
-                self._scored(request, number_of(work_id), result)
+                self._scored(work_id, request, result)
             case DiagnoseRequest() if isinstance(result, Lesson):
                 self.experiments[request.experiment].lesson = result
             case DiagnoseRequest() if isinstance(result, Failed):
@@ -276,12 +282,16 @@ class JobState:
             diverged = failed.error == "Diverged"
             self.search.fail(experiment.id, "diverged" if diverged else "broken")
 
-    def _scored(self, request: ScoreRequest, number: int, result: Score | Failed) -> None:
-        experiment = self.experiments[request.experiment]
+    def _scored(self, work_id: WorkId, request: ScoreRequest, result: Score | Failed) -> None:
+        experiment, number = self.experiments[request.experiment], number_of(work_id)
         if isinstance(result, Score):
             result = _certified(experiment, _finite(result))
         if request.split == "test":
             self.test_scores[experiment.id] = result
+        elif request.split == "guard":
+            self.guards[request.data, experiment.id] = result
+        elif is_baseline(work_id):
+            self.baselines[work_id] = result
         elif experiment.id == ROOT and isinstance(result, Failed):
             self._cannot_begin(result)
         elif experiment.id == ROOT and isinstance(result, Score):
@@ -358,8 +368,9 @@ def _finite(score: Score) -> Score | Failed:
 
 def _certified(experiment: Experiment, score: Score | Failed) -> Score | Failed:
     """Return a score, or a failure in place of one that may be of a model nobody trained."""
-    trusted = isinstance(score, Failed) or experiment.id == ROOT or score.certificate is not None
-    if trusted:
+    if isinstance(score, Failed) or experiment.id == ROOT or score.certificate is not None:
+        return score
+    if score.split == "guard":  # the harness makes none; the checkpoint's other scores have one
         return score
     return Failed(
         error=NotCertified.__name__,

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from services.planner.baselines import baseline_views
+from services.planner.comparing import score_view
 from services.planner.decide import reason_to_stop
-from services.planner.experiment import Experiment, piece
+from services.planner.experiment import Experiment, is_baseline, piece
 from services.planner.state import JobState
 from services.planner.warnings import warnings
 from shared.contracts.base import ROOT, WorkId, digest
@@ -53,9 +55,10 @@ def job_view(
             gpu_seconds=state.gpu_seconds,
             wall_clock_s=max(0.0, (state.ended_at or now) - state.submitted_at),
         ),
-        base=score_view(state.base_score),
-        best=score_view(best.score) if best else None,
+        base=_seen(state.base_score),
+        best=_seen(best.score) if best else None,
         best_experiment=best.id if best else None,
+        baselines=baseline_views(state),
         warnings=warnings(state),
     )
 
@@ -83,7 +86,7 @@ def node_view(state: JobState, experiment: Experiment, progress: Progresses) -> 
         sentence=_node_sentence(experiment),
         changed=experiment.proposal.changed if experiment.proposal else (),
         visits=tree.visits[experiment.id],
-        score=score_view(experiment.score),
+        score=_seen(experiment.score),
         fidelity=None if run is None else state.search.rules.rungs[run.rung],
         went_on=tuple(_shares(state, experiment)[:-1]),
         believed=posterior.mean[experiment.id] if measured else None,
@@ -119,7 +122,7 @@ def experiment_view(
                 fidelity=rungs[run.rung],
                 seed=run.seed,
                 outcome=run.outcome,
-                score=score_view(run.score),
+                score=_seen(run.score),
                 confirm=score_view(run.check) if isinstance(run.check, Score) else None,
             )
             for run in experiment.runs
@@ -135,24 +138,14 @@ def experiment_view(
     )
 
 
-def score_view(score: Score | None) -> ScoreView | None:
-    """Return a score without its items."""
-    if score is None:
-        return None
-    return ScoreView(
-        metric=score.metric,
-        value=score.value,
-        stderr=score.stderr,
-        n=score.n,
-        engine=score.engine,
-        certificate=score.certificate,
-    )
+def _seen(score: Score | None) -> ScoreView | None:
+    return None if score is None else score_view(score)
 
 
 def _state_name(state: JobState, *, now: float) -> JobStateName:
     if state.ended is not None:
         return state.ended.how
-    closing = any(work_id.startswith(("test-", "check-")) for work_id in state.in_flight)
+    closing = any(work_id.startswith(("test-", "check-", "guard-")) for work_id in state.in_flight)
     return "finishing" if closing or reason_to_stop(state, now=now) else "searching"
 
 
@@ -181,11 +174,16 @@ def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
             numbers = ", ".join(f"#{number}" for number in request.experiments)
             return f"proposing {numbers} {first.why}"
         case "run":
-            return _running(state, request, started=work_id in progress)
+            return _running(state, work_id, request, started=work_id in progress)
         case "score" if request.split == "test":
             return f"opening the test split for {_name(request.experiment)}"
         case "score" if request.split == "confirm":
             return f"looking at finalist {_name(request.experiment)} again"
+        case "score" if request.split == "guard":
+            return f"looking what {_name(request.experiment)} scores at {request.data}"
+        case "score" if is_baseline(work_id):
+            kind, _, _ = work_id.rpartition("-")
+            return f"scoring the {kind} baseline"
         case "score":
             return f"scoring {_name(request.experiment)}"
         case "diagnose":
@@ -194,12 +192,14 @@ def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
             return "removing checkpoints that nothing wants any more"
 
 
-def _running(state: JobState, request: RunRequest, *, started: bool) -> str:
+def _running(state: JobState, work_id: WorkId, request: RunRequest, *, started: bool) -> str:
     experiment = state.experiments[request.experiment]
     if not started:
         return f"#{experiment.id} waits for an executor"
     if len(experiment.runs) == 1:
         return f"training #{experiment.id} below {_name(experiment.parent or ROOT)}"
+    if work_id.startswith("replicate-"):
+        return f"training #{experiment.id} with another seed, to measure what that does"
     if request.recipe.seed != experiment.recipe.seed:
         return f"training finalist #{experiment.id} with another seed"
     return f"training #{experiment.id} further"

@@ -1,7 +1,9 @@
 """A job: what a user submits. It owns one search tree."""
 
 import re
+from collections.abc import Mapping as Mapped
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import (
@@ -34,6 +36,21 @@ class MetricName(StrEnum):
     """The metric of the FT-Bench task whose sealed split is scored."""
     GRADER = "grader"
     """What the job's own ``grader`` says."""
+
+
+GUARDS: Mapped[str, MetricName] = MappingProxyType(
+    {
+        "arithmetic": MetricName.EXACT_MATCH,
+        "copying": MetricName.EXACT_MATCH,
+        "json": MetricName.EXACT_MATCH,
+        "knowledge": MetricName.ACCURACY,
+        "sorting": MetricName.EXACT_MATCH,
+    }
+)
+"""Side tasks that come with the evaluator, and how their answers are judged."""
+
+HARNESS = "lm_eval:"
+"""What the name of a side task begins with that is one of EleutherAI's lm-evaluation-harness."""
 
 
 class SealedSplit(NamedTuple):
@@ -259,6 +276,22 @@ class JobSpec(Versioned):
 
     weight: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     """Share of the executors beside other jobs: twice the weight, twice the workers."""
+
+    def side_tasks(self) -> tuple[str, ...]:
+        """Return the names of the side tasks that the best must not be worse at."""
+        return tuple(GUARDS) if self.guards is None else self.guards
+
+    @model_validator(mode="after")
+    def _guards_are_known(self) -> Self:
+        named = self.guards or ()
+        if len(set(named)) < len(named):
+            raise ValueError(f"guards wanted each name once, found {', '.join(named)}")
+        for name in named:
+            if name not in GUARDS and not name.startswith(HARNESS):
+                raise ValueError(
+                    f"guards wanted {HARNESS}NAME or one of {', '.join(GUARDS)}, found {name!r}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _grader_goes_with_its_metric(self) -> Self:

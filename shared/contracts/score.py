@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
-from statistics import fmean, stdev
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -64,7 +62,7 @@ class ScoreRequest(Versioned):
     """Training rows shown before each question."""
 
     shots_data: str | None = None
-    """Where they come from, with ``shots``: path of the training rows, or the name of a task."""
+    """Where they come from, with ``shots``: path of the training rows, read with ``mapping``."""
 
     max_new_tokens: PositiveInt
     """Tokens an answer may have."""
@@ -234,42 +232,3 @@ def positions(items: int, share: float) -> tuple[int, ...]:
     kept = min(items, max(LEAST_ITEMS, math.ceil(share * items - 1e-9)))
     ranked = sorted(range(items), key=lambda i: hashlib.sha256(str(i).encode()).digest())
     return tuple(sorted(ranked[:kept]))
-
-
-def paired_difference(a: Score, b: Score) -> tuple[float, float | None]:
-    """Return how much better ``a`` is than ``b``, and the standard error (None for one item).
-
-    Pairing removes what makes items hard for both models, so the error is smaller than that of two
-    separate means. It is the error of a mean over items, and approximate for a metric that is none.
-    Scores of different shares of the same rows are compared on the items both answered.
-
-    Raises:
-        ValueError: the scores are not on the same rows.
-    """
-    ours, theirs = paired(a, b)
-    differences = [x - y for x, y in zip(ours, theirs, strict=True)]
-    n = len(differences)
-    stderr = stdev(differences) / math.sqrt(n) if n > 1 else None
-    return (a.value - b.value if a.n == b.n else fmean(differences)), stderr
-
-
-def paired(a: Score, b: Score) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the results of the items that both answered, item by item.
-
-    Raises:
-        ValueError: the scores are not on the same rows.
-    """
-    if a.data_sha256 != b.data_sha256:
-        raise ValueError(f"scores on different rows cannot be paired ({a.n} and {b.n} items)")
-    if a.item_share == b.item_share:
-        if a.n != b.n:
-            raise ValueError(f"scores of {a.n} and {b.n} items cannot be paired")
-        return a.items, b.items
-    # Not by their items: a small data set is answered in full at any share.
-    small, large = (a, b) if a.item_share < b.item_share else (b, a)
-    if large.item_share < 1.0:
-        raise ValueError("of two scores on different shares one must be on all items")
-    kept = [large.items[i] for i in positions(large.n, small.item_share)]
-    if len(kept) != small.n:
-        raise ValueError(f"wanted {len(kept)} items of {large.n}, found {small.n}")
-    return (a.items, kept) if small is a else (kept, b.items)

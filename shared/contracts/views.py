@@ -11,7 +11,7 @@ from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
-from shared.contracts.score import Certificate, Confusion, Fault, Split
+from shared.contracts.score import Certificate, Confusion, Fault, Split, UnitFloat
 
 JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
 NodeState = Literal[
@@ -40,6 +40,74 @@ class ScoreView(Contract):
 
     certificate: Certificate | None
     """That the model was served as it was trained; None for one nobody trained here."""
+
+
+class Comparison(Contract):
+    """Two models on the same items."""
+
+    split: Split
+    """On which rows."""
+
+    base: ScoreView
+    """The base model, or another that the best is compared with."""
+
+    best: ScoreView
+    """The experiment handed back."""
+
+    difference: float
+    """Best minus base, in the metric's unit."""
+
+    stderr: float | None
+    """Standard error of the paired difference; None for a single item."""
+
+    probability: UnitFloat
+    """That the best is truly better, for all that these items tell."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the difference, by the normal approximation."""
+        if self.stderr is None:
+            return None
+        return self.difference - 1.96 * self.stderr, self.difference + 1.96 * self.stderr
+
+
+class BaselineView(Contract):
+    """What the best is compared with beside the base model as it is."""
+
+    name: Literal["few-shot", "reference"]
+    """The base model that is shown training rows first, or another model."""
+
+    what: str
+    """Which that is, in words."""
+
+    score: ScoreView | None
+    """On dev; None while unknown."""
+
+    failed: str | None
+    """Why there is no score, when there will be none."""
+
+    comparison: Comparison | None
+    """Of the best with it, on dev; None while there is no best."""
+
+
+class GuardView(Contract):
+    """A side task that the best must not be worse at than the base model."""
+
+    name: str
+    """Which one."""
+
+    comparison: Comparison | None
+    """Of the best with the base model; None when it could not be scored."""
+
+    margin: NonNegativeFloat
+    """Loss that still counts as none, in the metric's unit."""
+
+    verdict: Literal["no worse", "worse", "not shown"]
+    """``no worse``: the 95 % interval of the difference is above minus the margin. ``worse``: it is
+    below zero. ``not shown``: neither, or the base model has no more than the margin to lose."""
+
+    failed: str | None
+    """Why it could not be scored."""
 
 
 class Spent(Contract):
@@ -90,6 +158,9 @@ class JobView(Contract):
 
     best_experiment: ExperimentId | None
     """Which experiment that is."""
+
+    baselines: tuple[BaselineView, ...] = ()
+    """What else the best is compared with."""
 
     warnings: tuple[str, ...]
     """What a person should look at, each in one sentence."""
@@ -227,32 +298,6 @@ class ExperimentView(Contract):
     """What it taught."""
 
 
-class Comparison(Contract):
-    """Two models on the same items."""
-
-    split: Split
-    """On which rows."""
-
-    base: ScoreView
-    """The base model."""
-
-    best: ScoreView
-    """The experiment handed back."""
-
-    difference: float
-    """Best minus base, in the metric's unit."""
-
-    stderr: float | None
-    """Standard error of the paired difference; None for a single item."""
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the difference, by the normal approximation."""
-        if self.stderr is None:
-            return None
-        return self.difference - 1.96 * self.stderr, self.difference + 1.96 * self.stderr
-
-
 class KeptCheckpoint(Contract):
     """A checkpoint that is still on disk."""
 
@@ -283,6 +328,9 @@ class Report(Contract):
 
     test: Comparison | None
     """On rows opened once; None when the job names no test data or is not over."""
+
+    guards: tuple[GuardView, ...] = ()
+    """Side tasks, once they are scored."""
 
     lessons: tuple[str, ...]
     """What the experiments taught, in order."""

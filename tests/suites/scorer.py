@@ -12,11 +12,12 @@ from safetensors.numpy import load_file, save_file
 
 from services.evaluator.scorer import Scorer
 from services.evaluator.scoring import score
+from shared.comparison import paired_difference
 from shared.contracts.base import ExperimentId
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Mapping
 from shared.contracts.run import Progress
-from shared.contracts.score import ScoreRequest, paired_difference, positions
+from shared.contracts.score import ScoreRequest, positions
 from shared.errors import ScoringFailed
 from tests.support.examples import JOB
 from tests.support.nano import WORDS, make_adapter, write_rows

@@ -16,7 +16,15 @@ from shared.contracts.events import (
     WorkLost,
     WorkOrdered,
 )
-from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName
+from shared.contracts.job import (
+    Baselines,
+    Budget,
+    JobData,
+    JobSpec,
+    Limits,
+    MetricName,
+    Search,
+)
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.mapping import Templates
 from shared.contracts.method import FullTuning, Lora, Sft
@@ -43,6 +51,10 @@ SPEC = JobSpec(
     data=JobData(train="train.jsonl", dev=DEV, test=TEST, mapping=MAPPING),
     metric=MetricName.EXACT_MATCH,
     budget=Budget(experiments=4),
+    # The search alone; what is scored beside it has tests of its own.
+    baselines=Baselines(shots=0),
+    guards=(),
+    search=Search(replicates=0),
 )
 BRIEF = Brief(
     summary="1500 rows, none repeated.",

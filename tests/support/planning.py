@@ -152,6 +152,7 @@ def with_search(
     gpu_seconds: float | None = None,
 ) -> JobSpec:
     """A job with that search and budget, and with rows kept for finalists or without."""
+    search = search.model_copy(update={"replicates": search.replicates or 0})
     data = SPEC.data.model_copy(update={"confirm": CONFIRM if confirm else None})
     budget = Budget(experiments=experiments, gpu_seconds=gpu_seconds)
     return SPEC.model_copy(update={"search": search, "data": data, "budget": budget})

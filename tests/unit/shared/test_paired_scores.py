@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.comparison import paired_difference
 from shared.contracts.score import (
     LEAST_ITEMS,
     Score,
-    paired_difference,
     positions,
 )
 from tests.support.examples import score

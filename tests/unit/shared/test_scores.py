@@ -2,7 +2,8 @@ from statistics import fmean
 
 import pytest
 
-from shared.contracts.score import Score, paired_difference
+from shared.comparison import paired_difference
+from shared.contracts.score import Score
 from tests.support.examples import score
 
 
@@ -35,3 +36,10 @@ def test_scores_on_different_rows_cannot_be_paired() -> None:
         paired_difference(score(), other)
     with pytest.raises(ValueError, match="10 and 3 items"):
         paired_difference(score(), score(n=3))
+
+
+def test_scores_whose_items_are_withheld_cannot_be_paired() -> None:
+    told = score().model_copy(update={"items": (), "withheld": 10})
+
+    with pytest.raises(ValueError, match="items are withheld"):
+        paired_difference(told, told)

@@ -175,7 +175,12 @@ def report(ended: JobView) -> Report:
         best=best,
         checkpoint="/c/run-1",
         dev=Comparison(
-            split="dev", base=score(0.204), best=score(0.912), difference=0.708, stderr=0.03
+            split="dev",
+            base=score(0.204),
+            best=score(0.912),
+            difference=0.708,
+            stderr=0.03,
+            probability=1.0,
         ),
         test=None,
         lessons=(),

@@ -105,6 +105,12 @@ def test_what_is_said_of_the_search_stands_in_place_of_the_file(folder: Path) ->
         ("train.jsonl", "'*.jsonl'", r"files of their own, found .*dev\.jsonl for both"),
         ("train.jsonl", "none-*.jsonl", r"data\.train: .*wanted data files that fit this pattern"),
         ("org/model", "./model", "base_model: wanted an existing folder"),
+        (
+            "metric:",
+            "baselines: {reference: ./model}\nmetric:",
+            r"baselines\.reference: wanted an existing folder",
+        ),
+        ("metric:", "guards: [chess]\nmetric:", "guards wanted lm_eval:NAME or one of arithmetic"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_change(

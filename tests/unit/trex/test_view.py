@@ -1,7 +1,7 @@
 from rich.console import Console, RenderableType
 
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.views import TreeView
+from shared.contracts.views import BaselineView, Comparison, GuardView, TreeView
 from shared.rows import Sample
 from tests.unit.trex.canned_system import NODES, job, node, report, score
 from trex.view import job_table, job_tree, report_summary, sample_table, shown_nodes
@@ -24,6 +24,52 @@ def test_the_header_tells_how_good_and_how_dear() -> None:
         "3 of 4 full runs, 3 experiments · 1:01 min of 10:00 min of training · 1:01 h in all"
         in text
     )
+
+
+BETTER = Comparison(
+    split="dev",
+    base=score(0.31),
+    best=score(0.912),
+    difference=0.602,
+    stderr=0.03,
+    probability=1.0,
+)
+FEW_SHOT = BaselineView(
+    name="few-shot",
+    what="the base model shown 4 training rows",
+    score=score(0.31),
+    failed=None,
+    comparison=BETTER,
+)
+REFERENCE = BaselineView(
+    name="reference",
+    what="instruct",
+    score=None,
+    failed="ScoringFailed: no such model",
+    comparison=None,
+)
+
+
+def test_the_header_tells_what_else_the_best_is_compared_with() -> None:
+    compared = job("searching", baselines=(FEW_SHOT, REFERENCE))
+
+    text = drawn(job_tree(TreeView(job=compared, nodes=NODES)))
+
+    assert "few-shot 0.310 ± 0.020 (+0.602)   reference failed\n" in text
+    assert "few-shot" not in drawn(job_tree(TreeView(job=job("searching"), nodes=NODES)))
+
+
+def test_the_last_words_compare_with_baselines_and_name_what_got_worse() -> None:
+    json = GuardView(name="json", comparison=None, margin=0.1, verdict="worse", failed=None)
+    copying = json.model_copy(update={"name": "copying", "verdict": "no worse"})
+    guards = (json, copying, json.model_copy(update={"name": "sorting"}))
+    found = report(job(baselines=(FEW_SHOT, REFERENCE))).model_copy(update={"guards": guards})
+
+    lines = report_summary(found, prompt="x")
+
+    assert lines[1].startswith("best 0.912 ± 0.020, few-shot 0.310 ± 0.020, +0.602 (95 % interval")
+    assert lines[2] == "reference was not scored: ScoringFailed: no such model"
+    assert lines[3] == "side tasks: no worse at copying; worse at json, sorting"
 
 
 def test_a_job_of_short_runs_counts_its_budget_in_full_ones() -> None:
