@@ -370,8 +370,6 @@ def _certified(experiment: Experiment, score: Score | Failed) -> Score | Failed:
     """Return a score, or a failure in place of one that may be of a model nobody trained."""
     if isinstance(score, Failed) or experiment.id == ROOT or score.certificate is not None:
         return score
-    if score.split == "guard":  # the harness makes none; the checkpoint's other scores have one
-        return score
     return Failed(
         error=NotCertified.__name__,
         detail="wanted a certificate that the checkpoint was served as it was trained, found a "
