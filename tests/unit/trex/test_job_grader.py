@@ -76,6 +76,15 @@ def test_a_grader_that_cannot_work_is_said_at_once(folder: Path, grader: str, sa
         read_job(job(folder, grader))
 
 
+def test_a_grader_of_sealed_rows_is_left_to_the_evaluator(folder: Path) -> None:
+    path = job(folder, "{kind: regex, pattern: '=== (.*)'}")
+    path.write_text(path.read_text().replace("dev.jsonl", f"sealed:{'a' * 64}"))
+    told: list[str] = []
+
+    assert read_job(path, say=told.append).grader is not None
+    assert told == ["grader: dev is sealed, so it is tried when the base model is scored"]
+
+
 def test_a_grader_goes_with_its_metric(folder: Path) -> None:
     (folder / "job.yaml").write_text(JOB)
 
