@@ -77,7 +77,7 @@ def test_options_are_chosen_alike(
 ) -> None:
     request = ScoreRequest(
         job_id=JOB,
-        experiment=ExperimentId(1),
+        experiment=ExperimentId(0),  # so that nothing of its training is asked for
         checkpoint=str(base),
         base_model=str(base),
         data=str(write_rows(tmp_path / "dev.jsonl", rows=60)),
