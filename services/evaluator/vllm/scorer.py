@@ -166,19 +166,12 @@ class VllmScorer:
         Raises:
             ScoringFailed: the model cannot be served.
         """
-        model = _model_of(checkpoint, base_model)
-        lost = ""
-        for _ in range(2):
-            try:
-                with self._ready(checkpoint, model) as ready:
-                    return use(ready)
-            except ServerGone as gone:
-                lost = str(gone)
-                self.servers.gone(model)
-        raise ScoringFailed(
-            f"{checkpoint}: wanted vLLM to stay up, found that it went away twice ({lost}); "
-            f"{self.servers.advice}"
-        )
+
+        def once(ready: Ready, _: Sequence[int]) -> Iterator[dict[int, T]]:
+            yield {0: use(ready)}
+
+        [found] = self._until_done(checkpoint, base_model, 1, once)
+        return found[0]
 
     def _until_done(
         self,
@@ -202,8 +195,8 @@ class VllmScorer:
                 lost = str(gone)
                 self.servers.gone(model)
         raise ScoringFailed(
-            f"{checkpoint}: wanted vLLM to answer all {count} items, found that it went away twice "
-            f"({lost}); {self.servers.advice}"
+            f"{checkpoint}: wanted vLLM to stay up, found that it went away twice, with "
+            f"{len(missing)} of {count} questions unanswered ({lost}); {self.servers.advice}"
         )
 
     @contextmanager
