@@ -32,6 +32,10 @@ from tests.support.nano import make_adapter
 TOKENS = 32
 """Of an answer at most; these adapters seldom end one earlier."""
 
+RANK = 8
+"""Of the adapters, and the highest that the server takes: on a CPU vLLM computes every adapter as
+if it had that one, and gathers its weights anew for each token."""
+
 RELOADS = 2
 """Servers started anew; each takes as long as the next."""
 
@@ -90,7 +94,7 @@ def measured(questions: Sequence[Conversation], adapters: int, rounds: int) -> I
         made = [make_adapter(base, scratch / f"adapter-{n}", seed=n) for n in range(adapters)]
         yield in_process(base, made[0], questions)
         options = ("--gpu-memory-utilization", "0.1", "--dtype", "float32")
-        served = Served(Path(".venv-vllm/bin/python").absolute(), 64, options, scratch)
+        served = Served(Path(".venv-vllm/bin/python").absolute(), RANK, options, scratch)
         with closing(Pool(served)) as pool:
             scorer = VllmScorer(pool)
             yield reloading(pool, scorer, base, made, questions)

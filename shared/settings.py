@@ -173,7 +173,8 @@ class EvaluatorSettings(BaseSettings):
     """``TREX_EVALUATOR_VLLM_KEY``: of that server; unset for one that wants none."""
 
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 64
-    """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes, which reserves memory."""
+    """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes. It reserves memory,
+    and on a CPU every adapter is as slow as one of this rank."""
 
     lm_eval_python: Path = Path(".venv-lm-eval/bin/python")
     """``TREX_EVALUATOR_LM_EVAL_PYTHON``: interpreter that has lm-evaluation-harness, for guards

@@ -1,7 +1,8 @@
 """The requests that a vLLM server answers, as plain values."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import httpx
@@ -16,6 +17,9 @@ BASE = "base"
 
 HEALTH_S = 10.0
 """Seconds in which a server must say that it is alive."""
+
+KNOWN_TEXTS = 20_000
+"""Texts whose token ids are remembered."""
 
 _NEEDS = {
     "/tokenizer_info": "--enable-tokenizer-info-endpoint",
@@ -49,6 +53,10 @@ class Api:
 
     base: str = BASE
     """What the model is called that the server was started with."""
+
+    known: dict[str, Ids] = field(default_factory=dict, repr=False)
+    """Token ids by the request for them: checkpoints of a base model are asked the same questions.
+    """
 
     @property
     def completions(self) -> str:
@@ -150,7 +158,13 @@ class Api:
         self._post("/v1/unload_lora_adapter", {"lora_name": name})
 
     def _ids(self, body: Mapping[str, Any]) -> Ids:
-        found: Ids = self._post("/tokenize", {"model": self.base, **body}).json()["tokens"]
+        text = json.dumps(body)
+        found = self.known.get(text)
+        if found is None:
+            found = self._post("/tokenize", {"model": self.base, **body}).json()["tokens"]
+            if len(self.known) >= KNOWN_TEXTS:
+                self.known.clear()
+            self.known[text] = found
         return found
 
     def _complete(

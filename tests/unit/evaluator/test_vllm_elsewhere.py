@@ -154,6 +154,16 @@ def test_a_server_that_is_not_vllm_is_said(
         answer(playing.url)
 
 
+def test_the_same_question_is_written_out_once_and_answered_each_time(playing: Playing) -> None:
+    question = [{"role": "user", "content": "well?"}]
+    with closing(Elsewhere(playing.url, "secret", max_lora_rank=8, answer_s=5.0)) as theirs:
+        for _ in range(3):
+            list(VllmScorer(theirs).answer("org/base", "org/base", [question], max_new_tokens=8))
+
+    # What ends an answer is written out, too.
+    assert (playing.asked["/tokenize"], playing.asked["/v1/completions"]) == (2, 3)
+
+
 def test_a_wrong_key_is_said(playing: Playing) -> None:
     with pytest.raises(ScoringFailed, match=r"found that it refused: .*Unauthorized"):
         answer(playing.url, key=None)
