@@ -6,9 +6,9 @@ derived, not configured twice.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.contracts.base import sentences
@@ -172,7 +172,8 @@ class EvaluatorSettings(BaseSettings):
     vllm_key: SecretStr | None = None
     """``TREX_EVALUATOR_VLLM_KEY``: of that server; unset for one that wants none."""
 
-    max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 64
+    # What comes from the environment is text, which no choice of numbers is equal to.
+    max_lora_rank: Annotated[Literal[8, 16, 32, 64, 128, 256, 320, 512], BeforeValidator(int)] = 64
     """``TREX_EVALUATOR_MAX_LORA_RANK``: of adapters that a server takes. It reserves memory,
     and on a CPU every adapter is as slow as one of this rank."""
 

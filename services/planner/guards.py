@@ -95,7 +95,9 @@ def _row(guard: GuardView) -> str:
 
 def _price(guards: tuple[GuardView, ...], gain: Comparison | None) -> Iterator[str]:
     """Say what a point of the metric cost in points of the side tasks, in their mean."""
-    losses = [-guard.comparison.difference for guard in guards if guard.comparison]
+    found = [guard.comparison for guard in guards if guard.comparison]
+    # Who earns next to nothing has nothing to lose.
+    losses = [-one.difference for one in found if one.base.value > MARGIN]
     if gain is None or gain.difference <= 0.0 or not losses:
         return
     price = fmean(losses) / gain.difference

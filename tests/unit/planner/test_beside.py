@@ -162,8 +162,8 @@ def test_a_side_task_that_nobody_has_is_refused(guards: list[str], said: str) ->
         (0.8, 0.78, "no worse", "Each point of exact_match cost 0.05 points elsewhere"),
         (0.8, 0.72, "worse", "Each point of exact_match cost 0.20 points elsewhere"),
         (0.8, 0.6, "worse", "Each point of exact_match cost 0.50 points elsewhere"),
-        (0.1, 0.0, "not shown", "Each point of exact_match cost 0.25 points elsewhere"),
-        (0.1, 0.1, "not shown", "No point of exact_match was paid for elsewhere"),
+        (0.1, 0.0, "not shown", ""),
+        (0.1, 0.1, "not shown", ""),
     ],
 )
 def test_harm_at_a_side_task_is_told_from_none_and_from_too_few_items(
@@ -176,6 +176,7 @@ def test_harm_at_a_side_task_is_told_from_none_and_from_too_few_items(
     assert [guard.verdict for guard in said.guards] == [verdict, verdict]
     assert f"{after - before:+.3f} [" in said.markdown
     assert price in said.markdown
+    assert ("elsewhere" in said.markdown) == bool(price)
 
 
 def test_few_items_show_neither_harm_nor_none() -> None:

@@ -5,6 +5,7 @@ import pytest
 from shared.errors import Rejected
 from shared.settings import (
     READERS,
+    EvaluatorSettings,
     LauncherSettings,
     QueueSettings,
     TeacherSettings,
@@ -106,3 +107,14 @@ def test_the_example_environment_names_every_variable_and_no_other() -> None:
         for reader in READERS
         for field in reader.model_fields
     }
+
+
+def test_the_example_environment_is_read_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Path(".env.example").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line.startswith("TREX_"))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    read_settings(given)
+
+    assert (EvaluatorSettings().max_lora_rank, len(given) > 10) == (64, True)
