@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from pathlib import Path
 
 from services.evaluator.scorer import Conversation
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed
 from shared.rows import Sample, read_samples
+
+DRAWN_FROM = 1000
+"""Rows that are held in memory, among which as many as are shown must differ."""
 
 
 def with_shots(questions: Sequence[Conversation], request: ScoreRequest) -> Sequence[Conversation]:
@@ -35,7 +39,9 @@ def with_shots(questions: Sequence[Conversation], request: ScoreRequest) -> Sequ
 def _drawn(samples: Iterable[Sample], count: int) -> list[Sample]:
     """Return the first samples by the hash of their place, each with another prompt."""
     able = (at for at in enumerate(samples) if not at[1].fault)
-    ranked = sorted(able, key=lambda at: hashlib.sha256(str(at[0]).encode()).digest())
+    ranked = nsmallest(
+        DRAWN_FROM, able, key=lambda at: hashlib.sha256(str(at[0]).encode()).digest()
+    )
     distinct: dict[str, Sample] = {}
     for _, sample in ranked:
         if len(distinct) == count:

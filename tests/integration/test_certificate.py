@@ -13,33 +13,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from services.evaluator.in_process import TransformersScorer
 from services.evaluator.scoring import score
-from services.executor.pipeline import materialise
 from services.executor.sample_files import write_samples
 from services.executor.trainers.parity import write_parity
-from services.executor.trainers.train import train
 from shared.contracts.base import ROOT
 from shared.contracts.job import MetricName
 from shared.contracts.mapping import Mapping
-from shared.contracts.method import Adapter, FullTuning, Lora, Sft
-from shared.contracts.operators import Load, Map
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress
 from shared.contracts.score import Score
 from shared.errors import Diverged, NotCertified, TrainingFailed
 from shared.parity import PARITY, Parity, weights_sha256
-from shared.rows import Sample, sha256_of
-from tests.support.certifying import asked_of, certified, is_the_same_model
-from tests.support.examples import run_request
+from shared.rows import Sample
+from tests.support.certifying import KINDS, asked_of, certified, is_the_same_model, train_each
 
 # Of settings and names that TRL and PEFT themselves use.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
-
-KINDS: dict[str, Adapter] = {
-    "full": FullTuning(),
-    "lora": Lora(r=4, lora_alpha=32),
-    "rslora": Lora(r=4, lora_alpha=32, use_rslora=True),
-}
-"""With a scale that moves a nano model far in few steps."""
 
 Change = Callable[[Path], None]
 
@@ -55,18 +43,7 @@ def trained(
 ) -> dict[str, Path]:
     """A checkpoint of each kind, of twenty steps."""
     home = tmp_path_factory.mktemp("trained")
-    data = (Load(path=str(rows), sha256=sha256_of(rows)), Map(mapping=mapping))
-    method = Sft(
-        learning_rate=1e-2,
-        num_train_epochs=20 / 15,
-        per_device_train_batch_size=8,
-        max_length=64,
-    )
-    for kind, adapter in KINDS.items():
-        recipe = Recipe(base_model=str(base), data=data, method=method, adapter=adapter)
-        samples = materialise(recipe.data, home / "cache")
-        train(run_request(recipe), samples, home / kind, say=lambda _: None)
-    return {kind: home / kind for kind in KINDS}
+    return train_each(base, rows, mapping, home)
 
 
 @pytest.fixture

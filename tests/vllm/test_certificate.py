@@ -7,28 +7,15 @@ from pathlib import Path
 import pytest
 
 from services.evaluator.vllm.scorer import VllmScorer
-from services.executor.pipeline import materialise
-from services.executor.trainers.train import train
 from shared.contracts.mapping import Mapping
-from shared.contracts.method import Adapter, FullTuning, Lora, Sft
-from shared.contracts.operators import Load, Map
-from shared.contracts.recipe import Recipe
 from shared.errors import NotCertified
-from shared.rows import sha256_of
-from tests.support.certifying import certified
-from tests.support.examples import run_request
+from tests.support.certifying import KINDS, certified, train_each
 from tests.support.nano import write_rows
 
 pytestmark = [
     pytest.mark.timeout(600),  # a server takes half a minute to start, or more
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # of names that TRL and PEFT use
 ]
-
-KINDS: dict[str, Adapter] = {
-    "lora": Lora(r=4, lora_alpha=32),
-    "rslora": Lora(r=4, lora_alpha=32, use_rslora=True),
-    "full": FullTuning(),
-}
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +25,7 @@ def trained(
     """A checkpoint of each kind, of twenty steps."""
     home = tmp_path_factory.mktemp("trained")
     rows = write_rows(home / "train.jsonl", rows=120)
-    data = (Load(path=str(rows), sha256=sha256_of(rows)), Map(mapping=mapping))
-    method = Sft(
-        learning_rate=1e-2,
-        num_train_epochs=20 / 15,
-        per_device_train_batch_size=8,
-        max_length=64,
-    )
-    for kind, adapter in KINDS.items():
-        recipe = Recipe(base_model=str(nano_base), data=data, method=method, adapter=adapter)
-        samples = materialise(recipe.data, home / "cache")
-        train(run_request(recipe), samples, home / kind, say=lambda _: None)
-    return {kind: home / kind for kind in KINDS}
+    return train_each(nano_base, rows, mapping, home)
 
 
 def test_an_adapter_served_with_another_scale_is_refused(

@@ -55,6 +55,8 @@ def _at_rest(model: Any) -> Iterator[None]:
     """Inside, have the model neither learn nor drop anything out."""
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        yield
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)

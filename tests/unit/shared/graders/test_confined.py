@@ -44,7 +44,7 @@ def test_a_function_of_the_users_grades_every_answer() -> None:
         "os.fork()",
         "os.execv('/bin/true', ['true'])",
         "os.pipe()",
-        "os.mkdir('/tmp/trex-grader')",
+        "os.mkdir('{file}.d')",
         "os.memfd_create('x')",
     ],
 )
