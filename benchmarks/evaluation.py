@@ -137,6 +137,8 @@ def against_lm_eval(
             pass
 
     def ours() -> dict[str, float]:
+        # What was written out before is written out again, as lm-eval does it.
+        scorer.lend(str(checkpoint), str(base), lambda ready: ready.api.known.clear())
         return {
             "generate_until": timed(lambda: answer(scorer, base, checkpoint, questions)),
             "loglikelihood": timed(weigh),

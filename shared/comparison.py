@@ -5,6 +5,7 @@ Shared because the planner's report and the researcher's diagnosis must agree on
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import fmean, stdev
 
 import numpy as np
@@ -58,6 +59,7 @@ def paired(a: Score, b: Score) -> tuple[Sequence[float], Sequence[float]]:
     return (a.items, kept) if small is a else (kept, b.items)
 
 
+@lru_cache(maxsize=256)  # views of a job ask for the same ones again and again
 def better(a: Score, b: Score) -> float:
     """Return the probability that ``a`` is truly better than ``b``, in [0, 1]; 0.5 for equals.
 

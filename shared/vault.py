@@ -55,7 +55,7 @@ def seal(path: Path, vault: Path, split: Split | None = None) -> str:
         elif there != place:
             raise DataFailed(
                 f"{path}: wanted rows that are new to the vault, found them in it as "
-                f"*{there.suffix}; give the file that ending"
+                f"*{_ending(there)}; give the file that ending"
             )
     return f"sealed:{name}"
 
@@ -81,7 +81,9 @@ def opened(data: str, vault: Path, split: Split) -> Path | None:
 
 
 def refuse_inside(vault: Path, data: str) -> None:
-    """Return unless a path leads into a vault, which would say as what its rows may be scored.
+    """Return unless a path leads into a vault, or another folder for the evaluator alone.
+
+    By a name it is said as what rows may be scored, by a path it is not.
 
     Raises:
         DataFailed: it does; as `shared.data_files.files_of`.
@@ -89,8 +91,8 @@ def refuse_inside(vault: Path, data: str) -> None:
     inside = vault.resolve()
     if any(file.resolve().is_relative_to(inside) for file in files_of(Path(data)).values()):
         raise DataFailed(
-            f"{data}: wanted rows outside of the vault, or their name in it, found a path into it; "
-            "give the name that `trex seal` printed"
+            f"{data}: wanted rows by their name where the evaluator alone reads them, sealed:HASH "
+            "or ftbench:TASK/SPLIT, found a path; give the name that `trex seal` printed"
         )
 
 

@@ -25,7 +25,6 @@ PACKAGES = {
     "babel": "2.16",
     "celery": "5.6",
     "cn2an": "0.5.23",
-    "cryptography": "45",
     "datasets": "4.7",
     "fastapi": "0.135",
     "filelock": "3.20",

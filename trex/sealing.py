@@ -66,4 +66,4 @@ def known_scores(settings: ClientSettings, job_id: JobId) -> int | None:
     """Return how many scores of a job the vault here holds; None of a system elsewhere."""
     record = vault_of(settings.home) / "chains" / f"{job_id}.jsonl"
     here = settings.url is None and record.is_file()
-    return len(record.read_bytes().splitlines()) if here else None
+    return record.read_bytes().count(b"\n") if here else None

@@ -40,6 +40,11 @@ def system_for_a_job(
     """
     address = _address_of_one_that_is_up(settings)
     if address is not None:
+        if hidden:
+            say(
+                "the executors of the system that is up can read the files that this job is scored "
+                "on; its rows are sealed, so take the files away"
+            )
         with TrexClient(address) as client:
             yield JobSystem(client, check=lambda: None)
         return

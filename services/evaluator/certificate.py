@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from services.evaluator.kept_scores import version_of
 from services.evaluator.scorer import Answer, Scorer, Weighed
+from services.evaluator.versions import version_of
 from shared.contracts.base import ROOT
 from shared.contracts.run import Progress
 from shared.contracts.score import Certificate, ScoreRequest
@@ -43,7 +43,7 @@ FOUR_BITS = Bounds(logprob_gap=0.15, answers_equal=0.4)
 
 _TEMPLATE = "chat_template.jinja"
 
-_made: dict[tuple[str | None, str | None, str], Certificate] = {}
+_made: dict[tuple[str | None, ...], Certificate] = {}
 """By the contents of checkpoint and base model, and the engine: a few numbers each."""
 
 
@@ -67,11 +67,12 @@ def certificate_of(
     if request.experiment == ROOT:
         return None
     checkpoint, base_model = request.checkpoint, request.base_model
-    contents = version_of(checkpoint), version_of(base_model)
-    found = _made.get((*contents, scorer.engine))
+    served = version_of(checkpoint), version_of(base_model), scorer.engine
+    found = _made.get(served)
     if found is None:
         found = _certified(checkpoint, base_model, scorer, say)
-        _made[*contents, scorer.engine] = found  # which a server tells only once it is up
+        if None not in served:  # else it is not known whether it is the same model next time
+            _made[served] = found
     return found
 
 

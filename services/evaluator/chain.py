@@ -1,5 +1,6 @@
 """The record of every score a job was told, kept in the vault: a hash chain, signed."""
 
+import errno
 import fcntl
 import os
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, ValidationError
 
 from services.evaluator.key import SigningKey
 from shared.chain import START, digest_of
@@ -48,9 +49,13 @@ class Chain:
     key: SigningKey
 
     def told(self) -> list[Told]:
-        """Return what was handed out, the oldest first."""
+        """Return what was handed out, the oldest first.
+
+        Raises:
+            ScoringFailed: the file holds something else.
+        """
         with self._held() as file:
-            return _entries(file)
+            return self._entries(file)
 
     def add(self, work_id: WorkId, request: ScoreRequest, score: Score, check: Check) -> Score:
         """Record a score and return it with its seal; it is on the disk before it is told.
@@ -59,17 +64,21 @@ class Chain:
         telling leaves no gap.
 
         Raises:
-            ScoringFailed: as ``check``: another evaluator was faster, and nothing is recorded.
+            ScoringFailed: as ``check``: another evaluator was faster, and nothing is recorded; or
+                as `told`.
+            OSError: the disk is full; nothing is told.
         """
         with self._held() as file:
-            before = _entries(file)
+            before = self._entries(file)
             known = score_of(work_id, before)
             if known is not None:
                 return known
             check(before, request)
             sealed = self._sealed(before, request, score)
             line = Told(work_id=work_id, at=time.time(), request=request, score=sealed)
-            file.write(line.model_dump_json().encode() + b"\n")
+            whole = line.model_dump_json().encode() + b"\n"
+            if file.write(whole) != len(whole):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.file))
             os.fsync(file.fileno())
         return sealed
 
@@ -85,6 +94,19 @@ class Chain:
             key=self.key.public,
         )
         return score.model_copy(update={"seal": seal})
+
+    def _entries(self, file: FileIO) -> list[Told]:
+        """Return the whole lines and stand behind the last; half a line was told to nobody."""
+        *lines, half = file.readall().split(b"\n")
+        file.seek(-len(half), os.SEEK_CUR)
+        file.truncate()
+        try:
+            return [Told.model_validate_json(line) for line in lines]
+        except ValidationError:
+            raise ScoringFailed(
+                f"{self.file}: wanted the record of a job's scores, found lines that are none; "
+                "restore it from a copy, or submit the job anew"
+            ) from None
 
     @contextmanager
     def _held(self) -> Iterator[FileIO]:
@@ -111,11 +133,3 @@ def chain_of(job_id: JobId, vault: Path, key: SigningKey) -> Chain:
 def score_of(work_id: WorkId, told: Sequence[Told]) -> Score | None:
     """Return the score recorded for a piece of work; None when there is none yet."""
     return next((one.score for one in told if one.work_id == work_id), None)
-
-
-def _entries(file: FileIO) -> list[Told]:
-    """Return the whole lines and stand behind the last; half a line was never told to anybody."""
-    *lines, half = file.readall().split(b"\n")
-    file.seek(-len(half), os.SEEK_CUR)
-    file.truncate()
-    return [Told.model_validate_json(line) for line in lines]

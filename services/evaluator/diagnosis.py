@@ -56,7 +56,7 @@ def faults_of(marked: Sequence[Marked]) -> tuple[Fault, ...]:
 def confusions_of(marked: Sequence[Marked]) -> tuple[Confusion, ...]:
     """Return which label was answered for which, the most frequent first.
 
-    None where the right answers are no few labels, see `services.evaluator.forms.labels_of`.
+    Empty where the right answers are no few labels, see `services.evaluator.forms.labels_of`.
     """
     labels = labels_of([one.expected for one in marked if one.expected])
     pairs = Counter(

@@ -15,7 +15,7 @@ MOST_OUTLINES = 5
 def labels_of(references: Sequence[str]) -> dict[str, str]:
     """Return the different references by their plain form, each as it is first written.
 
-    None where they are no few labels: more than `MOST_LABELS`, or on the average used less than
+    Empty where they are no few labels: more than `MOST_LABELS`, or on the average used less than
     twice.
     """
     labels = {_plain(reference): reference.strip() for reference in reversed(references)}
@@ -62,7 +62,7 @@ def _is_json(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[-+]?[\d,]*\.?\d+", text.strip()) is not None
+    return re.fullmatch(r"[-+]?(\d[\d,]*(\.\d+)?|\.\d+)", text.strip()) is not None
 
 
 def _outline(text: str) -> str:

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import ParamSpec, TypeVar
 
 from ftbench.metrics.by_name import graded
-from services.evaluator.judge import Judge
+from services.evaluator.judge import Judge, JudgeRefused
 from shared.contracts.grader import Grader, JudgeGrader
 from shared.contracts.job import MetricName
 from shared.contracts.score import ScoreRequest
@@ -40,6 +40,11 @@ def grading_of(
         measured = partial(_measured, request.metric)
         measured([Question(prompt, reference, reference) for prompt, reference in pairs])
         return measured
+    if isinstance(request.grader, JudgeGrader) and judge is None:
+        raise ScoringFailed(
+            "grader: wanted a judge to ask, found none; set TREX_JUDGE_URL, and TREX_JUDGE_KEY if "
+            "it wants one, for the evaluator"
+        )
     tried = partial(_tried, request.grader, pairs, judge)
     if request.split == "dev":
         return tried()
@@ -48,6 +53,7 @@ def grading_of(
 
 def _tried(grader: Grader, pairs: Sequence[tuple[str, str]], judge: Judge | None) -> Grading:
     if isinstance(grader, JudgeGrader):
+        assert judge is not None
         return _judged(grader, pairs, judge)
     confined = partial(confined_grades, grader)
     rehearse(confined, pairs)
@@ -60,8 +66,16 @@ def _discreet(work: Callable[P, T], split: str) -> Callable[P, T]:
     def discreet(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return work(*args, **kwargs)
-        except Unconfined:
-            raise
+        except Unconfined:  # in its own words: the process may have been made to say others
+            raise Unconfined(
+                "wanted a machine that can confine a grader, found none; score on Linux with "
+                "libseccomp.so.2"
+            ) from None
+        except JudgeRefused:
+            raise ScoringFailed(
+                f"grader: wanted a judge that answers, found that its server refuses questions of "
+                f"{split}; score dev with it, where the reason is told"
+            ) from None
         except ScoringFailed:
             raise ScoringFailed(
                 f"grader: wanted a grade from 0 to 1 for each row of {split}, found none for some; "
@@ -76,12 +90,7 @@ def _measured(metric: MetricName, questions: Sequence[Question]) -> list[float]:
     return graded(metric, answers, references)
 
 
-def _judged(grader: JudgeGrader, pairs: Sequence[tuple[str, str]], judge: Judge | None) -> Grading:
-    if judge is None:
-        raise ScoringFailed(
-            "grader: wanted a judge to ask, found none; set TREX_JUDGE_URL, and TREX_JUDGE_KEY if "
-            "it wants one, for the evaluator"
-        )
+def _judged(grader: JudgeGrader, pairs: Sequence[tuple[str, str]], judge: Judge) -> Grading:
     grading = partial(judge.grades, grader)
     tried = [Question(prompt, reference, reference) for prompt, reference in pairs[:TRIED]]
     mean = fmean(grading(tried))

@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
+from services.evaluator.versions import version_of
 from services.evaluator.weights import check_adapter_weights, check_whole
 from shared.errors import ScoringFailed
 
@@ -33,7 +34,7 @@ class TransformersScorer:
         transformers_logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
-        self._loaded: tuple[tuple[str, str], Any] | None = None
+        self._loaded: tuple[tuple[str | None, ...], Any] | None = None
 
     @property
     def engine(self) -> str:
@@ -114,7 +115,8 @@ class TransformersScorer:
 
     def _model(self, checkpoint: str, base_model: str) -> Any:
         """Return the model, the one in memory when it was asked for last."""
-        name = (checkpoint, base_model)
+        # A folder may be written anew between two questions.
+        name = (checkpoint, base_model, version_of(checkpoint), version_of(base_model))
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None  # two models may not fit
             adapter = checkpoint if _is_adapter(checkpoint) else None

@@ -34,6 +34,10 @@ class Verdict(Shape):
     grade: int = Field(ge=0, le=10, strict=True)
 
 
+class JudgeRefused(ScoringFailed):
+    """A judge's server refuses to answer, whatever the rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """A language model that can be asked for grades."""
@@ -53,8 +57,8 @@ class Judge:
         A reply that cannot be read is asked for once more.
 
         Raises:
-            ScoringFailed: the server refuses, or a reply cannot be read; the message names the
-                item.
+            JudgeRefused: the server does.
+            ScoringFailed: a reply cannot be read; the message names the item.
             Unavailable: the server is away for longer than the retries last. What was replied is
                 kept.
         """
@@ -67,7 +71,7 @@ class Judge:
             ):
                 return _grades(asker, [_asked(grader, one) for one in questions])
         except DataFailed as error:
-            raise ScoringFailed(f"grader: {error}") from None
+            raise JudgeRefused(f"grader: {error}") from None
 
 
 def _make(folder: Path) -> None:

@@ -3,14 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from huggingface_hub.constants import HF_HUB_CACHE
 from pydantic import ValidationError
 
 from services.evaluator.exam import Exam
 from services.evaluator.judge import INSTRUCTIONS
+from services.evaluator.versions import version_of
+from shared.contracts.base import ROOT
 from shared.contracts.grader import JudgeGrader
 from shared.contracts.score import Score, ScoreRequest
 
@@ -71,29 +71,5 @@ def key_of(request: ScoreRequest, exam: Exam, engine: str) -> str | None:
     questions = [[dict(turn) for turn in one] for one in exam.questions]
     judge = INSTRUCTIONS if isinstance(request.grader, JudgeGrader) else None
     whole = [VERSION, engine, models, asked, exam.sha256, questions, list(exam.expected), judge]
+    whole.append(request.experiment == ROOT)  # whose scores have no certificate
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def version_of(model: str) -> str | None:
-    """Return a hash of all files in a model's folder, or the commit of a hub id; None if unknown.
-
-    Files of a folder are read again when their size or time of change says so.
-    """
-    folder = Path(model)
-    if folder.is_dir():
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-        stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        return _hash_of(tuple(stats))
-    ref = Path(HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs" / "main"
-    return ref.read_text().strip() if ref.is_file() else None
-
-
-@lru_cache(maxsize=256)
-def _hash_of(files: tuple[tuple[str, int, int], ...]) -> str:
-    whole = hashlib.sha256()
-    for name, _, _ in files:
-        path = Path(name)
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{path.name} {found}\n".encode())
-    return whole.hexdigest()

@@ -6,7 +6,7 @@ from shared.contracts.score import Score
 
 
 def told_coarsely(score: Score) -> Score:
-    """Return a score rounded to about half its standard error, its items withheld.
+    """Return a score rounded to about half its standard error, all else about its rows withheld.
 
     The step is the largest power of two, ``2^-k``, that is no larger than half of the standard
     error; a step that followed it closely would tell the value by itself, for where items are right
@@ -18,7 +18,13 @@ def told_coarsely(score: Score) -> Score:
     against the noise is told. There the best score so far is told; here each, rounded, as the
     finalists are to be compared.
     """
-    withheld = {"items": (), "withheld": score.n}
+    withheld: dict[str, object] = {
+        "items": (),
+        "withheld": score.n,
+        "likelihood": None,
+        "faults": (),
+        "confusions": (),
+    }
     if not score.stderr:
         return score.model_copy(update=withheld)
     step = 2.0 ** math.floor(math.log2(score.stderr / 2))

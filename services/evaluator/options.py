@@ -58,8 +58,10 @@ def likeliest(options: Sequence[str], totals: Sequence[float]) -> str:
 def _refuse_others(request: ScoreRequest, exam: Exam) -> None:
     for number, expected in enumerate(exam.expected, start=1):
         if expected not in request.options:
+            # Of other rows than dev nobody is told what is right.
+            found = f"{expected!r} at item {number}" if request.split == "dev" else "another"
             raise ScoringFailed(
-                f"{request.data}: wanted every right answer among the options "
-                f"{', '.join(map(repr, request.options))}, found {expected!r} at item {number}; "
-                "add it to options, or correct the row"
+                f"wanted every right answer of {request.split} among the options "
+                f"{', '.join(map(repr, request.options))}, found {found}; add it to options, or "
+                "correct the row"
             )

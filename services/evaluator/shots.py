@@ -2,16 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import nsmallest
 from pathlib import Path
 
 from services.evaluator.scorer import Conversation
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed
 from shared.rows import Sample, read_samples
-
-DRAWN_FROM = 1000
-"""Rows that are held in memory, among which as many as are shown must differ."""
 
 
 def with_shots(questions: Sequence[Conversation], request: ScoreRequest) -> Sequence[Conversation]:
@@ -37,17 +33,19 @@ def with_shots(questions: Sequence[Conversation], request: ScoreRequest) -> Sequ
 
 
 def _drawn(samples: Iterable[Sample], count: int) -> list[Sample]:
-    """Return the first samples by the hash of their place, each with another prompt."""
-    able = (at for at in enumerate(samples) if not at[1].fault)
-    ranked = nsmallest(
-        DRAWN_FROM, able, key=lambda at: hashlib.sha256(str(at[0]).encode()).digest()
-    )
-    distinct: dict[str, Sample] = {}
-    for _, sample in ranked:
-        if len(distinct) == count:
-            break
-        distinct.setdefault(sample.prompt.strip(), sample)
-    return list(distinct.values())
+    """Return the first samples by the hash of their place, each with another prompt.
+
+    Only those are held: a prompt that fell out can come back by a lower hash alone.
+    """
+    first: dict[str, tuple[bytes, Sample]] = {}
+    for place, sample in enumerate(samples):
+        rank, prompt = hashlib.sha256(str(place).encode()).digest(), sample.prompt.strip()
+        if sample.fault or (prompt in first and first[prompt][0] <= rank):
+            continue
+        first[prompt] = rank, sample
+        if len(first) > count:
+            del first[max(first, key=lambda one: first[one][0])]
+    return [sample for _, sample in sorted(first.values(), key=lambda one: one[0])]
 
 
 def _shown(question: Conversation, drawn: Sequence[Sample], request: ScoreRequest) -> Conversation:

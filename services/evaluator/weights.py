@@ -20,7 +20,7 @@ _SIDES = {"A.weight": 1, "B.weight": 0}
 """The halves of an adapter: which of its sizes is the layer's too."""
 
 _FLOATS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
-"""What is looked into; quantised weights are not, they hold neither NaN nor infinity."""
+"""What is looked into; weights of 8 bits and fewer are not."""
 
 
 def check_whole(model: str) -> None:

@@ -22,9 +22,11 @@ from services.evaluator.vllm.pool import Pool
 from services.evaluator.vllm.scorer import Servers, VllmScorer
 from services.evaluator.vllm.server import Served
 from shared.answering import Lease
+from shared.contracts.base import ROOT
 from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
+from shared.errors import ScoringFailed
 from shared.serving import serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
 from shared.vault import opened, refuse_inside
@@ -95,13 +97,28 @@ def told(lease: Lease, chain: Chain, means: Means) -> Score:
     return chain.add(lease.claim.work_id, request, measured, allow)
 
 
+def _refuse_paths(request: ScoreRequest, means: Means) -> None:
+    """Refuse paths by which a job would see what the evaluator alone may read.
+
+    Whoever trains writes the checkpoint: a link in it would be followed here.
+    """
+    sealed = [means.vault] if means.ftbench_data is None else [means.vault, means.ftbench_data]
+    for data in filter(None, (request.data, request.shots_data)):
+        for folder in sealed:
+            refuse_inside(folder, data)
+    checkpoint = Path(request.checkpoint)
+    if request.experiment != ROOT and any(path.is_symlink() for path in checkpoint.rglob("*")):
+        raise ScoringFailed(
+            f"{checkpoint}: wanted files, found links among them; save the checkpoint again"
+        )
+
+
 def _measured(request: ScoreRequest, means: Means, say: Callable[[Progress], None]) -> Score:
+    _refuse_paths(request, means)
     if is_harness(request.data):
         certificate = certificate_of(request, means.scorer, say=say)
         found = score_with_harness(request, means.scorer, means.harness, say=say)
         return found.model_copy(update={"certificate": certificate})
-    if request.shots_data is not None:
-        refuse_inside(means.vault, request.shots_data)
     rows = opened(request.data, means.vault, request.split)
     if rows is not None:
         request = request.model_copy(update={"data": str(rows)})

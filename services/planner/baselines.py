@@ -20,6 +20,9 @@ from shared.contracts.views import BaselineView
 SURE = 0.95
 """Probability of being better from which the best is said to beat a baseline."""
 
+EVEN = 0.5
+"""Probability up to which the baseline is said to do as well."""
+
 
 def baseline_views(state: JobState) -> tuple[BaselineView, ...]:
     """Return the job's baselines, scored or not."""
@@ -82,7 +85,9 @@ def _advice(baselines: tuple[BaselineView, ...]) -> Iterator[str]:
         found = baseline.comparison
         if found is None or found.probability >= SURE:
             continue
-        if baseline.name == "few-shot":
+        if found.probability > EVEN:
+            yield f"It is not shown that the best beats {baseline.name}; more dev rows would tell."
+        elif baseline.name == "few-shot":
             yield "Examples in the prompt do as well as the best: consider not fine-tuning."
         else:
             yield f"{baseline.what} does as well as the best as it is: consider using it instead."

@@ -27,6 +27,7 @@ from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
+from shared.contracts.job import GUARD_ITEMS
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 
@@ -35,9 +36,6 @@ AHEAD = 1
 
 AT_ONCE = 3
 """Most recipes the researcher is asked for at once below one node."""
-
-GUARD_ITEMS = 40
-"""Items that a side task is taken to have, where time is set aside for it."""
 
 MAX_FAILURES = 8
 """Experiments that fail or are dropped in a row before the search gives up."""
@@ -250,9 +248,12 @@ def spending(state: JobState) -> Spending:
     proposed = sum(
         e.id != ROOT and e.dropped is None and not e.runs for e in state.experiments.values()
     )
+    # While there is nothing to repeat, and nothing that may become it, other recipes come first.
+    able = replicated(state) is not None or _under_way(state) > 0
+    aside = replicates_left(state) if able else 0
     return Spending(
         budget=float(state.spec.budget.experiments),
-        spent=state.runs + first * proposed + replicates_left(state),
+        spent=state.runs + first * proposed + aside,
         in_flight=_in_flight(state),
     )
 
@@ -414,7 +415,8 @@ def _wall_clock_left_s(state: JobState, *, now: float) -> float | None:
 
     Finishing is scoring the last experiment on dev, the finalists on the rows kept for them, and
     the best and the base on test and at the side tasks; an item is taken to last as long as when
-    the base model was scored. Baselines are left out when time is up, so none is kept for them.
+    the base model was scored. Baselines are left out when time is up, so none is kept for them;
+    a side task of the harness may have more items, and is left out then as well.
     """
     budget_s = state.spec.budget.wall_clock_s
     if budget_s is None:
@@ -423,6 +425,6 @@ def _wall_clock_left_s(state: JobState, *, now: float) -> float | None:
     checks = FINALISTS["checkpoint"] if state.spec.data.confirm is not None else 0
     finishing_s = 0.0
     if base is not None:
-        guards = 2 * len(state.spec.side_tasks()) * min(1.0, GUARD_ITEMS / base.n)
+        guards = 2 * len(state.spec.side_tasks()) * GUARD_ITEMS / base.n
         finishing_s = (3 + checks + guards) * base.seconds
     return budget_s - (now - state.submitted_at) - finishing_s

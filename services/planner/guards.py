@@ -98,12 +98,14 @@ def _price(guards: tuple[GuardView, ...], gain: Comparison | None) -> Iterator[s
     found = [guard.comparison for guard in guards if guard.comparison]
     # Who earns next to nothing has nothing to lose.
     losses = [-one.difference for one in found if one.base.value > MARGIN]
-    if gain is None or gain.difference <= 0.0 or not losses:
+    if gain is None or gain.interval is None or gain.interval[0] <= 0.0 or not losses:
         return
-    price = fmean(losses) / gain.difference
-    metric, count = gain.best.metric, len(losses)
-    if price > 0.0:
-        yield f"Each point of {metric} cost {price:.2f} points elsewhere, in the mean of {count}."
+    if any(guard.verdict == "worse" for guard in guards):
+        price = fmean(losses) / gain.difference
+        yield (
+            f"Each point of {gain.best.metric} cost {price:.2f} points in the mean of "
+            f"{len(losses)} of them."
+        )
     else:
-        yield f"No point of {metric} was paid for elsewhere, in the mean of {count}."
+        yield "No loss at any of them is shown."
     yield ""

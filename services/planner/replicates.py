@@ -27,9 +27,10 @@ def replicated(state: JobState) -> Experiment | None:
 
 
 def replicates_left(state: JobState) -> int:
-    """Return how many of the runs are still to be launched; their budget is set aside."""
+    """Return how many of the runs are still to be launched, as far as the budget pays for them."""
     begun = sum(run.replicate for e in state.experiments.values() for run in e.runs)
-    return max(0, _wanted(state.spec) - begun)
+    paid_for = int(state.spec.budget.experiments - state.runs + 1e-9)
+    return max(0, min(_wanted(state.spec) - begun, paid_for))
 
 
 def _wanted(spec: JobSpec) -> int:

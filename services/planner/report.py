@@ -170,8 +170,11 @@ def _finalist_lines(state: JobState, checked: tuple[NodeView, ...]) -> list[str]
 
 
 def _runner_up_lines(state: JobState, checked: tuple[NodeView, ...]) -> Iterator[str]:
-    """Say how sure it is that the first finalist is better than the second."""
-    if len(checked) < 2:
+    """Say how sure it is that the first finalist's weights are better than the second's.
+
+    Of recipes it would not do: their seeds have more to say than the rows.
+    """
+    if len(checked) < 2 or state.spec.search.deliver == "recipe":
         return
     one, other = (
         [run.check for run in state.experiments[node.experiment].runs if _is_score(run.check)][-1]
@@ -303,6 +306,10 @@ def _verdict(test: Comparison | None, dev: Comparison, luck: float) -> str:
         return "On dev the gain is larger than its doubt."
     if low > 0.0:
         return f"On dev no gain is demonstrated: {luck:.3f} of it is believed to be luck."
+    if found.interval is None:
+        return f"On {found.split} no gain is demonstrated: a single item says nothing of its doubt."
+    if found.interval[1] < 0.0:
+        return f"On {found.split} the best is worse than the base model: do not use it."
     return f"On {found.split} no gain is demonstrated: the interval covers zero."
 
 

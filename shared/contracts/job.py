@@ -49,6 +49,9 @@ GUARDS: Mapped[str, MetricName] = MappingProxyType(
 )
 """Side tasks that come with the evaluator, and how their answers are judged."""
 
+GUARD_ITEMS = 40
+"""Questions of each of them."""
+
 HARNESS = "lm_eval:"
 """What the name of a side task begins with that is one of EleutherAI's lm-evaluation-harness."""
 

@@ -207,6 +207,12 @@ class ScorerSuite:
         with pytest.raises(ScoringFailed, match="found 'brown' at item 1; add it to options"):
             score(fewer, scorer, say=ignore)
 
+        sealed = fewer.model_copy(update={"split": "test"})
+        with pytest.raises(ScoringFailed, match="found another; add it to options") as failed:
+            score(sealed, scorer, say=ignore)
+        assert "brown" not in str(failed.value)
+        assert sealed.data not in str(failed.value)
+
     @pytest.mark.parametrize(
         ("fault", "said"),
         [

@@ -6,11 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from shared.contracts.job import GUARDS
+from shared.contracts.job import GUARD_ITEMS, GUARDS
 from shared.errors import ScoringFailed
-
-ITEMS = 40
-"""Questions of each side task."""
 
 _WORDS = (
     *("anchor", "basket", "candle", "dragon", "engine", "forest", "garden", "hammer", "island"),
@@ -40,7 +37,7 @@ def side_items(name: str) -> list[SideItem]:
 
 
 def _arithmetic(rng: Random) -> Iterator[SideItem]:
-    for number in range(ITEMS):
+    for number in range(GUARD_ITEMS):
         a, b = rng.randrange(12, 100), rng.randrange(3, 12 if number % 4 == 3 else 100)
         sum_ = [f"{a} + {b}", f"{a + b} - {b}", f"{b} + {a}", f"{a} * {b}"][number % 4]
         right = [a + b, a, a + b, a * b][number % 4]
@@ -48,14 +45,14 @@ def _arithmetic(rng: Random) -> Iterator[SideItem]:
 
 
 def _copying(rng: Random) -> Iterator[SideItem]:
-    for _ in range(ITEMS):
+    for _ in range(GUARD_ITEMS):
         words = [rng.choice([*_WORDS, str(rng.randrange(1000))]) for _ in range(6)]
         line = f"{words[0]}-{words[1]} {words[2]}, {words[3]} ({words[4]}) {words[5]}!"
         yield SideItem(f"Repeat this line exactly and say nothing else:\n{line}", line)
 
 
 def _json(rng: Random) -> Iterator[SideItem]:
-    for _ in range(ITEMS):
+    for _ in range(GUARD_ITEMS):
         name, age, word = rng.choice(_NAMES), rng.randrange(2, 90), rng.choice(_WORDS)
         example = json.dumps({"name": "Bo", "age": 7, "words": ["kite"]})
         prompt = (
@@ -78,7 +75,7 @@ def _knowledge(rng: Random) -> Iterator[SideItem]:
 
 
 def _sorting(rng: Random) -> Iterator[SideItem]:
-    for _ in range(ITEMS):
+    for _ in range(GUARD_ITEMS):
         words = rng.sample(_WORDS, 4)
         prompt = (
             "Put these words into alphabetical order. Answer with the words alone, with a comma "

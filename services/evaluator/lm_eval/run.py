@@ -13,17 +13,12 @@ from pathlib import Path
 from services.evaluator.lm_eval.results import Result, read_result, score_of
 from services.evaluator.scorer import Scorer
 from services.evaluator.vllm.adapters import is_adapter
-from services.evaluator.vllm.scorer import Ready, VllmScorer
+from services.evaluator.vllm.api import ServerGone
+from services.evaluator.vllm.scorer import AT_ONCE, IN_ONE, Ready, VllmScorer
 from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
 from shared.errors import ScoringFailed
 from trex.processes import last_words, start, stop
-
-AT_ONCE = 8
-"""Requests that wait at the same time."""
-
-IN_ONE = 32
-"""Prompts of one request."""
 
 ANSWER_S = 600
 """Seconds a request may take."""
@@ -61,7 +56,8 @@ def score_with_harness(
 
     Prompts are written with the chat template, and the task says how many shots they have, what
     ends an answer and what is right. A prompt that does not fit loses its beginning, as everywhere
-    with the harness. How many answers were cut it does not tell: ``cut_share`` is 0.
+    with the harness. How many answers were cut it does not tell: ``cut_share`` is 0. Its scores are
+    not kept: the same is asked again each time.
 
     Args:
         request: which model and which task; its mapping, metric and shots play no part.
@@ -124,7 +120,8 @@ def _run(
         finally:
             stop([process])
         if status != 0:
-            ready.api.version()  # says so when it is the server that died
+            if not ready.api.is_healthy():
+                raise ServerGone("its engine does not answer")
             raise ScoringFailed(
                 f"{request.data}: wanted lm_eval to finish, found that it ended with status "
                 f"{status} saying {last_words(log)!r}; see {log}"

@@ -8,13 +8,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.evaluator.weights import check_adapter_weights
+from safetensors import safe_open
+
+from services.evaluator.vllm.server import linear_layers
+from services.evaluator.weights import ADAPTER, check_adapter_weights
 from shared.errors import ScoringFailed
 
 CONFIG = "adapter_config.json"
 
-_CONVERTED = ("pissa", "olora", "corda", "loftq")
-"""Ways to begin an adapter that change the base model, which a server has unchanged."""
+_PLAIN = ("none", "true", "false", "gaussian", "eva", "orthogonal")
+"""Ways to begin an adapter that leave the base model as it is, as a server has it."""
+
+_NEVER_SERVED = ("lm_head", "embed_tokens")
+"""Layers whose adapters break or are passed over (vLLM 0.32)."""
 
 
 def is_adapter(checkpoint: Path) -> bool:
@@ -32,6 +38,7 @@ def check_adapter(checkpoint: Path, base_model: str, *, max_rank: int) -> None:
     for fault in _faults(config, base_model, max_rank):
         raise ScoringFailed(f"{checkpoint}: {fault}")
     check_adapter_weights(checkpoint, base_model)
+    _refuse_unserved(checkpoint, base_model)
     _refuse_other_template(checkpoint, Path(base_model))
     _refuse_other_vocabulary(checkpoint, Path(base_model))
 
@@ -59,7 +66,7 @@ def _faults(config: dict[str, Any], base_model: str, max_rank: int) -> list[str]
             f"wanted an adapter of a rank up to {max_rank}, found {max(ranks)}; lower r, or raise "
             "TREX_EVALUATOR_MAX_LORA_RANK"
         )
-    if began.split("_")[0] in _CONVERTED:
+    if began not in _PLAIN:
         faults.append(f"wanted an adapter of the base model as it is, found {began}; save it so")
     if special:
         faults.append(f"wanted a plain LoRA adapter, found {', '.join(special)}; train without")
@@ -79,11 +86,29 @@ def _config(checkpoint: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         found = error
     if not isinstance(found, dict):
+        # Not what it holds: it may be anything that the evaluator can read.
+        what = "none that can be read" if isinstance(found, Exception) else type(found).__name__
         raise ScoringFailed(
-            f"{checkpoint / CONFIG}: wanted PEFT's configuration, a JSON object, found {found!r}; "
+            f"{checkpoint / CONFIG}: wanted PEFT's configuration, a JSON object, found {what}; "
             "save the adapter again"
         )
     return found
+
+
+def _refuse_unserved(checkpoint: Path, base_model: str) -> None:
+    """A server takes adapters of the layers that it was started for, and passes over others."""
+    served = linear_layers(base_model) if Path(base_model).is_dir() else None
+    with safe_open(checkpoint / ADAPTER, framework="numpy") as weights:
+        names = list(weights.keys())
+    for name in names:
+        path, lora, _ = name.partition(".lora_")
+        layer = path.rpartition(".")[2]
+        passed_over = layer in _NEVER_SERVED or (served is not None and layer not in served)
+        if lora and passed_over:
+            raise ScoringFailed(
+                f"{checkpoint / ADAPTER}: wanted adapters of layers that vLLM serves, found one of "
+                f"{layer}; train without it"
+            )
 
 
 def _refuse_other_template(checkpoint: Path, base_model: Path) -> None:

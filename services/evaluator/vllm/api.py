@@ -155,7 +155,9 @@ class Api:
 
     def unload(self, name: str) -> None:
         """Forget an adapter."""
-        self._post("/v1/unload_lora_adapter", {"lora_name": name})
+        body = {"lora_name": name}
+        path = "/v1/unload_lora_adapter"
+        self._answered(self.http.build_request("POST", path, json=body, timeout=HEALTH_S))
 
     def _ids(self, body: Mapping[str, Any]) -> Ids:
         text = json.dumps(body)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx
 
 from services.evaluator.vllm.adapters import same_model
-from services.evaluator.vllm.api import Api, ServerGone
+from services.evaluator.vllm.api import Api, Base, ServerGone
 from services.evaluator.vllm.server import Model
 from shared.errors import ScoringFailed
 
@@ -36,6 +36,7 @@ class Elsewhere:
         self.advice = f"see to the server at {url}"
         self._url = url
         self._wait_s = wait_s
+        self._served: Base | None = None
         self._api = Api(
             httpx.Client(
                 base_url=url,
@@ -60,6 +61,9 @@ class Elsewhere:
     def api(self, model: Model) -> Api:
         """See `services.evaluator.vllm.scorer.Servers.api`."""
         served = self._api.served()
+        if served != self._served:  # somebody started it anew, with another tokenizer perhaps
+            self._api.known.clear()
+            self._served = served
         if not same_model(served.model, model.name):
             raise ScoringFailed(
                 f"{model.name}: wanted it or adapters of it served at {self._url}, found "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.evaluator.versions import version_of
 from services.evaluator.vllm.api import Api
 from services.evaluator.vllm.server import Model, Served, Server, start_server
 from services.evaluator.weights import check_whole
@@ -17,6 +18,7 @@ class Slot:
 
     device: str | None
     model: Model | None = None
+    version: str | None = None
     server: Server | None = None
 
     def empty(self) -> None:
@@ -52,15 +54,15 @@ class Pool:
 
     def api(self, model: Model) -> Api:
         """See `services.evaluator.vllm.scorer.Servers.api`."""
-        held = [slot.model for slot in self._slots]
-        if model not in held:
+        version = version_of(model.name)
+        if (model, version) not in [(slot.model, slot.version) for slot in self._slots]:
             check_whole(model.name)  # before a server that is needed ends for one that is not
-        slot = self._slots.pop(slot_of(model, held))
+        slot = self._slots.pop(slot_of(model, [slot.model for slot in self._slots]))
         self._slots.append(slot)
-        if slot.server is None or slot.model != model:
+        if slot.server is None or (slot.model, slot.version) != (model, version):
             slot.empty()
             slot.server = start_server(model, self._how, slot.device)
-            slot.model = model
+            slot.model, slot.version = model, version
         return slot.server.api
 
     def gone(self, model: Model) -> None:

@@ -1,9 +1,10 @@
 """`services.evaluator.scorer.Scorer` with vLLM: adapters are loaded into servers that are up."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,6 +17,8 @@ from shared.errors import ScoringFailed
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 8
 """Requests that wait at the same time, so that the engine always has prompts left to begin.
@@ -214,8 +217,12 @@ class VllmScorer:
         try:
             yield Ready(api, name)
         finally:
-            with suppress(ServerGone, ScoringFailed):  # it went away, and the adapter with it
+            try:
                 api.unload(name)
+            except ServerGone:
+                pass  # and the adapter with it
+            except ScoringFailed as error:
+                logger.warning("%s stays loaded: %s", checkpoint, error)
 
 
 def _model_of(checkpoint: str, base_model: str) -> Model:

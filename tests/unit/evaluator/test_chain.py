@@ -1,5 +1,7 @@
 """The record of scores in the vault. Real files, a real key."""
 
+import resource
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,3 +97,32 @@ def test_records_and_key_are_for_the_user_alone(tmp_path: Path) -> None:
 def test_a_job_cannot_be_named_so_that_its_record_lies_elsewhere(tmp_path: Path) -> None:
     with pytest.raises(ScoringFailed, match="wanted a job's name of letters, digits and -, found"):
         chain_of(JobId("../key"), tmp_path, signing_key(tmp_path))
+
+
+def test_a_score_that_the_disk_has_no_room_for_is_not_told(tmp_path: Path) -> None:
+    chain = chain_in(tmp_path)
+    add(chain, 1)
+    room, most = chain.file.stat().st_size + 100, resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, most[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            add(chain, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, handler)
+
+    assert len(chain.told()) == 1
+    sealed = add(chain, 3)
+    assert sealed.seal is not None
+    assert sealed.seal.number == 2
+
+
+def test_a_record_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    chain = chain_in(tmp_path)
+    add(chain, 1)
+    with chain.file.open("a") as file:
+        file.write('{"x": 1}\n')
+
+    with pytest.raises(ScoringFailed, match="wanted the record of a job's scores, found lines"):
+        chain.told()

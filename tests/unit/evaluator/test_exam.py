@@ -143,10 +143,19 @@ def test_a_grader_cannot_tell_what_it_was_shown_of_other_rows_than_dev(
         "def grade(p, reference, answer):\n"
         "    if answer not in ('', reference): raise ValueError(reference)\n"
         "    return float(answer == reference)",
+        "import sys\n"
+        "def grade(p, reference, answer):\n"
+        "    if answer not in ('', reference):\n"
+        "        said = '{\"unconfined\": \"' + reference + '\"}\\n'\n"
+        "        sys.modules['os'].write(1, said.encode())\n"
+        "        sys.modules['os']._exit(0)\n"
+        "    return float(answer == reference)",
     ]
 
     for code in spies:
         asked = request(data, split=split, metric="grader", grader={"code": code, "kind": "python"})
-        with pytest.raises(ScoringFailed, match=f"each row of {split}, found none") as failed:
+        with pytest.raises(
+            ScoringFailed, match=f"row of {split}, found none|can confine"
+        ) as failed:
             open_exam(asked, None).grade(["some answer"])
         assert "secret" not in str(failed.value)

@@ -6,8 +6,9 @@ from stat import S_IMODE
 import pytest
 
 from services.evaluator.exam import Exam, Graded
-from services.evaluator.kept_scores import KeptScores, key_of, version_of
-from shared.contracts.base import ExperimentId, JobId
+from services.evaluator.kept_scores import KeptScores, key_of
+from services.evaluator.versions import version_of
+from shared.contracts.base import ROOT, ExperimentId, JobId
 from shared.contracts.grader import JudgeGrader
 from shared.contracts.score import ScoreRequest
 from tests.support.examples import SCORE_REQUEST, score
@@ -71,7 +72,15 @@ def test_another_job_that_asks_the_same_of_the_same_weights_has_the_same_key(
     assert key_of(other, exam(), ENGINE) == key_of(request_, exam(), ENGINE)
 
 
-@pytest.mark.parametrize("changed", [{"max_new_tokens": 7}, {"item_share": 0.5}, {"shots": 2}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"max_new_tokens": 7},
+        {"item_share": 0.5},
+        {"shots": 2},
+        {"experiment": ROOT},
+    ],
+)
 def test_asking_otherwise_has_another_key(
     request_: ScoreRequest, changed: dict[str, object]
 ) -> None:
@@ -115,7 +124,7 @@ def test_a_judge_that_is_told_otherwise_is_another(
 def test_a_model_of_the_hub_is_named_by_its_commit_and_has_no_key_before_it_is_here(
     request_: ScoreRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.evaluator.kept_scores.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("services.evaluator.versions.HF_HUB_CACHE", str(tmp_path))
     hub = request_.model_copy(update={"base_model": "org/name"})
     before = key_of(hub, exam(), ENGINE)
     ref = tmp_path / "models--org--name" / "refs" / "main"

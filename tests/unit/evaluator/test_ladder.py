@@ -6,6 +6,7 @@ from statistics import fmean, pvariance
 import pytest
 
 from services.evaluator.ladder import told_coarsely
+from shared.contracts.score import BadCase, Fault
 from tests.support.examples import score
 
 
@@ -46,3 +47,12 @@ def test_a_score_without_a_doubt_is_told_as_it_is(stderr: float | None) -> None:
     told = told_coarsely(score(1.0).model_copy(update={"stderr": stderr}))
 
     assert (told.value, told.stderr, told.items) == (1.0, stderr, ())
+
+
+def test_nothing_else_that_rows_say_is_told() -> None:
+    fault = Fault(kind="wrong", count=1, examples=(BadCase(prompt="p", expected="e", got="g"),))
+    exact = {"likelihood": 0.123456789, "faults": (fault,)}
+
+    told = told_coarsely(score(0.3).model_copy(update=exact))
+
+    assert (told.likelihood, told.faults, told.confusions) == (None, (), ())

@@ -99,3 +99,14 @@ def test_too_few_examples_are_no_baseline(request_: ScoreRequest, tmp_path: Path
 def test_examples_that_nobody_named_are_asked_for(request_: ScoreRequest) -> None:
     with pytest.raises(DataFailed, match="found none named; give shots_data"):
         open_exam(request_.model_copy(update={"shots_data": None}), None)
+
+
+def test_prompts_that_differ_are_found_among_many_that_do_not(
+    request_: ScoreRequest, tmp_path: Path
+) -> None:
+    rows = numbered(*[7] * 3000, *range(20, 30), *[7] * 3000)
+    changed = {"shots_data": write(tmp_path / "train.jsonl", rows)}
+
+    question = open_exam(request_.model_copy(update=changed), None).questions[0]
+
+    assert len(set(shots_of(question)[::2])) == 3

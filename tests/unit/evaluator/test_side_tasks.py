@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from services.evaluator.exam import open_exam
-from services.evaluator.guards.side_tasks import ITEMS, side_items
-from shared.contracts.job import GUARDS
+from services.evaluator.guards.side_tasks import side_items
+from shared.contracts.job import GUARD_ITEMS, GUARDS
 from shared.contracts.score import ScoreRequest
 from shared.errors import ScoringFailed
 from tests.support.examples import SCORE_REQUEST
@@ -22,10 +22,10 @@ def request(name: str) -> ScoreRequest:
 def test_right_answers_to_a_side_task_earn_full_marks_and_none_earn_nothing(name: str) -> None:
     exam = open_exam(request(name), None)
 
-    assert len(exam.questions) == len({str(question) for question in exam.questions}) == ITEMS
+    assert len(exam.questions) == len({str(question) for question in exam.questions}) == GUARD_ITEMS
     assert exam.grade(exam.expected).value == 1.0
-    assert exam.grade([""] * ITEMS).value == 0.0
-    assert exam.grade([exam.expected[0]] * ITEMS).value < 0.6
+    assert exam.grade([""] * GUARD_ITEMS).value == 0.0
+    assert exam.grade([exam.expected[0]] * GUARD_ITEMS).value < 0.6
 
 
 @pytest.mark.parametrize("name", GUARDS)

@@ -68,6 +68,7 @@ def test_the_base_model_may_be_written_in_another_way(
         ({"modules_to_save": ["embed_tokens"]}, "found modules_to_save"),
         ({"init_lora_weights": "pissa_niter_4"}, "found pissa_niter_4"),
         ({"init_lora_weights": "olora"}, "found olora"),
+        ({"init_lora_weights": "lora_ga"}, "found lora_ga"),
         ({"peft_type": "IA3"}, "found IA3"),
     ],
 )
@@ -146,3 +147,21 @@ def test_adapters_may_be_put_on_every_matrix_but_embedding_and_output(base: Path
 
     assert linear_layers(str(base)) == ["up", "wide_proj"]
     assert "q_proj" in linear_layers("an/id-of-the-hub")
+
+
+@pytest.mark.parametrize(
+    ("layer", "refused"), [("lm_head", True), ("conv", True), ("model.layers.0.q_proj", False)]
+)
+def test_an_adapter_of_a_layer_that_a_server_passes_over_is_refused(
+    adapter: Path, base: Path, layer: str, refused: bool
+) -> None:
+    whole = {f"{name}.weight": np.ones((8, 8), np.float32) for name in ("model.layers.0.q_proj",)}
+    save_file(whole, base / "model.safetensors")
+    halves = {f"base_model.model.{layer}.lora_A.weight": np.ones((4, 8), np.float32)}
+    save_file(halves, adapter / ADAPTER)
+
+    if refused:
+        with pytest.raises(ScoringFailed, match=f"found one of {layer}; train without it"):
+            check_adapter(adapter, str(base), max_rank=64)
+    else:
+        check_adapter(adapter, str(base), max_rank=64)

@@ -205,3 +205,16 @@ def test_a_server_that_is_not_there_fails_the_score(playing: Playing) -> None:
         pytest.raises(ScoringFailed, match=r"wanted a vLLM server at .*, found none that answers"),
     ):
         _ = theirs.engine
+
+
+def test_a_server_that_was_started_anew_for_another_model_writes_questions_out_itself(
+    playing: Playing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = [{"role": "user", "content": "well?"}]
+    with closing(Elsewhere(playing.url, "secret", max_lora_rank=8, answer_s=5.0)) as theirs:
+        for model in ("org/base", "org/other"):
+            served = {"data": [{"id": "llama", "root": model, "max_model_len": 100}]}
+            monkeypatch.setitem(PATHS, "/v1/models", served)
+            list(VllmScorer(theirs).answer(model, model, [question], max_new_tokens=8))
+
+    assert playing.asked["/tokenize"] == 4

@@ -79,7 +79,17 @@ def lease_on(work: str, request: ScoreRequest) -> Lease:
     return Lease(MemoryStore(), claim, heartbeat_s=60, lease_s=60, handed_back=never)
 
 
-def tell(vault: Path, scorer: Red, work: str, data: str, split: str, experiment: int = 0) -> Score:
+def tell(
+    vault: Path,
+    scorer: Red,
+    work: str,
+    data: str,
+    split: str,
+    *,
+    experiment: int = 0,
+    published: Path | None = None,
+    **changed: object,
+) -> Score:
     request = asking(
         experiment,
         split,
@@ -87,9 +97,10 @@ def tell(vault: Path, scorer: Red, work: str, data: str, split: str, experiment:
         data_sha256=None,
         mapping=Templates(prompt="{text}", completion="{answer}"),
         metric=MetricName.EXACT_MATCH,
+        **changed,
     )
     harness = Harness(python=Path("none"), tasks=None, logs=vault)
-    means = Means(scorer, harness, vault, ftbench_data=None, judge=None)
+    means = Means(scorer, harness, vault, ftbench_data=published, judge=None)
     return told(lease_on(work, request), chain_in(vault), means)
 
 
@@ -143,3 +154,26 @@ def test_answers_of_test_are_not_had_by_asking_for_them_as_dev(
 
 def test_rows_that_lie_about_are_scored_as_ever(vault: Path, rows: Path, scorer: Red) -> None:
     assert tell(vault, scorer, "score-1", str(rows), "dev").value == 1 / 6
+
+
+def test_a_path_to_published_answers_is_refused(
+    vault: Path, rows: Path, scorer: Red, tmp_path: Path
+) -> None:
+    published = tmp_path / "published"
+    published.mkdir()
+    rows.rename(published / "test.jsonl")
+
+    with pytest.raises(DataFailed, match="wanted rows by their name"):
+        tell(vault, scorer, "score-1", str(published / "test.jsonl"), "dev", published=published)
+    assert scorer.asked == 0
+
+
+def test_a_checkpoint_with_links_is_not_followed(
+    vault: Path, rows: Path, scorer: Red, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / "adapter_config.json").symlink_to(rows)
+
+    with pytest.raises(ScoringFailed, match="found links among them"):
+        tell(vault, scorer, "score-1", str(rows), "dev", experiment=1, checkpoint=str(checkpoint))

@@ -158,10 +158,10 @@ def test_a_side_task_that_nobody_has_is_refused(guards: list[str], said: str) ->
 @pytest.mark.parametrize(
     ("before", "after", "verdict", "price"),
     [
-        (0.8, 0.8, "no worse", "No point of exact_match was paid for elsewhere"),
-        (0.8, 0.78, "no worse", "Each point of exact_match cost 0.05 points elsewhere"),
-        (0.8, 0.72, "worse", "Each point of exact_match cost 0.20 points elsewhere"),
-        (0.8, 0.6, "worse", "Each point of exact_match cost 0.50 points elsewhere"),
+        (0.8, 0.8, "no worse", "No loss at any of them is shown."),
+        (0.8, 0.78, "no worse", "No loss at any of them is shown."),
+        (0.8, 0.72, "worse", "Each point of exact_match cost 0.20 points in the mean of 2"),
+        (0.8, 0.6, "worse", "Each point of exact_match cost 0.50 points in the mean of 2"),
         (0.1, 0.0, "not shown", ""),
         (0.1, 0.1, "not shown", ""),
     ],
@@ -176,7 +176,7 @@ def test_harm_at_a_side_task_is_told_from_none_and_from_too_few_items(
     assert [guard.verdict for guard in said.guards] == [verdict, verdict]
     assert f"{after - before:+.3f} [" in said.markdown
     assert price in said.markdown
-    assert ("elsewhere" in said.markdown) == bool(price)
+    assert ("of them" in said.markdown) == bool(price)
 
 
 def test_few_items_show_neither_harm_nor_none() -> None:
@@ -226,12 +226,12 @@ def hurried(wall_clock_s: float) -> Bench:
 
 
 def test_time_is_kept_back_for_side_tasks_and_not_for_baselines() -> None:
-    """Scoring the base took 2 s: with 3 such scores and 4 of side tasks, the last 14 s are kept."""
+    """Scoring 10 items took 2 s: 3 such scores and 4 of side tasks of 40 items take 38 s."""
     bench = hurried(1000.0)
     bench.run_until(lambda state: has_score(state, ExperimentId(1)))
 
     states = []
-    for later in (1000 - 14 - 0.5, 1):
+    for later in (1000 - 38 - 0.5, 1):
         bench.now += later
         states.append(bench.view.state)
 
@@ -256,3 +256,10 @@ def test_when_time_is_up_baselines_and_side_tasks_are_left_out() -> None:
     assert "wall-clock budget" in state.ended.reason
     assert set(state.test_scores) == {ROOT, state.ended.best}
     assert state.spec.metric == MetricName.EXACT_MATCH
+
+
+def test_a_baseline_that_is_probably_beaten_is_not_said_to_do_as_well() -> None:
+    said = markdown(BOTH, scoring(shots=0.47))
+
+    assert "It is not shown that the best beats few-shot; more dev rows would tell." in said
+    assert "consider" not in said

@@ -454,3 +454,16 @@ def test_a_recipe_that_continues_what_was_never_trained_is_not_run() -> None:
         state.experiments[ONE].dropped
     ) == "the recipe that it goes on from, aaaaaaaaaaaa, was not trained"
     assert not any(work.startswith("run-") for work in state.ordered)
+
+
+def test_a_best_that_is_worse_on_test_is_said_to_be() -> None:
+    def worse_there(request: Request) -> Result:
+        if isinstance(request, ScoreRequest) and request.split == "test":
+            return score(0.9 if request.experiment == ROOT else 0.1, split="test", n=100)
+        return good_news(request)
+
+    bench = Bench(answer=worse_there)
+    state = bench.run_to_the_end()
+
+    said = report(state, now=bench.now).markdown
+    assert "On test the best is worse than the base model: do not use it." in said

@@ -163,3 +163,22 @@ def test_finalists_get_seeds_that_no_run_of_theirs_had() -> None:
     assert again
     assert all(run.check is not None and run.score is None for run in again)
     assert all(run.check is None for run in runs if run.replicate)
+
+
+def test_what_is_set_aside_for_them_is_spent_on_others_while_there_is_nothing_to_repeat() -> None:
+    def first_fails(request: Request) -> Result:
+        if isinstance(request, RunRequest) and request.experiment == ONE:
+            return FAILED
+        return good_news(request)
+
+    spec = SPEC.model_copy(
+        update={
+            "search": Search(smallest_gain=0, replicates=5),
+            "budget": Budget(experiments=3),
+        }
+    )
+
+    state = Bench(spec, first_fails).run_to_the_end()
+
+    assert state.ended is not None
+    assert (state.ended.how, state.runs) == ("finished", pytest.approx(3))

@@ -99,7 +99,7 @@ def test_no_path_leads_into_the_vault(rows: Path, vault: Path, way: str) -> None
     link = rows.with_name("link.jsonl")
     link.symlink_to(inside)
 
-    with pytest.raises(DataFailed, match="wanted rows outside of the vault, or their name in it"):
+    with pytest.raises(DataFailed, match="wanted rows by their name where the evaluator alone"):
         opened(way.format(vault=vault, link=link), vault, "dev")
 
 
