@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.contracts.base import sentences
@@ -89,6 +97,90 @@ class JudgeSettings(EndpointSettings):
     model_config = SettingsConfigDict(
         env_prefix="TREX_JUDGE_", frozen=True, extra="forbid", env_ignore_empty=True
     )
+
+
+class Price(BaseModel):
+    """What a language model costs, in any unit of money, for each million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0)
+    """Of what it reads."""
+
+    output: float = Field(ge=0)
+    """Of what it writes."""
+
+
+class LlmSettings(BaseSettings):
+    """The language model that the researcher asks: where any client looks for one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OPENAI_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    base_url: str = "http://localhost:8000/v1"
+    """``OPENAI_BASE_URL``: a server that speaks OpenAI's chat completions."""
+
+    api_key: SecretStr | None = None
+    """``OPENAI_API_KEY``: unset for a server that wants none."""
+
+
+class ResearcherSettings(BaseSettings):
+    """What the researcher asks and reads."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_RESEARCHER_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    model: str | None = None
+    """``TREX_RESEARCHER_MODEL``: what the server at ``OPENAI_BASE_URL`` calls it; unset asks no
+    language model, and rules propose."""
+
+    max_tokens: int = Field(default=4096, ge=256)
+    """``TREX_RESEARCHER_MAX_TOKENS``: longest reply, thoughts included."""
+
+    context_tokens: int | None = Field(default=None, ge=1)
+    """``TREX_RESEARCHER_CONTEXT_TOKENS``: question and reply together; unset asks the server, and
+    where it does not say takes 32,768."""
+
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    """``TREX_RESEARCHER_TEMPERATURE``: of its sampling."""
+
+    answer_s: float = Field(default=300.0, gt=0)
+    """``TREX_RESEARCHER_ANSWER_S``: seconds without a reply after which a model counts as away."""
+
+    wait_s: float = Field(default=600.0, ge=0)
+    """``TREX_RESEARCHER_WAIT_S``: seconds that a new job waits for a model that is away, before it
+    begins with what rules say."""
+
+    prices: dict[str, Price] = {}
+    """``TREX_RESEARCHER_PRICES``: for each million tokens, as JSON by the model's name:
+    ``{"qwen3-32b": {"input": 0.1, "output": 0.3}}``."""
+
+    tokens_per_day: int | None = Field(default=None, gt=0)
+    """``TREX_RESEARCHER_TOKENS_PER_DAY``: of all jobs, by UTC; unset for no limit."""
+
+    money_per_day: float | None = Field(default=None, gt=0)
+    """``TREX_RESEARCHER_MONEY_PER_DAY``: likewise."""
+
+    network: bool = False
+    """``TREX_RESEARCHER_NETWORK``: whether literature and the hub may be searched: arXiv, Semantic
+    Scholar and Hugging Face then learn what is looked for."""
+
+    library: Path | None = None
+    """``TREX_RESEARCHER_LIBRARY``: folder with PDF, Markdown and text files to look into."""
+
+    catalogue: Path | None = None
+    """``TREX_RESEARCHER_CATALOGUE``: YAML file of data sets at hand."""
+
+    cache: Path = Path(".trex/research")
+    """``TREX_RESEARCHER_CACHE``: folder for what was found, so that it is looked for once."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.money_per_day is not None and self.model not in self.prices:
+            raise ValueError(f"money_per_day needs a price of model {self.model!r} in prices")
+        return self
 
 
 class LauncherSettings(BaseSettings):
@@ -243,6 +335,8 @@ READERS: tuple[type[BaseSettings], ...] = (
     ArtifactSettings,
     TeacherSettings,
     JudgeSettings,
+    LlmSettings,
+    ResearcherSettings,
     LauncherSettings,
     EvaluatorSettings,
     FtbenchSettings,

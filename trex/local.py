@@ -40,13 +40,17 @@ other processes of a busy machine; sleeping at once halves the speed of small mo
 
 MEANT_FOR = {
     "FTBENCH_DATA": "evaluator",
+    "OPENAI_": "researcher",
+    "S2_API_KEY": "researcher",
     "TREX_EVALUATOR_": "evaluator",
     "TREX_JUDGE_": "evaluator",
     "TREX_LAUNCHER_": "executor",
+    "TREX_RESEARCHER_": "researcher",
     "TREX_TEACHER_": "executor",
 }
 """How settings begin that a person may give, and the only service that sees them: sealed answers
-and a judge's key are the evaluator's business alone, and the key of a teacher the executors'."""
+and a judge's key are the evaluator's business alone, the key of a teacher is the executors', and
+that of the language model the researcher's."""
 
 Say = Callable[[str], None]
 

@@ -124,6 +124,13 @@ class Budget(Contract):
     wall_clock_s: PositiveFloat | None = None
     """Seconds from submission until the best is handed back; None for no limit."""
 
+    llm_tokens: PositiveInt | None = None
+    """What the researcher's language model may read and write together; None for no limit."""
+
+    money: PositiveFloat | None = None
+    """What its questions may cost, in the unit of the researcher's price table; None for no limit.
+    When either is used up, rules propose."""
+
     target: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Score on dev that is enough; the search ends once it is reached with some certainty."""
 
@@ -194,6 +201,10 @@ class Search(Contract):
     replicates: NonNegativeInt | None = None
     """Runs of the first recipe with other seeds, before anything is compared: they measure how much
     a score owes to its seed. None for 2 where the budget is 20 full runs or more, else 0."""
+
+    rules_share: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Share of the recipes that rules propose where the researcher has a language model. None lets
+    what each proposer's recipes earned decide."""
 
     @model_validator(mode="after")
     def _fidelity_is_for_posterior(self) -> Self:

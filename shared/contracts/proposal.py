@@ -1,14 +1,20 @@
 """A proposal: what the researcher would try next, and what it expects."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
 from shared.contracts.brief import Brief, ProposalContext
+from shared.contracts.counsel import Caps, Counsel, Proposer
 from shared.contracts.lesson import Lesson
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
+from shared.contracts.score import Confusion, Fault
+
+Direction: TypeAlias = Literal["data", "method", "hyperparameters", "debugging", "combination"]
+"""What an experiment is mainly about: which rows and in which form; which training method or
+adapter; numbers; mending what failed; joining what helped elsewhere in the tree."""
 
 
 class Finding(Contract):
@@ -38,6 +44,31 @@ class Finding(Contract):
     kept: bool = True
     """Whether its checkpoint, if it has one, is still there for a recipe to continue."""
 
+    proposer: Proposer = "rules"
+    """Who proposed it."""
+
+    hypothesis: str | None = None
+    """What its proposer thought; None of rules."""
+
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with its answers on dev, the most frequent first."""
+
+    confusions: tuple[Confusion, ...] = ()
+    """Labels it answered for others on dev, the most frequent first."""
+
+
+class Left(Contract):
+    """What is left of a job's budget."""
+
+    experiments: NonNegativeFloat
+    """In full training runs."""
+
+    gpu_seconds: NonNegativeFloat | None = None
+    """Of training; None for no limit."""
+
+    wall_clock_s: NonNegativeFloat | None = None
+    """Until the best is handed back; None for no limit."""
+
 
 class ProposeRequest(Versioned):
     """Propose experiments below a node of the tree."""
@@ -65,6 +96,29 @@ class ProposeRequest(Versioned):
     findings: tuple[Finding, ...]
     """Every earlier experiment, the ones under way included, in order of their numbers."""
 
+    proposers: tuple[Proposer, ...] = ()
+    """Who shall propose each of the experiments; empty leaves it to the researcher. Rules stand in
+    for a language model that is away or has nothing of use."""
+
+    left: Left | None = None
+    """What is left of the budget; None where nobody said."""
+
+    caps: Caps = Caps()
+    """What a language model may cost the whole job."""
+
+
+class Gain(Contract):
+    """What a proposer expects an experiment to add to its parent's score, in the metric's unit."""
+
+    low: float
+    """Nine of ten such experiments should do better."""
+
+    mean: float
+    """On average."""
+
+    high: float
+    """One of ten should do better."""
+
 
 class Proposal(Contract):
     """A recipe with the reason for it."""
@@ -78,8 +132,23 @@ class Proposal(Contract):
     expects: str
     """One sentence: what should happen, and why."""
 
-    proposer: str
-    """Who proposed it, for example ``rules``."""
+    proposer: Proposer
+    """Who proposed it."""
+
+    direction: Direction | None = None
+    """What it is mainly about; None of rules."""
+
+    hypothesis: str | None = None
+    """Why it should help, in a sentence or two; None of rules."""
+
+    gain: Gain | None = None
+    """What it is expected to add; None of rules."""
+
+    falsifier: str | None = None
+    """What would show that the hypothesis is wrong, in one sentence; None of rules."""
+
+    predicted_s: NonNegativeFloat | None = None
+    """Seconds that a full run should take; None before the first run has ended."""
 
     promise: PositiveFloat = 1.0
     """How worthwhile more experiments below it look to the proposer, 1 for as any other."""
@@ -92,3 +161,6 @@ class Proposals(Contract):
 
     proposals: tuple[Proposal, ...] = Field(min_length=1)
     """In the order of the experiments asked for; fewer when no more was new."""
+
+    counsel: Counsel | None = None
+    """What a language model had to do with them; None when none was asked."""

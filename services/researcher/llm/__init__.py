@@ -1,0 +1,1 @@
+"""A researcher that asks a language model. What that replies is data, never an instruction."""
