@@ -1,0 +1,128 @@
+"""The researcher that asks a language model, and lets rules answer what that cannot."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.researcher.llm import briefing, diagnosing, planning, proposing
+from services.researcher.llm.adviser import Adviser, NoCounsel
+from services.researcher.researcher import Researcher
+from services.researcher.tools.research import Research
+from shared.contracts.base import ExperimentId
+from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.counsel import Counsel
+from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
+from shared.contracts.plan import Plan, PlanRequest
+from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
+from shared.errors import NothingNew
+
+
+@dataclass(frozen=True, slots=True)
+class LlmResearcher:
+    """A `Researcher` for one piece of work. A job never fails for want of its model."""
+
+    rules: Researcher
+    """Who measures, and answers in place of the model."""
+
+    adviser: Adviser
+    """The model."""
+
+    research: Research
+    """Where literature and data are looked for."""
+
+    lessons: Callable[[], Sequence[BankedLesson]]
+    """What earlier jobs have taught, looked up when it is wanted."""
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Return the model's choices for what a draft leaves open; of rules where it has none."""
+        by_rules = self.rules.plan(request)
+        try:
+            plan = planning.plan(request, by_rules, self.adviser)
+        except NoCounsel as none:
+            return by_rules.model_copy(update={"counsel": self._counsel(fallback=str(none))})
+        return plan.model_copy(update={"counsel": self._counsel()})
+
+    def brief(self, request: BriefRequest) -> Brief:
+        """Return what the rules count, with the model's analysis and what it read."""
+        counted = self.rules.brief(request)
+        try:
+            brief = briefing.brief(request, counted, self.research, self.adviser)
+        except NoCounsel as none:
+            return counted.model_copy(update={"counsel": self._counsel(fallback=str(none))})
+        return brief.model_copy(update={"counsel": self._counsel()})
+
+    def propose(self, request: ProposeRequest) -> Proposals:
+        """Return the model's recipes for its share of the experiments, and of rules for the rest.
+
+        Rules know what the model has proposed, and stand in for what it has not.
+
+        Raises:
+            NothingNew: neither has anything new.
+        """
+        asked = _for_the_model(request)
+        if not asked:
+            return self.rules.propose(request)
+        found, why = self._from_the_model(request, asked)
+        proposed = dict(zip(asked, found.proposals, strict=False))
+        why = why or _too_few(len(found.proposals), len(asked))
+        rest = tuple(number for number in request.experiments if number not in proposed)
+        try:
+            by_rules = self.rules.propose(_beside(request, rest, proposed)).proposals
+        except NothingNew:
+            if not proposed:
+                raise
+            by_rules = ()
+        proposed |= dict(zip(rest, by_rules, strict=False))
+        return Proposals(
+            proposals=tuple(proposed[number] for number in sorted(proposed)),
+            counsel=self._counsel(dropped=found.dropped, fallback=why),
+        )
+
+    def diagnose(self, request: DiagnoseRequest) -> Lesson:
+        """Return what the rules measured, with the model's view of the cause."""
+        measured = self.rules.diagnose(request)
+        try:
+            lesson = diagnosing.diagnose(request, measured, self.lessons(), self.adviser)
+        except NoCounsel as none:
+            return measured.model_copy(update={"counsel": self._counsel(fallback=str(none))})
+        return lesson.model_copy(update={"counsel": self._counsel()})
+
+    def _from_the_model(
+        self, request: ProposeRequest, asked: tuple[ExperimentId, ...]
+    ) -> tuple[proposing.Proposed, str | None]:
+        wanted = request.model_copy(update={"experiments": asked})
+        try:
+            return proposing.propose(wanted, self.lessons(), self.adviser), None
+        except NoCounsel as none:
+            return proposing.Proposed((), ()), str(none)
+
+    def _counsel(self, *, dropped: tuple[str, ...] = (), fallback: str | None = None) -> Counsel:
+        return self.adviser.counsel.model_copy(update={"dropped": dropped, "fallback": fallback})
+
+
+def _for_the_model(request: ProposeRequest) -> tuple[ExperimentId, ...]:
+    if not request.proposers:
+        return request.experiments
+    pairs = zip(request.experiments, request.proposers, strict=True)
+    return tuple(number for number, proposer in pairs if proposer == "llm")
+
+
+def _too_few(found: int, asked: int) -> str | None:
+    if found == asked:
+        return None
+    return f"wanted {asked} new recipes of the language model, found {found}; rules fill the rest"
+
+
+def _beside(
+    request: ProposeRequest,
+    experiments: tuple[ExperimentId, ...],
+    proposed: dict[ExperimentId, Proposal],
+) -> ProposeRequest:
+    """Return what rules are asked for beside what the model has proposed."""
+    under_way = tuple(
+        Finding(experiment=number, parent=request.parent, recipe=one.recipe, proposer="llm")
+        for number, one in proposed.items()
+    )
+    findings = sorted((*request.findings, *under_way), key=lambda finding: finding.experiment)
+    return request.model_copy(
+        update={"experiments": experiments, "proposers": (), "findings": tuple(findings)}
+    )
