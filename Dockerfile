@@ -19,6 +19,7 @@ RUN pip install --no-cache-dir --constraint requirements/constraints.txt '.[rese
 COPY shared shared
 COPY services/__init__.py services/
 COPY services/researcher services/researcher
+RUN mkdir /research && chown nobody /research
 USER nobody
 CMD ["python", "-m", "services.researcher"]
 

@@ -64,14 +64,7 @@ class LlmResearcher:
         found, why = self._from_the_model(request, asked)
         proposed = dict(zip(asked, found.proposals, strict=False))
         why = why or _too_few(len(found.proposals), len(asked))
-        rest = tuple(number for number in request.experiments if number not in proposed)
-        try:
-            by_rules = self.rules.propose(_beside(request, rest, proposed)).proposals
-        except NothingNew:
-            if not proposed:
-                raise
-            by_rules = ()
-        proposed |= dict(zip(rest, by_rules, strict=False))
+        proposed |= self._from_rules(request, proposed)
         return Proposals(
             proposals=tuple(proposed[number] for number in sorted(proposed)),
             counsel=self._counsel(dropped=found.dropped, fallback=why),
@@ -94,6 +87,25 @@ class LlmResearcher:
             return proposing.propose(wanted, self.lessons(), self.adviser), None
         except NoCounsel as none:
             return proposing.Proposed((), ()), str(none)
+
+    def _from_rules(
+        self, request: ProposeRequest, proposed: dict[ExperimentId, Proposal]
+    ) -> dict[ExperimentId, Proposal]:
+        """Return recipes for what is left to propose, as far as rules have new ones.
+
+        Raises:
+            NothingNew: they have none, and there is none yet.
+        """
+        left = tuple(number for number in request.experiments if number not in proposed)
+        if not left:
+            return {}
+        try:
+            by_rules = self.rules.propose(_beside(request, left, proposed)).proposals
+        except NothingNew:
+            if proposed:
+                return {}
+            raise
+        return dict(zip(left, by_rules, strict=False))
 
     def _counsel(self, *, dropped: tuple[str, ...] = (), fallback: str | None = None) -> Counsel:
         return self.adviser.counsel.model_copy(update={"dropped": dropped, "fallback": fallback})
