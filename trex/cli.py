@@ -14,14 +14,14 @@ import typer
 
 from shared.errors import Rejected
 from trex.commands import Commands, say
+from trex.connected import job_or_newest as _job_id
+from trex.connected import open_client as _client
+from trex.connected import open_console as _console
+from trex.connected import read_client_settings as _settings
+from trex.lesson_commands import lessons
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from shared.contracts.base import JobId
     from shared.contracts.views import JobView
-    from shared.settings import ClientSettings
-    from trex.client import TrexClient
 
 EXAMPLE_PROMPT = "3. März 2021"
 """What the demo's new model is asked."""
@@ -51,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fine-tune language models by a tree search over real experiments.",
 )
+app.add_typer(lessons, name="lessons")
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
 Mode = Annotated[
@@ -214,6 +215,26 @@ def show(
     from trex.experiment_page import experiment_page
 
     _console().print(experiment_page(view))
+
+
+@app.command()
+def calls(
+    experiment: Annotated[int, typer.Argument(help="Its number in the tree; 0 has the brief.")],
+    job: JobArgument = None,
+    full: Annotated[bool, typer.Option("--full", help="Cut and leave out nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a language model was asked about an experiment, and what it said."""
+    from trex.call_page import call_pages
+
+    with _client() as client:
+        found = client.calls(_job_id(client, job), experiment)
+    if as_json:
+        typer.echo(f"[{','.join(call.model_dump_json() for call in found)}]")
+    elif not found:
+        say(f"no language model was asked about #{experiment}")
+    for page in [] if as_json else call_pages(found, full=full):
+        _console().print(page)
 
 
 @app.command()
@@ -411,31 +432,3 @@ def _fail_with(job: "JobView") -> None:
     if job.state == "failed":
         say(f"trex: {job.job_id} failed: {job.sentence}")
         raise typer.Exit(1)
-
-
-def _client() -> "TrexClient":
-    from trex.address import find_address
-    from trex.client import TrexClient
-
-    return TrexClient(find_address(_settings()))
-
-
-def _job_id(client: "TrexClient", job: str | None) -> "JobId":
-    from shared.contracts.base import JobId
-
-    return client.newest().job_id if job is None else JobId(job)
-
-
-def _settings() -> "ClientSettings":
-    import os
-
-    from shared.settings import ClientSettings, read_settings
-
-    read_settings(os.environ)
-    return ClientSettings()
-
-
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False)

@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 from shared.contracts.base import Contract, ExperimentId, JobId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
-from shared.contracts.counsel import Counsel
+from shared.contracts.counsel import Counsel, Proposer
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Direction, Gain
@@ -278,7 +278,7 @@ class ExperimentView(Contract):
     expects: str | None
     """What the proposer expected."""
 
-    proposer: str | None
+    proposer: Proposer | None
     """Who proposed it."""
 
     direction: Direction | None = None
