@@ -332,6 +332,31 @@ def export(
     raise typer.Exit(status)
 
 
+@app.command("export-traces")
+def write_traces(
+    jobs: Annotated[
+        list[str] | None, typer.Argument(help="Ids of jobs; all that have ended by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="JSON Lines file to make.")] = Path("traces.jsonl"),
+    preferences: Annotated[
+        bool, typer.Option("--preferences", help="Pairs of ideas, the better and the worse one.")
+    ] = False,
+) -> None:
+    """Write what a language model proposed, and what came of it, as rows to train one on."""
+    from shared.contracts.mapping import fields_of
+    from trex.export_traces import export_traces
+    from trex.traces import IDEAS, PAIRS
+
+    with _client() as client:
+        rows, told = export_traces(client, jobs or [], out, preferring=preferences)
+    kind = "pairs of ideas" if preferences else "ideas"
+    say(f"{rows} {kind} of {told} {'job' if told == 1 else 'jobs'}")
+    fields = fields_of(PAIRS if preferences else IDEAS)
+    mapping = ", ".join(f"{name}: '{text}'" for name, text in fields.items())
+    say(f"data.mapping is {{{mapping}}}; next: trex init {out}")
+    typer.echo(str(out))
+
+
 @app.command()
 def demo(mode: Mode = None, fidelity: Depth = None) -> None:
     """Teach a tiny model to read dates, on this machine, from nothing."""

@@ -1,26 +1,16 @@
 """`trex lessons` and `trex calls` against the planner's real API over stores in memory."""
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import uvicorn
-from typer.testing import CliRunner, Result
 
-from services.planner.api import make_api
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Message
 from shared.contracts.lesson import BankedLesson
-from shared.notebook_memory import MemoryNotebook
-from shared.store_memory import MemoryStore
 from tests.suites.notebook import CALL
 from tests.support.examples import BRIEF_REQUEST, JOB, SPEC, banked_lesson
-from trex.cli import app
+from tests.unit.trex.real_api import RealApi, real_api
 
 SYSTEM = Message(role="system", text="You improve recipes.")
 QUESTION = Message(role="user", text="What next?\n\x1b[31mRows: …")
@@ -28,46 +18,22 @@ WRONG = Message(role="assistant", text="learning_rate: fast")
 REPAIR = Message(role="user", text="learning_rate: wanted a number, found 'fast'")
 
 
-@dataclass(frozen=True)
-class Running:
-    """A planner's API on loopback."""
-
-    url: str
-    notebook: MemoryNotebook
-
-    def trex(self, *words: str) -> Result:
-        where = {"TREX_HOME": "/nowhere", "TREX_URL": self.url, "COLUMNS": "120"}
-        return CliRunner(env=where).invoke(app, list(words))
-
-    @property
-    def lessons(self) -> tuple[BankedLesson, ...]:
-        return self.notebook.lessons()
-
-
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    store, notebook = MemoryStore(), MemoryNotebook()
-    store.create(JOB, SPEC, idempotency_key=None)
-    hold = store.hold(JOB, "planner", lease_s=60)
-    assert hold is not None
-    store.order(hold, WorkId("brief"), BRIEF_REQUEST, why="to begin with")
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(make_api(store, notebook, token=None), log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Running(f"http://127.0.0.1:{listening.getsockname()[1]}", notebook)
-    server.should_exit = True
-    thread.join()
+def running() -> Iterator[RealApi]:
+    """A system with one job, whose brief was ordered."""
+    with real_api() as api:
+        api.store.create(JOB, SPEC, idempotency_key=None)
+        hold = api.store.hold(JOB, "planner", lease_s=60)
+        assert hold is not None
+        api.store.order(hold, WorkId("brief"), BRIEF_REQUEST, why="to begin with")
+        yield api
 
 
 def call(*asked: Message, **changes: object) -> Call:
     return CALL.model_copy(update={"asked": asked, **changes})
 
 
-def test_lessons_are_listed_with_what_was_changed_and_what_it_did(running: Running) -> None:
+def test_lessons_are_listed_with_what_was_changed_and_what_it_did(running: RealApi) -> None:
     running.notebook.bank(banked_lesson(note="sorted rows", ignored=True))
     running.notebook.bank(
         banked_lesson(factor="r", before="8", after="64", alone=False, effect=None, at=2_000.0)
@@ -83,7 +49,7 @@ def test_lessons_are_listed_with_what_was_changed_and_what_it_did(running: Runni
     assert "failed" in rank
 
 
-def test_lessons_can_be_had_as_json_and_by_what_they_are_about(running: Running) -> None:
+def test_lessons_can_be_had_as_json_and_by_what_they_are_about(running: RealApi) -> None:
     wanted = banked_lesson(factor="r")
     running.notebook.bank(wanted)
     running.notebook.bank(banked_lesson())
@@ -93,48 +59,48 @@ def test_lessons_can_be_had_as_json_and_by_what_they_are_about(running: Running)
     assert [BankedLesson.model_validate(one) for one in json.loads(found.stdout)] == [wanted]
 
 
-def test_without_lessons_it_is_said_when_there_will_be_some(running: Running) -> None:
+def test_without_lessons_it_is_said_when_there_will_be_some(running: RealApi) -> None:
     done = running.trex("lessons")
 
     assert (done.exit_code, done.stdout) == (0, "")
     assert "a job banks one" in done.stderr
 
 
-def test_a_note_is_written_beside_a_lesson_and_taken_away(running: Running) -> None:
+def test_a_note_is_written_beside_a_lesson_and_taken_away(running: RealApi) -> None:
     lesson = banked_lesson(factor="near_duplicates threshold")
     running.notebook.bank(lesson)
 
     running.trex("lessons", "note", lesson.id, "sorted rows")
-    [noted] = running.lessons
+    [noted] = running.notebook.lessons()
     running.trex("lessons", "note", lesson.id, "")
 
     assert noted == lesson.model_copy(update={"note": "sorted rows"})
-    assert running.lessons == (lesson,)
+    assert running.notebook.lessons() == (lesson,)
 
 
-def test_a_lesson_can_be_ignored_and_used_again_and_keeps_its_note(running: Running) -> None:
+def test_a_lesson_can_be_ignored_and_used_again_and_keeps_its_note(running: RealApi) -> None:
     lesson = banked_lesson(note="sorted rows")
     running.notebook.bank(lesson)
 
     said = running.trex("lessons", "ignore", lesson.id).stderr
-    [ignored] = running.lessons
+    [ignored] = running.notebook.lessons()
     running.trex("lessons", "use", lesson.id)
 
     assert f"take that back with: trex lessons use {lesson.id}" in said
     assert ignored == lesson.model_copy(update={"ignored": True})
-    assert running.lessons == (lesson,)
+    assert running.notebook.lessons() == (lesson,)
 
 
-def test_a_lesson_can_be_forgotten(running: Running) -> None:
+def test_a_lesson_can_be_forgotten(running: RealApi) -> None:
     lesson = banked_lesson()
     running.notebook.bank(lesson)
 
     assert running.trex("lessons", "forget", lesson.id).exit_code == 0
 
-    assert running.lessons == ()
+    assert running.notebook.lessons() == ()
 
 
-def test_a_lesson_that_is_not_there_is_one_line_and_status_2(running: Running) -> None:
+def test_a_lesson_that_is_not_there_is_one_line_and_status_2(running: RealApi) -> None:
     done = running.trex("lessons", "ignore", "j-1/2/r")
 
     assert done.exit_code == 2
@@ -143,7 +109,7 @@ def test_a_lesson_that_is_not_there_is_one_line_and_status_2(running: Running) -
     )
 
 
-def test_calls_are_shown_in_their_order_with_what_is_new_in_each(running: Running) -> None:
+def test_calls_are_shown_in_their_order_with_what_is_new_in_each(running: RealApi) -> None:
     useless = call(SYSTEM, QUESTION, reply=WRONG.text, fault="it is no number")
     repaired = call(SYSTEM, QUESTION, WRONG, REPAIR, reply="learning_rate: 0.001", at=2_000.0)
     running.notebook.keep(JOB, WorkId("brief"), useless)
@@ -162,7 +128,7 @@ def test_calls_are_shown_in_their_order_with_what_is_new_in_each(running: Runnin
     assert shown.endswith("reply\n  learning_rate: 0.001")
 
 
-def test_long_texts_are_cut_unless_all_is_wanted(running: Running) -> None:
+def test_long_texts_are_cut_unless_all_is_wanted(running: RealApi) -> None:
     long = call(SYSTEM, reply="x" * 2_000 + "END")
     running.notebook.keep(JOB, WorkId("brief"), long)
 
@@ -173,7 +139,7 @@ def test_long_texts_are_cut_unless_all_is_wanted(running: Running) -> None:
     assert "END" in full
 
 
-def test_calls_can_be_had_as_json(running: Running) -> None:
+def test_calls_can_be_had_as_json(running: RealApi) -> None:
     running.notebook.keep(JOB, WorkId("brief"), CALL)
 
     done = running.trex("calls", "0", "--json")
@@ -181,7 +147,7 @@ def test_calls_can_be_had_as_json(running: Running) -> None:
     assert [Call.model_validate(one) for one in json.loads(done.stdout)] == [CALL]
 
 
-def test_an_experiment_of_rules_alone_has_no_calls(running: Running) -> None:
+def test_an_experiment_of_rules_alone_has_no_calls(running: RealApi) -> None:
     done = running.trex("calls", "0")
 
     assert (done.exit_code, done.stdout) == (0, "")
