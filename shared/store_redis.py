@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, cast
 
 import redis
+from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from shared.contracts.base import JobId, WorkId, digest
@@ -50,17 +51,30 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, decode_responses=True, health_check_interval=30)
 
 
+def scripts(client: redis.Redis) -> dict[str, Script]:
+    """Return every script of ``shared/lua`` by its name. Nothing is sent before one is called."""
+    return {
+        script.name.removesuffix(".lua"): client.register_script(script.read_text())
+        for script in (files("shared") / "lua").iterdir()
+        if script.name.endswith(".lua")
+    }
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Raise what goes wrong on the way to the server as `StoreUnavailable`."""
+    try:
+        yield
+    except RedisError as error:
+        raise StoreUnavailable(f"Redis does not answer: {error}") from error
+
+
 class RedisStore:
     """`shared.store.JobStore` and `shared.store.WorkStore` over one Redis-compatible server."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
-        scripts = files("shared") / "lua"
-        self._scripts = {
-            script.name.removesuffix(".lua"): client.register_script(script.read_text())
-            for script in scripts.iterdir()
-            if script.name.endswith(".lua")
-        }
+        self._scripts = scripts(client)
 
     # What the planner does
 
@@ -81,24 +95,24 @@ class RedisStore:
 
     def jobs(self) -> list[JobId]:
         """See `shared.store.JobStore.jobs`."""
-        with _reaching():
+        with reaching():
             return [JobId(str(job)) for job in self._redis.zrange(JOBS, 0, -1)]
 
     def active(self) -> list[JobId]:
         """See `shared.store.JobStore.active`."""
-        with _reaching():
+        with reaching():
             return [JobId(str(job)) for job in self._redis.zrange(ACTIVE, 0, -1)]
 
     def read(self, job_id: JobId, *, after: str = BEGINNING) -> list[Entry]:
         """See `shared.store.JobStore.read`."""
-        with _reaching():
+        with reaching():
             found = self._redis.xrange(_ledger(job_id), min=f"({after}")
         return [_entry(place, fields) for place, fields in cast(list[Any], found)]
 
     def wait(self, cursors: Mapping[JobId, str], *, for_s: float) -> None:
         """See `shared.store.JobStore.wait`."""
         streams = {_ledger(job_id): cursor for job_id, cursor in cursors.items()}
-        with _reaching():
+        with reaching():
             self._redis.xread(cast(Any, streams), count=1, block=max(1, int(for_s * 1000)))
 
     def hold(self, job_id: JobId, planner: str, *, lease_s: float) -> Hold | None:
@@ -157,14 +171,14 @@ class RedisStore:
     def reap(self, hold: Hold) -> Sequence[WorkId]:
         """See `shared.store.JobStore.reap`."""
         now = int(self.now() * 1000)
-        with _reaching():
+        with reaching():
             due = self._redis.zrangebyscore(_open(hold.job_id), "-inf", now)
         works = [WorkId(str(work)) for work in due]
         return [work for work in works if self._take_back(hold, work, now)]
 
     def request_of(self, job_id: JobId, work_id: WorkId) -> Request:
         """See `shared.store.JobStore.request_of`."""
-        with _reaching():
+        with reaching():
             found = self._redis.hget(_work(job_id, work_id), "request")
         if found is None:
             raise KeyError(work_id)
@@ -172,7 +186,7 @@ class RedisStore:
 
     def progress(self, job_id: JobId) -> dict[WorkId, Progress]:
         """See `shared.store.JobStore.progress`."""
-        with _reaching():
+        with reaching():
             held = [WorkId(str(work)) for work in self._redis.zrange(_open(job_id), 0, -1)]
             said = {work: self._redis.hget(_work(job_id, work), "progress") for work in held}
         return {work: Progress.model_validate_json(text) for work, text in said.items() if text}
@@ -180,26 +194,26 @@ class RedisStore:
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""
         now = self.now()
-        with _reaching():
+        with reaching():
             return int(self._redis.zcount(_workers(service), now, "+inf"))
 
     def machines(self, service: str) -> tuple[Capabilities, ...]:
         """See `shared.store.JobStore.machines`."""
         now = self.now()
-        with _reaching():
+        with reaching():
             living = map(str, self._redis.zrangebyscore(_workers(service), now, "+inf"))
             said = [self._redis.hget(_machines(service), worker) for worker in living]
         return kinds(Capabilities.model_validate_json(can) for can in said if can)
 
     def now(self) -> float:
         """See `shared.store.JobStore.now`."""
-        with _reaching():
+        with reaching():
             seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6
 
     def ping(self) -> None:
         """See `shared.store.JobStore.ping`."""
-        with _reaching():
+        with reaching():
             self._redis.set("trex:ping", 1)
 
     # What a worker does
@@ -248,7 +262,7 @@ class RedisStore:
     ) -> None:
         """See `shared.store.WorkStore.present`."""
         now = self.now()
-        with _reaching():
+        with reaching():
             if can is not None:
                 self._redis.hset(_machines(service), worker, can.model_dump_json())
             self._redis.zadd(_workers(service), {worker: now + for_s})
@@ -260,7 +274,7 @@ class RedisStore:
     def _take_back(self, hold: Hold, work_id: WorkId, now_ms: int) -> bool:
         """Return whether the work is queued now and wants its doorbell rung."""
         job = hold.job_id
-        with _reaching():
+        with reaching():
             status, attempt, fence, rings, claimed_at = self._redis.hmget(
                 _work(job, work_id), ["status", "attempt", "fence", "rings", "claimed_at"]
             )
@@ -296,16 +310,8 @@ class RedisStore:
         return answer
 
     def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        with _reaching():
+        with reaching():
             return self._scripts[script](keys=keys, args=arguments)
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise StoreUnavailable(f"Redis does not answer: {error}") from error
 
 
 def _entry(place: str, fields: dict[str, str]) -> Entry:

@@ -14,14 +14,14 @@ import typer
 
 from shared.errors import Rejected
 from trex.commands import Commands, say
+from trex.connected import job_or_newest as _job_id
+from trex.connected import open_client as _client
+from trex.connected import open_console as _console
+from trex.connected import read_client_settings as _settings
+from trex.lesson_commands import lessons
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from shared.contracts.base import JobId
     from shared.contracts.views import JobView
-    from shared.settings import ClientSettings
-    from trex.client import TrexClient
 
 EXAMPLE_PROMPT = "3. März 2021"
 """What the demo's new model is asked."""
@@ -51,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fine-tune language models by a tree search over real experiments.",
 )
+app.add_typer(lessons, name="lessons")
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
 Mode = Annotated[
@@ -217,6 +218,26 @@ def show(
 
 
 @app.command()
+def calls(
+    experiment: Annotated[int, typer.Argument(help="Its number in the tree; 0 has the brief.")],
+    job: JobArgument = None,
+    full: Annotated[bool, typer.Option("--full", help="Cut and leave out nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a language model was asked about an experiment, and what it said."""
+    from trex.call_page import call_pages
+
+    with _client() as client:
+        found = client.calls(_job_id(client, job), experiment)
+    if as_json:
+        typer.echo(f"[{','.join(call.model_dump_json() for call in found)}]")
+    elif not found:
+        say(f"no language model was asked about #{experiment}")
+    for page in [] if as_json else call_pages(found, full=full):
+        _console().print(page)
+
+
+@app.command()
 def report(job: JobArgument = None, as_json: Json = False) -> None:
     """Print what a job hands back, as markdown; while it runs, the best so far."""
     with _client() as client:
@@ -309,6 +330,31 @@ def export(
     if status == 0:
         typer.echo(str(out))
     raise typer.Exit(status)
+
+
+@app.command("export-traces")
+def write_traces(
+    jobs: Annotated[
+        list[str] | None, typer.Argument(help="Ids of jobs; all that have ended by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="JSON Lines file to make.")] = Path("traces.jsonl"),
+    preferences: Annotated[
+        bool, typer.Option("--preferences", help="Pairs of ideas, the better and the worse one.")
+    ] = False,
+) -> None:
+    """Write what a language model proposed, and what came of it, as rows to train one on."""
+    from shared.contracts.mapping import fields_of
+    from trex.export_traces import export_traces
+    from trex.traces import IDEAS, PAIRS
+
+    with _client() as client:
+        rows, told = export_traces(client, jobs or [], out, preferring=preferences)
+    kind = "pairs of ideas" if preferences else "ideas"
+    say(f"{rows} {kind} of {told} {'job' if told == 1 else 'jobs'}")
+    fields = fields_of(PAIRS if preferences else IDEAS)
+    mapping = ", ".join(f"{name}: '{text}'" for name, text in fields.items())
+    say(f"data.mapping is {{{mapping}}}; next: trex init {out}")
+    typer.echo(str(out))
 
 
 @app.command()
@@ -411,31 +457,3 @@ def _fail_with(job: "JobView") -> None:
     if job.state == "failed":
         say(f"trex: {job.job_id} failed: {job.sentence}")
         raise typer.Exit(1)
-
-
-def _client() -> "TrexClient":
-    from trex.address import find_address
-    from trex.client import TrexClient
-
-    return TrexClient(find_address(_settings()))
-
-
-def _job_id(client: "TrexClient", job: str | None) -> "JobId":
-    from shared.contracts.base import JobId
-
-    return client.newest().job_id if job is None else JobId(job)
-
-
-def _settings() -> "ClientSettings":
-    import os
-
-    from shared.settings import ClientSettings, read_settings
-
-    read_settings(os.environ)
-    return ClientSettings()
-
-
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False)

@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.base import JobId
+from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
+from shared.contracts.lesson import BankedLesson, Remark
 from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
 from shared.errors import Rejected, TrexError, Unavailable
 from trex.address import START, Address
@@ -90,6 +92,10 @@ class TrexClient:
         """Return everything known about one experiment."""
         return self._ask(ExperimentView, "GET", f"/v1/jobs/{job_id}/experiments/{number}")
 
+    def calls(self, job_id: JobId, number: int) -> list[Call]:
+        """Return what a language model was asked about an experiment, and what it said."""
+        return self._ask(list[Call], "GET", f"/v1/jobs/{job_id}/experiments/{number}/calls")
+
     def report(self, job_id: JobId) -> Report:
         """Return what the job hands back; before its end, about the best so far."""
         return self._ask(Report, "GET", f"/v1/jobs/{job_id}/report")
@@ -101,6 +107,30 @@ class TrexClient:
     def cancel(self, job_id: JobId) -> JobView:
         """Ask a job to stop and hand back the best so far. Asking twice changes nothing."""
         return self._ask(JobView, "POST", f"/v1/jobs/{job_id}/cancel")
+
+    def lessons(
+        self,
+        *,
+        task_type: str | None = None,
+        base_family: str | None = None,
+        factor: str | None = None,
+    ) -> list[BankedLesson]:
+        """Return what jobs have taught, the oldest first: all of it, or what fits."""
+        wanted = {"task_type": task_type, "base_family": base_family, "factor": factor}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return self._ask(list[BankedLesson], "GET", "/v1/lessons", params=given)
+
+    def edit_lesson(self, lesson_id: str, remark: Remark) -> BankedLesson:
+        """Say something about a lesson; what the remark does not give stays as it was."""
+        body = remark.model_dump_json(exclude_unset=True)
+        headers = {"Content-Type": "application/json"}
+        path = _lesson(lesson_id)
+        return self._ask(BankedLesson, "PATCH", path, content=body, headers=headers)
+
+    def forget_lesson(self, lesson_id: str) -> None:
+        """Remove a lesson for good. Removing it twice changes nothing."""
+        with self._answer("DELETE", _lesson(lesson_id)):
+            pass
 
     def system(self) -> SystemView:
         """Return who is alive to carry jobs out."""
@@ -189,6 +219,10 @@ class TrexClient:
             raise Unavailable(
                 f"nothing answers at {self._address.url} ({error or type(error).__name__}); {START}"
             ) from None
+
+
+def _lesson(lesson_id: str) -> str:
+    return f"/v1/lessons/{quote(lesson_id)}"
 
 
 def _error_of(response: httpx.Response, address: Address) -> TrexError:

@@ -13,6 +13,7 @@ from services.planner.api import make_api
 from services.planner.loop import PlanningLoop
 from shared.entry import enter
 from shared.errors import Rejected
+from shared.notebook_redis import RedisNotebook
 from shared.queues import make_app, ring
 from shared.settings import PlannerSettings, QueueSettings
 from shared.store_redis import RedisStore, connect
@@ -30,14 +31,15 @@ def serve(settings: PlannerSettings, queue: QueueSettings) -> None:
     _refuse_open_door(settings)
     listening = _listen(settings.host, settings.port)
     url = queue.url.get_secret_value()
-    store, app = RedisStore(connect(url)), make_app("planner", url)
+    client, app = connect(url), make_app("planner", url)
+    store = RedisStore(client)
     store.ping()
     planner = f"{socket.gethostname()}:{os.getpid()}"
     loop = PlanningLoop(store, lambda job, work, request: ring(app, job, work, request), planner)
     token = settings.token.get_secret_value() if settings.token else None
     server = uvicorn.Server(
         uvicorn.Config(
-            make_api(store, token=token),
+            make_api(store, RedisNotebook(client), token=token),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,

@@ -11,33 +11,40 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from services.planner.experiment import Experiment
+from services.planner.notebook_routes import calls_about, lessons
 from services.planner.problems import answer_with_problems
 from services.planner.reader import Reader
 from services.planner.report import report
+from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, tree_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.run import Progress
 from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
 from shared.errors import Rejected, Unknown
+from shared.notebook import Notebook
 from shared.store import BEGINNING, JobStore
 
 NEWS_S = 1.0
 """Seconds between two looks for progress while a client follows a job."""
 
 
-def make_api(store: JobStore, *, token: str | None) -> FastAPI:
+def make_api(store: JobStore, notebook: Notebook, *, token: str | None) -> FastAPI:
     """Return the planner's REST API over a store.
 
     Args:
         store: where the ledgers are.
+        notebook: what the researcher's language model said, and what jobs have taught.
         token: what clients must send as bearer token; None leaves the API open.
     """
     app = FastAPI(title="open-trex planner", version="1", telemetry={"tracing": False})
     answer_with_problems(app)
     app.include_router(_health(store))
-    app.include_router(_jobs(store), dependencies=[Depends(_allowed(token))])
+    app.include_router(_jobs(store, notebook), dependencies=[Depends(_allowed(token))])
+    app.include_router(lessons(notebook), dependencies=[Depends(_allowed(token))])
     app.include_router(_system(store), dependencies=[Depends(_allowed(token))])
     return app
 
@@ -96,7 +103,7 @@ def _system(store: JobStore) -> APIRouter:
     return router
 
 
-def _jobs(store: JobStore) -> APIRouter:
+def _jobs(store: JobStore, notebook: Notebook) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs")
     reader = Reader(store)
 
@@ -144,12 +151,13 @@ def _jobs(store: JobStore) -> APIRouter:
     def experiment(job_id: JobId, number: int) -> ExperimentView:
         """Everything known about one experiment."""
         with reader.state(job_id) as state:
-            found = state.experiments.get(ExperimentId(number))
-            if found is None:
-                raise Unknown(
-                    f"job {job_id} has experiments 0 to {len(state.experiments) - 1}, not {number}"
-                )
-            return experiment_view(state, found, store.progress(job_id))
+            return experiment_view(state, _found(state, number), store.progress(job_id))
+
+    @router.get("/{job_id}/experiments/{number}/calls")
+    def calls(job_id: JobId, number: int) -> list[Call]:
+        """What a language model was asked about an experiment; 0 has the job's brief."""
+        with reader.state(job_id) as state:
+            return calls_about(state, _found(state, number).id, notebook)
 
     @router.get("/{job_id}/report", responses={200: {"content": {"text/markdown": {}}}})
     def show_report(job_id: JobId, accept: Annotated[str, Header()] = "application/json") -> Report:
@@ -214,6 +222,14 @@ def follow(store: JobStore, job_id: JobId, *, after: str) -> Iterator[ServerSent
                 )
         said = progress
         store.wait({job_id: after}, for_s=NEWS_S)
+
+
+def _found(state: JobState, number: int) -> Experiment:
+    found = state.experiments.get(ExperimentId(number))
+    if found is None:
+        last = len(state.experiments) - 1
+        raise Unknown(f"job {state.job_id} has experiments 0 to {last}, not {number}")
+    return found
 
 
 def _grows(store: JobStore, job_id: JobId) -> bool:

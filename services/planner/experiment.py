@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.choice import Choice
+from shared.contracts.counsel import Counsel
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Proposal
 from shared.contracts.recipe import Recipe
@@ -45,6 +46,8 @@ class Experiment:
     why: str
     choice: Choice | None = None
     proposal: Proposal | None = None
+    counsel: Counsel | None = None
+    """What a language model had to do with the answer that proposed it, others included."""
     runs: list[Run] = field(default_factory=list)
     base_score: Score | None = None
     """Of the base model, which was never run."""

@@ -220,6 +220,7 @@ class JobState:
         proposals = result.proposals if isinstance(result, Proposals) else ()
         for place, number in enumerate(request.experiments):
             experiment = self.experiments[number]
+            experiment.counsel = result.counsel if isinstance(result, Proposals) else None
             if place < len(proposals):
                 self._accept(experiment, proposals[place], request.context.machines)
                 continue

@@ -150,3 +150,13 @@ class BankedLesson(Versioned):
 
     ignored: bool = False
     """Whether a person wants it to be passed over."""
+
+
+class Remark(Contract):
+    """What a person says about a banked lesson; a field that is not given stays as it was."""
+
+    note: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    """What to know beside it; None takes away what was said."""
+
+    ignored: bool = False
+    """Whether it is to be passed over."""

@@ -7,8 +7,10 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 from shared.contracts.base import Contract, ExperimentId, JobId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
+from shared.contracts.counsel import Counsel, Proposer
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
+from shared.contracts.proposal import Direction, Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
 from shared.contracts.score import Certificate, Confusion, Fault, Split, UnitFloat
@@ -276,8 +278,26 @@ class ExperimentView(Contract):
     expects: str | None
     """What the proposer expected."""
 
-    proposer: str | None
+    proposer: Proposer | None
     """Who proposed it."""
+
+    direction: Direction | None = None
+    """What it is mainly about; None of rules."""
+
+    hypothesis: str | None = None
+    """Why it should help, as a language model sees it; None of rules."""
+
+    gain: Gain | None = None
+    """What it was expected to add to its parent's score; None of rules."""
+
+    falsifier: str | None = None
+    """What would show that the hypothesis is wrong; None of rules."""
+
+    predicted_s: NonNegativeFloat | None = None
+    """Seconds that a full run was to take; None before the first run has ended."""
+
+    counsel: Counsel | None = None
+    """What a language model had to do with the answer that proposed it, and others with it."""
 
     recipe: Recipe | None
     """What was done."""

@@ -25,7 +25,7 @@ from shared.contracts.job import (
     MetricName,
     Search,
 )
-from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
 from shared.contracts.mapping import Templates
 from shared.contracts.method import FullTuning, Lora, Sft
 from shared.contracts.operators import Deduplicate, Filter, HoldOut, Load, Map, Sample
@@ -97,6 +97,32 @@ LESSON = Lesson(
     effect_stderr=0.02,
     sentence="learning_rate 0.001 → 0.004 gained 0.400 ± 0.020; the loss still falls",
 )
+
+
+def banked_lesson(**changes: Any) -> BankedLesson:
+    """What an experiment of another job taught; its id follows from what is changed."""
+    usual: dict[str, Any] = {
+        "job_id": "j-e0e0e0e0",
+        "experiment": 3,
+        "task_type": "classification",
+        "metric": "exact_match",
+        "base_model": "Qwen/Qwen3-1.7B",
+        "base_family": "qwen3",
+        "base_parameters": 1_700_000_000,
+        "factor": "learning_rate",
+        "before": "0.0002",
+        "after": "0.001",
+        "toward": "up",
+        "alone": True,
+        "effect": 0.03,
+        "effect_stderr": 0.01,
+        "cause": "#3 scored 0.630, 0.030 ± 0.020 above its parent #1",
+        "at": 1_000.0,
+    }
+    made = usual | changes
+    return BankedLesson.model_validate(
+        {"id": f"{made['job_id']}/{made['experiment']}/{made['factor']}"} | made
+    )
 
 
 def recipe(learning_rate: float = 1e-3, *, lora: bool = True) -> Recipe:

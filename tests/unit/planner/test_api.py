@@ -7,6 +7,7 @@ from services.planner.api import make_api
 from shared.contracts.base import JobId
 from shared.contracts.events import JobEnded
 from shared.contracts.views import SystemView
+from shared.notebook_memory import MemoryNotebook
 from shared.store_memory import MemoryStore
 from tests.support.examples import CPU, JOB, SPEC
 
@@ -21,7 +22,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def api(store: MemoryStore) -> TestClient:
-    return TestClient(make_api(store, token="t0ken"), headers=TOKEN)
+    return TestClient(make_api(store, MemoryNotebook(), token="t0ken"), headers=TOKEN)
 
 
 def test_a_submitted_job_can_be_looked_at(api: TestClient) -> None:
@@ -71,7 +72,7 @@ def test_a_job_that_cannot_work_is_refused_with_a_sentence(
 
 
 def test_a_stranger_is_turned_away_and_told_how_to_come_in(store: MemoryStore) -> None:
-    stranger = TestClient(make_api(store, token="t0ken"))
+    stranger = TestClient(make_api(store, MemoryNotebook(), token="t0ken"))
 
     without = stranger.get("/v1/jobs")
     wrong = stranger.get("/v1/jobs", headers={"Authorization": "Bearer guess"})
@@ -82,7 +83,7 @@ def test_a_stranger_is_turned_away_and_told_how_to_come_in(store: MemoryStore) -
 
 
 def test_health_needs_no_token(store: MemoryStore) -> None:
-    stranger = TestClient(make_api(store, token="t0ken"))
+    stranger = TestClient(make_api(store, MemoryNotebook(), token="t0ken"))
     store.present("executor", "one", for_s=60)
 
     ready = stranger.get("/health/ready")
@@ -122,7 +123,7 @@ def test_an_unknown_experiment_is_not_found(api: TestClient, store: MemoryStore)
 
 def test_the_report_comes_as_data_or_as_a_document() -> None:
     store = MemoryStore(clock=lambda: 1_000.0)
-    api = TestClient(make_api(store, token="t0ken"), headers=TOKEN)
+    api = TestClient(make_api(store, MemoryNotebook(), token="t0ken"), headers=TOKEN)
     store.create(JOB, SPEC, idempotency_key=None)
 
     data = api.get(f"/v1/jobs/{JOB}/report")

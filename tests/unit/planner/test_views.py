@@ -1,12 +1,16 @@
 """What a user reads of a job while it runs."""
 
 import re
+from typing import Any
 
 import pytest
 
-from services.planner.views import node_view, tree_view
+from services.planner.views import experiment_view, node_view, tree_view
 from shared.contracts.base import ROOT, ExperimentId
+from shared.contracts.counsel import Counsel, Spend
 from shared.contracts.job import Fidelity, JobSpec, Search
+from shared.contracts.proposal import Gain, Proposals
+from shared.contracts.work import Request, Result
 from tests.support.examples import JOB, PROGRESS
 from tests.support.planning import Answer, Bench, good_news, with_search, worse_and_worse
 
@@ -100,3 +104,30 @@ def test_a_finalist_shows_both_of_its_scores() -> None:
     node = node_view(state, state.experiments[ExperimentId(4)], {})
     assert node.score is not None
     assert node.confirm is not None
+
+
+def test_a_node_shows_the_idea_behind_it_and_what_a_model_had_to_do_with_it() -> None:
+    counsel = Counsel(model="qwen3", calls=2, spend=Spend(tokens=900))
+    idea: dict[str, Any] = {
+        "proposer": "llm",
+        "direction": "hyperparameters",
+        "hypothesis": "the loss fell too slowly",
+        "gain": Gain(low=-0.01, mean=0.03, high=0.08),
+        "falsifier": "the loss falls no faster",
+        "predicted_s": 130.0,
+    }
+
+    def with_an_idea(request: Request) -> Result:
+        result = good_news(request)
+        if not isinstance(result, Proposals):
+            return result
+        proposals = tuple(one.model_copy(update=idea) for one in result.proposals)
+        return result.model_copy(update={"proposals": proposals, "counsel": counsel})
+
+    bench = Bench(PLAIN, with_an_idea)
+    state = bench.run_until(lambda state: "run-1" in state.in_flight)
+
+    view = experiment_view(state, state.experiments[ONE], {})
+
+    assert {name: getattr(view, name) for name in idea} == idea
+    assert view.counsel == counsel

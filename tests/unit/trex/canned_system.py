@@ -7,11 +7,13 @@ from types import TracebackType
 from typing import Self
 
 from shared.contracts.base import Contract, ExperimentId, JobId, WorkId
+from shared.contracts.counsel import Counsel, Spend
 from shared.contracts.events import JobEnded, JobSubmitted, WorkEnded, WorkOrdered
 from shared.contracts.job import Budget, JobData, JobSpec, MetricName
 from shared.contracts.mapping import Templates
 from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import Load, Map
+from shared.contracts.proposal import Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.score import BadCase, Confusion, Fault
@@ -27,7 +29,7 @@ from shared.contracts.views import (
     SystemView,
     TreeView,
 )
-from tests.support.examples import CPU, TOKENISED
+from tests.support.examples import CPU, LESSON, TOKENISED
 from trex.client import Address
 
 TOKEN = "secret"
@@ -161,13 +163,24 @@ def report(ended: JobView) -> Report:
         choice=None,
         runs=(),
         expects=None,
-        proposer="rules",
+        proposer="llm",
+        direction="hyperparameters",
+        hypothesis="the loss fell too slowly",
+        gain=Gain(low=-0.01, mean=0.03, high=0.08),
+        falsifier="the loss falls no faster",
+        predicted_s=130.0,
+        counsel=Counsel(
+            model="qwen3",
+            calls=2,
+            spend=Spend(tokens=12_400, money=0.0031),
+            dropped=("#2 did that and lost 0.080",),
+        ),
         recipe=RECIPE,
         recipe_sha256="0" * 64,
         outcome=TRAINED,
         faults=FAULTS,
         confusions=(Confusion(expected="May", got="March", count=3),),
-        lesson=None,
+        lesson=LESSON.model_copy(update={"cause": "it was too low", "confidence": 0.8}),
     )
     return Report(
         job=ended,

@@ -4,6 +4,7 @@ from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.views import BaselineView, Comparison, GuardView, TreeView
 from shared.rows import Sample
 from tests.unit.trex.canned_system import NODES, job, node, report, score
+from trex.experiment_page import experiment_page
 from trex.view import job_table, job_tree, report_summary, sample_table, shown_nodes
 from trex.words import clean, duration_words
 
@@ -130,6 +131,25 @@ def test_a_job_without_any_node_is_drawn() -> None:
 
     assert "nothing above the base model yet   base –" in text
     assert "no experiment yet" in text
+
+
+def test_an_experiment_is_shown_with_the_idea_behind_it_and_what_it_cost() -> None:
+    best = report(job()).best
+    assert best is not None
+
+    lines = drawn(experiment_page(best), 120).splitlines()
+
+    assert [" ".join(line.split()) for line in lines[1:10]] == [
+        "proposed by a language model, a matter of hyperparameters",
+        "hypothesis the loss fell too slowly",
+        "expected gain +0.030, between -0.010 and +0.080",
+        "wrong if the loss falls no faster",
+        "full run 2:10 min by forecast",
+        "lesson learning_rate 0.001 → 0.004 gained 0.400 ± 0.020; the loss still falls",
+        "cause it was too low (80% sure)",
+        "proposal qwen3: 2 calls, 12,400 tokens, money 0.0031",
+        "dropped #2 did that and lost 0.080",
+    ]
 
 
 def test_a_large_tree_keeps_the_best_and_the_running_and_counts_the_rest() -> None:

@@ -1,0 +1,6 @@
+-- Remove a lesson and what was said about it. Its empty place stays, so that it is not banked again.
+-- KEYS: lessons, what persons say about them   ARGV: the lesson's id
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
+  redis.call('HSET', KEYS[1], ARGV[1], '')
+  redis.call('HDEL', KEYS[2], ARGV[1])
+end
