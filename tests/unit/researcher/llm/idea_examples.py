@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.researcher.llm.proposing import Proposed, propose
-from shared.contracts.base import ExperimentId
+from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Finding, ProposeRequest
@@ -55,7 +55,7 @@ def asked(
     findings: Sequence[Finding] = (), *, parent: int = 1, many: int = 1, **rest: Any
 ) -> ProposeRequest:
     """Return a request below the only finding, the usual recipe, unless others are given."""
-    known = findings or (Finding(experiment=ExperimentId(1), parent=0, recipe=recipe()),)  # type: ignore[arg-type]
+    known = findings or (Finding(experiment=ExperimentId(1), parent=ROOT, recipe=recipe()),)
     first = len(known) + 1
     numbers = tuple(ExperimentId(number) for number in range(first, first + many))
     return request(known, parent=parent, experiments=numbers, **rest)
