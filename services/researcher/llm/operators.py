@@ -77,7 +77,7 @@ def _fields(recipe: Recipe, change: OperatorChange, place: Place) -> dict[str, A
             return {"of": change.of} | ({"min_letters": 0.0} if change.numbers else {})
         case Matching():
             _refuse_unseen(change, place)
-            found = "|".join(map(re.escape, change.texts))
+            found = "|".join(map(_literally, change.texts))
             return {"pattern": f"(?i){found}", "of": change.of, "fate": change.fate}
         case NotLong(prompts=prompts, completions=completions):
             return {
@@ -156,8 +156,8 @@ def _between(change: ExtractPart, place: Place) -> str:
         )
     if not change.after and not change.before:
         raise Rejected("extract: wanted a mark after which or before which to cut, found neither")
-    begins = re.escape(change.after) if change.after else r"\A"
-    ends = re.escape(change.before) if change.before else r"\Z"
+    begins = _literally(change.after) if change.after else r"\A"
+    ends = _literally(change.before) if change.before else r"\Z"
     pattern = rf"{begins}(?P<{column}>[\s\S]+?){ends}"
     if not any(isinstance(row[column], str) and re.search(pattern, row[column]) for row in rows):
         raise Rejected(
@@ -165,6 +165,15 @@ def _between(change: ExtractPart, place: Place) -> str:
             "in none; take others"
         )
     return pattern
+
+
+def _literally(text: str) -> str:
+    """Return a printable pattern that finds a text and nothing else."""
+    return "".join(re.escape(sign) if sign.isprintable() else _by_number(sign) for sign in text)
+
+
+def _by_number(sign: str) -> str:
+    return f"\\U{ord(sign):08x}"
 
 
 def _with_column(what: str, column: str, place: Place) -> tuple[Columns, ...]:

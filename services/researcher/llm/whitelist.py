@@ -20,7 +20,11 @@ Text = Annotated[
 Mark = Annotated[str, Field(max_length=40)]
 """What stands before or after something; empty for the beginning or the end."""
 
-Paraphrase = Annotated[str, Field(min_length=8, max_length=160)]
+Paraphrase = Annotated[
+    str,
+    BeforeValidator(lambda said: one_line(said, most=160)),
+    Field(min_length=8, max_length=160),
+]
 """Words around ``{prompt}``."""
 
 By: TypeAlias = Literal["prompt", "sample"]

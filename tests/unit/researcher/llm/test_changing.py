@@ -161,6 +161,18 @@ def test_of_a_column_what_stands_behind_a_mark_is_kept(tmp_path: Path) -> None:
     assert found.groupdict() == {"answer": "17"}
 
 
+def test_a_mark_may_be_a_line_break_and_is_still_told_in_one_line(tmp_path: Path) -> None:
+    rows = [{"question": "1?", "answer": "first\n=> 1\nlast"}]
+    change = {"kind": "extract", "column": "answer", "after": "\n=> ", "before": "\n"}
+
+    done = proposed(asked(**on_rows(tmp_path, *rows)), [idea(change)]).proposals[0]
+
+    found = re.search(operator(done.recipe, "extract").pattern, rows[0]["answer"])
+    assert found is not None
+    assert found["answer"] == "1"
+    assert done.expects.isprintable()
+
+
 @pytest.mark.parametrize(
     ("column", "after", "said"),
     [
