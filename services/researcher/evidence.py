@@ -158,18 +158,23 @@ def _relevance(step: Step, factor: Factor, at: Finding) -> float:
     return near * math.exp(-abs(math.log(float(here) / middle)) / math.log(10))
 
 
-def parent_of(request: ProposeRequest) -> Finding | None:
+def parent_of(findings: Iterable[Finding], number: ExperimentId) -> Finding | None:
+    """Return the finding of that number; None for `ROOT` and for unknown ones."""
+    if number == ROOT:
+        return None
+    return next((finding for finding in findings if finding.experiment == number), None)
+
+
+def asked_parent(request: ProposeRequest) -> Finding | None:
     """Return the finding to derive experiments from; None where that is `ROOT`.
 
     Raises:
         Rejected: it is neither `ROOT` nor among the findings.
     """
-    if request.parent == ROOT:
-        return None
-    for finding in request.findings:
-        if finding.experiment == request.parent:
-            return finding
-    raise Rejected(
-        f"experiment {request.experiments[0]}: wanted its parent {request.parent} among the "
-        f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
-    )
+    parent = parent_of(request.findings, request.parent)
+    if parent is None and request.parent != ROOT:
+        raise Rejected(
+            f"experiment {request.experiments[0]}: wanted its parent {request.parent} among the "
+            f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
+        )
+    return parent

@@ -8,7 +8,7 @@ from itertools import islice
 from services.researcher import prior
 from services.researcher.difference import differences
 from services.researcher.drafts import draft
-from services.researcher.evidence import best_of, parent_of
+from services.researcher.evidence import asked_parent, best_of
 from services.researcher.forecast import forecast
 from services.researcher.grounding import grounded
 from services.researcher.mutations import mutations
@@ -38,7 +38,7 @@ def propose(request: ProposeRequest) -> Proposals:
         NothingNew: every draw repeats an earlier experiment.
         Rejected: the parent is neither `ROOT` nor among the findings.
     """
-    parent = parent_of(request)
+    parent = asked_parent(request)
     proposals: list[Proposal] = []
     findings = list(request.findings)
     for number in request.experiments:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.researcher.evidence import parent_of
+from services.researcher.evidence import asked_parent
 from services.researcher.llm.adviser import Adviser, ModelUseless, NoCounsel
 from services.researcher.llm.ideas import Course, Ideas
 from services.researcher.llm.place import Place, place_of
@@ -63,7 +63,7 @@ def propose(
         NoCounsel: the model gave nothing, or is away and gave nothing of use before.
         Rejected: the parent is neither `ROOT` nor among the findings.
     """
-    place = place_of(request, parent_of(request))
+    place = place_of(request, asked_parent(request))
     course = _course(place, lessons, adviser, tell)
     trial = Trial(place, lessons, course.direction)
     wanted = wishes(place, course)
