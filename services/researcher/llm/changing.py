@@ -18,10 +18,8 @@ from services.researcher.llm.whitelist import (
 )
 from services.researcher.mutations import rate_for
 from services.researcher.rounding import rounded
-from shared.contracts.base import digest
 from shared.contracts.method import Dpo, FullTuning, Grpo, Kto, Method, Sft
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Trained
 from shared.errors import Rejected
 
 _USUAL_RATES = {"sft": 2e-5, "dpo": 1e-6, "kto": 1e-6, "grpo": 1e-6}
@@ -75,10 +73,9 @@ def _scaled(recipe: Recipe, on: bool) -> Recipe:
 
 
 def _start(place: Place) -> str:
-    parent = place.parent
-    if parent is None or not isinstance(parent.outcome, Trained) or not parent.kept:
+    if place.weights is None:
         raise Rejected("continues: the parent has left no weights to go on from; leave it out")
-    return digest(parent.recipe)
+    return place.weights
 
 
 def _with_method(recipe: Recipe, name: str, place: Place) -> Recipe:

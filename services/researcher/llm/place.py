@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from services.researcher import prior
-from shared.contracts.base import ROOT
+from shared.contracts.base import ROOT, digest
 from shared.contracts.method import Reward
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
+from shared.contracts.run import Trained
 from shared.errors import DataFailed, Rejected
 from shared.rows import read_rows
 
@@ -52,6 +53,14 @@ class Place:
         if self.parent is not None:
             return self.parent.model_copy(update={"recipe": recipe})
         return Finding(experiment=ROOT, parent=ROOT, recipe=recipe, value=self.request.base_value)
+
+    @property
+    def weights(self) -> str | None:
+        """What names the parent's weights to a recipe that goes on from them; None without any."""
+        parent = self.parent
+        if parent is None or not parent.kept or not isinstance(parent.outcome, Trained):
+            return None
+        return digest(parent.recipe)
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Trial:
         missing = len(self._place.request.experiments) - len(self.proposals)
         said = "\n".join(f"idea {number}: {why}" for number, why in wrong.items())
         raise Rejected(
-            f"{said}\n{len(self.proposals)} of your ideas are taken. Reply with {missing} others "
+            f"{said}\n{len(self.proposals)} of your ideas are taken. Reply with {missing} more "
             "in place of those that are wrong."
         )
 

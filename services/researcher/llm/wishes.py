@@ -50,6 +50,8 @@ def _possible(place: Place) -> list[str]:
         f"- data operators there now: {', '.join(there) or 'none'}",
         f"- knobs: {', '.join(knobs)}",
     ]
+    if place.weights is None:
+        lines.append("- not continues: there are no weights of the parent to go on from")
     if place.request.brief.labels < 2:
         lines.append("- not balance, nor sample by label: the answers are no labels")
     if not place.request.brief.duplicate_share:

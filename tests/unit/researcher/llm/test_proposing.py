@@ -5,11 +5,11 @@ import pytest
 from services.researcher.costs import predicted_s
 from services.researcher.llm.adviser import ModelAway, ModelUseless
 from services.researcher.llm.proposing import propose
-from shared.contracts.proposal import Gain
+from shared.contracts.proposal import Gain, ProposeRequest
 from shared.errors import Rejected
 from tests.support.advising import ScriptedAdviser
 from tests.unit.researcher.llm.idea_examples import COURSE, answering, asked, idea, told, turned
-from tests.unit.researcher.researcher_examples import finding, recipe, request, trained
+from tests.unit.researcher.researcher_examples import brief, finding, recipe, request, trained
 
 LINEAR = idea({"kind": "lr_scheduler_type", "to": "linear"})
 
@@ -151,3 +151,16 @@ def test_an_answer_in_which_all_is_wrong_is_counted() -> None:
 def test_a_parent_that_was_not_sent_is_a_bad_request() -> None:
     with pytest.raises(Rejected, match="wanted its parent 7 among the 1 findings"):
         propose(asked(parent=7), (), answering([LINEAR]), tell=told)
+
+
+def test_what_a_place_does_not_allow_is_said_before_it_is_tried() -> None:
+    def allowed(wanted: ProposeRequest) -> str:
+        adviser = answering([LINEAR])
+        propose(wanted, (), adviser, tell=told)
+        return adviser.asked[1].told
+
+    bare = allowed(asked(brief=brief(duplicate_share=0.0)))
+    assert "- not continues" in bare
+    assert "- not balance" in bare
+    assert "- not deduplicate" in bare
+    assert "- not" not in allowed(asked([finding(1, recipe())], brief=brief(labels=3)))

@@ -109,7 +109,7 @@ def test_a_bad_idea_leaves_the_others_of_its_answer_alone() -> None:
     told_wrong = str(adviser.asked[-1].wrong)
     assert "idea 2: changes.0: " in told_wrong
     assert "idea 1" not in told_wrong
-    assert "2 of your ideas are taken. Reply with 1 others" in told_wrong
+    assert "2 of your ideas are taken. Reply with 1 more" in told_wrong
 
 
 def test_ideas_that_are_taken_may_be_said_again_beside_the_repaired() -> None:
