@@ -1,6 +1,6 @@
 """Tries a model's ideas one by one: what is right becomes a proposal, what is wrong a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.researcher.costs import predicted_s
@@ -52,30 +52,34 @@ class Trial:
                 proposed in this job keeps failing in one way.
         """
         self._answers += 1
-        before, wrong = set(self.wrong), {}
-        taken = tuple(self._ideas)
+        before = set(self.wrong)
+        wrong = self._tried(answer)
+        self.wrong = tuple(wrong.values())
+        says_the_same = bool(before) and before == set(self.wrong)
+        if wrong and not says_the_same and self._answers <= self._worth_telling():
+            raise Rejected(self._said_of(wrong))
+
+    def _tried(self, answer: Ideas) -> dict[int, str]:
+        """Return what is wrong with which ideas; nothing once every experiment has one."""
+        taken, wrong = tuple(self._ideas), {}
         for number, idea in enumerate(answer.ideas, start=1):
-            if self._is_full():
-                break
             if isinstance(idea, Idea) and any(idea.does_as(other) for other in taken):
                 continue  # said again beside what was to be repaired
             try:
                 self._take(idea)
             except Rejected as error:
                 wrong[number] = one_line(str(error), most=MOST_SAID)
-        self.wrong = () if self._is_full() else tuple(wrong.values())
-        repeats_itself = bool(before) and before == set(self.wrong)
-        if not self.wrong or repeats_itself or self._answers > self._worth_telling():
-            return
+            if len(self.proposals) == len(self._place.request.experiments):
+                return {}
+        return wrong
+
+    def _said_of(self, wrong: Mapping[int, str]) -> str:
         missing = len(self._place.request.experiments) - len(self.proposals)
         said = "\n".join(f"idea {number}: {why}" for number, why in wrong.items())
-        raise Rejected(
+        return (
             f"{said}\n{len(self.proposals)} of your ideas are taken. Reply with {missing} more "
             "in place of those that are wrong."
         )
-
-    def _is_full(self) -> bool:
-        return len(self.proposals) == len(self._place.request.experiments)
 
     def _worth_telling(self) -> int:
         return 0 if fails_alike(self._place.request.findings) else REPAIRS
