@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from services.researcher.factors import OFF, value_of, with_method, with_value
 from shared.contracts.brief import Brief
+from shared.contracts.method import Grpo, Kto, Method
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
@@ -30,18 +31,25 @@ def fitted(recipe: Recipe, request: ProposeRequest) -> Recipe:
 
 
 def predicted_s(recipe: Recipe, request: ProposeRequest) -> float | None:
-    """Return the seconds a run should take; None before the first run has ended.
+    """Return the seconds a run should take; None before the first run of its method has ended.
 
     Samples to be seen times seconds a sample, taken from the run with the same kind of adapter that
     saw the most: its start-up weighs least. Without one, from any kind.
     """
-    runs = [f for f in request.findings if isinstance(f.outcome, Trained) and f.outcome.steps]
+    runs = [
+        finding
+        for finding in request.findings
+        if isinstance(finding.outcome, Trained)
+        and finding.outcome.steps
+        and finding.recipe.method.kind == recipe.method.kind
+    ]
     alike = [f for f in runs if f.recipe.adapter.kind == recipe.adapter.kind]
     longest = max(alike or runs, key=_samples_seen, default=None)
     if longest is None or not isinstance(longest.outcome, Trained):
         return None
     per_sample = longest.outcome.gpu_seconds / _samples_seen(longest)
-    return per_sample * rows_left(recipe, request.brief) * recipe.method.num_train_epochs
+    seen = rows_left(recipe, request.brief) * recipe.method.num_train_epochs
+    return per_sample * seen * _answers(recipe.method)
 
 
 def rows_left(recipe: Recipe, brief: Brief) -> float:
@@ -65,12 +73,20 @@ def _split(recipe: Recipe, most: int) -> Recipe:
     if per_device <= most:
         return recipe
     batch = per_device * method.gradient_accumulation_steps
-    fitting = max(size for size in range(1, most + 1) if batch % size == 0)
+    step = _answers(method)
+    least = 2 if isinstance(method, Kto) else step
+    sizes = range(least, max(least, most) + 1, step)
+    fitting = max((size for size in sizes if batch % size == 0), default=per_device)
     return with_method(
         recipe,
         per_device_train_batch_size=fitting,
         gradient_accumulation_steps=batch // fitting,
     )
+
+
+def _answers(method: Method) -> int:
+    """Return how many samples of a batch are made of one row."""
+    return method.num_generations if isinstance(method, Grpo) else 1
 
 
 def _rows_per_pass(recipe: Recipe, request: ProposeRequest) -> int:

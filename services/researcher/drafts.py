@@ -8,6 +8,7 @@ from services.researcher import prior
 from services.researcher.evidence import best_of, learning_rate_ceiling
 from services.researcher.factors import Factor, Value, with_value
 from services.researcher.rounding import rounded
+from shared.contracts.method import Sft
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.recipe import Recipe
 
@@ -69,7 +70,7 @@ def _recipe(
     recipe = prior.default_recipe(request.brief, request.context)
     if kind != recipe.adapter.kind:
         recipe = with_value(recipe, "adapter", kind)
-    rate = min(rate, learning_rate_ceiling(request.findings, kind))
+    rate = min(rate, learning_rate_ceiling(request.findings, recipe))
     for name, value in {"learning_rate": rate, **values}.items():
         if name != "r" or kind == "lora":
             recipe = with_value(recipe, name, rounded(table[name], value))
@@ -84,7 +85,11 @@ def _usual_rate(request: ProposeRequest, kind: str) -> float:
 def _middle_rate(request: ProposeRequest, kind: str) -> float:
     """Half way (in logarithms) from the prior to the best rate seen with this kind of adapter."""
     usual = _usual_rate(request, kind)
-    best = best_of(f for f in request.findings if f.recipe.adapter.kind == kind)
+    best = best_of(
+        finding
+        for finding in request.findings
+        if finding.recipe.adapter.kind == kind and isinstance(finding.recipe.method, Sft)
+    )
     return usual if best is None else math.sqrt(usual * best.recipe.method.learning_rate)
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from services.researcher.factors import Factor, Value, value_of
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.proposal import Finding
+from shared.contracts.proposal import Finding, ProposeRequest
+from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
+from shared.errors import Rejected
 
 _CREDIT = {"better": 1.0, "same": -0.5, "worse": -1.0, "failed": -1.5}
 _UNDER_WAY = -0.5  # trying the same again beside it would teach little
@@ -62,12 +64,20 @@ def touches(step: Step, at: Finding) -> bool:
     return at.experiment in (step.parent, step.child.experiment)
 
 
-def learning_rate_ceiling(findings: Iterable[Finding], adapter: str) -> float:
+def like_rates(one: Recipe, other: Recipe) -> bool:
+    """Whether two recipes want learning rates of about the same size.
+
+    Kinds of adapters want rates an order of magnitude apart, and so do methods.
+    """
+    return one.adapter.kind == other.adapter.kind and one.method.kind == other.method.kind
+
+
+def learning_rate_ceiling(findings: Iterable[Finding], recipe: Recipe) -> float:
     """Return the highest rate worth trying: half the lowest that broke down; infinite if none."""
     broken = [
         finding.recipe.method.learning_rate
         for finding in findings
-        if finding.recipe.adapter.kind == adapter and broke_down(finding)
+        if like_rates(finding.recipe, recipe) and broke_down(finding)
     ]
     return min(broken, default=math.inf) / 2
 
@@ -138,8 +148,8 @@ def _agreement(step: Step, toward: str) -> float:
 
 
 def _relevance(step: Step, factor: Factor, at: Finding) -> float:
-    if factor.name == "learning_rate" and step.child.recipe.adapter.kind != at.recipe.adapter.kind:
-        return 0.0  # the two kinds want rates an order of magnitude apart
+    if factor.name == "learning_rate" and not like_rates(step.child.recipe, at.recipe):
+        return 0.0
     near = 1.0 if touches(step, at) else _ELSEWHERE
     here = value_of(at.recipe, factor.name)
     if factor.scale != "log" or here is None:
@@ -153,3 +163,18 @@ def parent_of(findings: Iterable[Finding], number: ExperimentId) -> Finding | No
     if number == ROOT:
         return None
     return next((finding for finding in findings if finding.experiment == number), None)
+
+
+def asked_parent(request: ProposeRequest) -> Finding | None:
+    """Return the finding to derive experiments from; None where that is `ROOT`.
+
+    Raises:
+        Rejected: it is neither `ROOT` nor among the findings.
+    """
+    parent = parent_of(request.findings, request.parent)
+    if parent is None and request.parent != ROOT:
+        raise Rejected(
+            f"experiment {request.experiments[0]}: wanted its parent {request.parent} among the "
+            f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
+        )
+    return parent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from shared.contracts.method import FullTuning, Lora
+from shared.contracts.method import Adapter, FullTuning, Lora, Qlora
 from shared.contracts.operators import Deduplicate, Filter, Operator, Sample
 from shared.contracts.recipe import Recipe
 
@@ -49,10 +49,14 @@ def value_of(recipe: Recipe, name: str) -> Value | None:
 
 
 def with_value(recipe: Recipe, name: str, value: Value) -> Recipe:
-    """Return the recipe with one factor changed. A rank keeps its ``lora_alpha / r``."""
+    """Return the recipe with one factor changed.
+
+    A rank keeps its ``lora_alpha / r``; with rsLoRA it keeps ``lora_alpha``, as that scaling is
+    meant. Between ``lora`` and ``qlora`` everything else about the adapter stays.
+    """
     match name:
         case "adapter":
-            return replaced(recipe, adapter=FullTuning() if value == "full" else new_lora(16))
+            return replaced(recipe, adapter=_adapter(recipe.adapter, str(value)))
         case "r" | "lora_dropout":
             return replaced(recipe, adapter=_changed_lora(recipe, name, value))
         case "batch_size":
@@ -60,7 +64,7 @@ def with_value(recipe: Recipe, name: str, value: Value) -> Recipe:
                 recipe, per_device_train_batch_size=int(value), gradient_accumulation_steps=1
             )
         case "deduplicate" | "filter" | "sample":
-            return replaced(recipe, data=_with_operator(recipe, name, value))
+            return _with_choice(recipe, name, value)
         case _:
             return with_method(recipe, **{name: value})
 
@@ -80,13 +84,24 @@ def with_method(recipe: Recipe, **changes: Any) -> Recipe:
     return replaced(recipe, method=type(recipe.method)(**(dict(recipe.method) | changes)))
 
 
-def _changed_lora(recipe: Recipe, name: str, value: Value) -> Lora:
-    assert isinstance(recipe.adapter, Lora), f"{name} needs an adapter"
+def _adapter(before: Adapter, kind: str) -> Adapter:
+    if kind == "full":
+        return FullTuning()
+    lora = new_lora(16) if isinstance(before, FullTuning) else before
+    made = Qlora if kind == "qlora" else Lora
+    return made.model_validate(lora.model_dump(exclude={"kind"}))
+
+
+def _changed_lora(recipe: Recipe, name: str, value: Value) -> Adapter:
+    adapter = recipe.adapter
+    assert not isinstance(adapter, FullTuning), f"{name} needs an adapter"
     changes: dict[str, Any] = {name: value}
     if name == "r":
-        scale = recipe.adapter.lora_alpha / recipe.adapter.r
-        changes = {"r": int(value), "lora_alpha": max(1, round(scale * int(value)))}
-    return Lora(**(dict(recipe.adapter) | changes))
+        changes = {"r": int(value)}
+        if not adapter.use_rslora:
+            scale = adapter.lora_alpha / adapter.r
+            changes["lora_alpha"] = max(1, round(scale * int(value)))
+    return type(adapter)(**(dict(adapter) | changes))
 
 
 def _of_operator(recipe: Recipe, kind: str) -> Value:
@@ -101,22 +116,38 @@ def _of_operator(recipe: Recipe, kind: str) -> Value:
     return 1.0 if kind == "sample" else OFF
 
 
-_ORDER = ("load", "map", "filter", "deduplicate", "sample", "augment", "curriculum", "hold_out")
+_ORDER = (
+    "load", "where", "extract", "map", "language", "quality", "matching", "filter", "tokens",
+    "deduplicate", "near_duplicates", "balance", "sample", "augment", "curriculum", "hold_out",
+)  # fmt: skip
 
 
-def _with_operator(recipe: Recipe, kind: str, value: Value) -> tuple[Operator, ...]:
-    kept = [operator for operator in recipe.data if operator.kind != kind]
-    new: Operator | None = None
-    if kind == "deduplicate" and value != OFF:
-        new = Deduplicate.model_validate({"by": value})
-    elif kind == "filter" and value != OFF:
-        prompt, completion = str(value).split("/")
-        new = Filter(max_prompt_chars=int(prompt), max_completion_chars=int(completion))
-    elif kind == "sample" and value != 1.0:
-        new = Sample(share=float(value), seed=recipe.seed)
-    if new is not None:
-        # What the rules do not know of stays where somebody put it.
-        later = _ORDER[_ORDER.index(kind) + 1 :]
-        places = (place for place, operator in enumerate(kept) if operator.kind in later)
-        kept.insert(next(places, len(kept)), new)
-    return tuple(kept)
+def without(recipe: Recipe, kind: str) -> Recipe:
+    """Return the recipe without its data operators of a kind."""
+    return replaced(recipe, data=tuple(one for one in recipe.data if one.kind != kind))
+
+
+def with_operator(recipe: Recipe, new: Operator) -> Recipe:
+    """Return the recipe with a data operator in place of those of its kind, or at its usual place.
+
+    What is not known here stays where somebody put it.
+    """
+    kept = list(without(recipe, new.kind).data)
+    later = _ORDER[_ORDER.index(new.kind) + 1 :]
+    places = (place for place, operator in enumerate(kept) if operator.kind in later)
+    kept.insert(next(places, len(kept)), new)
+    return replaced(recipe, data=tuple(kept))
+
+
+def _with_choice(recipe: Recipe, kind: str, value: Value) -> Recipe:
+    if value == (1.0 if kind == "sample" else OFF):
+        return without(recipe, kind)
+    match kind:
+        case "deduplicate":
+            return with_operator(recipe, Deduplicate.model_validate({"by": value}))
+        case "sample":
+            return with_operator(recipe, Sample(share=float(value), seed=recipe.seed))
+        case _:
+            prompt, completion = map(int, str(value).split("/"))
+            longest = Filter(max_prompt_chars=prompt, max_completion_chars=completion)
+            return with_operator(recipe, longest)

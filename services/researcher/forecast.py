@@ -25,14 +25,14 @@ _LENGTHS = {
 """Steps (in logarithms) over which a score stays about the same."""
 
 _OTHER_VALUE = 0.4  # of a factor of little weight: almost the same recipe
-_OTHER_ADAPTER = 1.5  # the same learning rate is another thing to another kind of adapter
+_OTHER_ADAPTER = 1.5  # a rate is another thing to another kind of adapter or method
 _LEAST_SPREAD = 0.02  # of scores: about what two seeds differ by
 _LEAST_NOISE = 0.1  # of a score, in units of the spread: no two runs are quite the same
 _NORMAL = NormalDist()
 
 
 Place: TypeAlias = tuple[float | str | None, ...]
-"""A recipe as one coordinate for each factor, numbers in units of the lengths above."""
+"""A recipe as its method and one coordinate for each factor, numbers in units of the lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +101,20 @@ def forecast(findings: Sequence[Finding], factors: Iterable[Factor]) -> Forecast
 
 
 def _place(recipe: Recipe, factors: Iterable[Factor]) -> Place:
-    return tuple(
+    coordinates = (
         math.log(float(value)) / _LENGTHS[factor.name]
         if factor.name in _LENGTHS and value is not None
         else value
         for factor in factors
         for value in [value_of(recipe, factor.name)]
     )
+    return (recipe.method.kind, *coordinates)
 
 
 def _alike(one: Place, other: Place, factors: Iterable[Factor]) -> float:
     """Return the correlation of two recipes' scores, in (0, 1]."""
-    squares = 0.0
-    for mine, theirs, factor in zip(one, other, factors, strict=True):
+    squares = 0.0 if one[0] == other[0] else _OTHER_ADAPTER**2
+    for mine, theirs, factor in zip(one[1:], other[1:], factors, strict=True):
         if mine == theirs or mine is None or theirs is None:
             continue
         if factor.name in _LENGTHS:

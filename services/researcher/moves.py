@@ -5,7 +5,16 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.researcher.evidence import Step, best_of, direction, said_of, steps, support, touches
+from services.researcher.evidence import (
+    Step,
+    best_of,
+    direction,
+    like_rates,
+    said_of,
+    steps,
+    support,
+    touches,
+)
 from services.researcher.factors import Factor, Value, value_of
 from services.researcher.remedies import Symptom, symptoms
 from services.researcher.rounding import rounded
@@ -132,7 +141,7 @@ def _reason(factor: Factor, toward: str, said: float, here: Situation) -> str:
 def _taken_over(factor: Factor, value: Value, at: Finding, best: Finding) -> Iterator[Move]:
     """Yield the move to what the best experiment elsewhere uses, if that is another value."""
     there = value_of(best.recipe, factor.name)
-    alike = best.recipe.adapter.kind == at.recipe.adapter.kind
+    alike = like_rates(best.recipe, at.recipe)
     if there is None or there == value or (factor.name == "learning_rate" and not alike):
         return
     ahead = (best.value or 0.0) > (at.value or 0.0)

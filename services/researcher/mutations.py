@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.researcher import prior
-from services.researcher.evidence import best_of, learning_rate_ceiling
+from services.researcher.evidence import best_of, learning_rate_ceiling, like_rates
 from services.researcher.factors import with_value
 from services.researcher.moves import Move, Situation, moves, situation
 from services.researcher.rounding import rounded
@@ -33,7 +33,7 @@ def mutations(request: ProposeRequest, parent: Finding, rng: random.Random) -> I
         recipe = parent.recipe
         for move in chosen:
             recipe = with_value(recipe, move.factor, move.value)
-        ceiling = learning_rate_ceiling(request.findings, recipe.adapter.kind)
+        ceiling = learning_rate_ceiling(request.findings, recipe)
         if recipe.method.learning_rate > ceiling:
             rate = rounded(table["learning_rate"], ceiling)
             recipe = with_value(recipe, "learning_rate", rate)
@@ -44,7 +44,7 @@ def _choose(here: Situation, request: ProposeRequest, rng: random.Random) -> lis
     possible = list(moves(here, rng))
     first = _draw(possible, rng)
     if first.factor == "adapter":
-        return [first, _rate_for(str(first.value), request, here.at)]
+        return [first, rate_for(str(first.value), request, here.at)]
     # What belongs to another kind of adapter is settled once that kind has been tried.
     others = [move for move in possible if move.factor not in (first.factor, "adapter")]
     return [first, _draw(others, rng)] if rng.random() < SECOND_CHANGE else [first]
@@ -54,13 +54,14 @@ def _draw(possible: Sequence[Move], rng: random.Random) -> Move:
     return rng.choices(possible, weights=[move.weight for move in possible])[0]
 
 
-def _rate_for(kind: str, request: ProposeRequest, parent: Finding) -> Move:
+def rate_for(kind: str, request: ProposeRequest, parent: Finding) -> Move:
     """Return the learning rate that goes with another kind of adapter.
 
     The best rate seen with that kind; without one, the parent's, moved as far from the prior's
     middle for the new kind as it was from the middle for its own.
     """
-    best = best_of(f for f in request.findings if f.recipe.adapter.kind == kind)
+    there = with_value(parent.recipe, "adapter", kind)
+    best = best_of(f for f in request.findings if like_rates(f.recipe, there))
     if best is not None:
         rate = best.recipe.method.learning_rate
         return Move("learning_rate", rate, 1.0, f"#{best.experiment} is the best {kind} run")

@@ -95,8 +95,9 @@ def learning_rate(adapter: str, size: float) -> float:
     0.0002 for LoRA and 0.000015 for full tuning at 1.5 billion weights, 0.005 and 0.002 at
     2 million; sizes beyond 1 million to 100 billion weights are taken as those.
     """
-    usual = _AT_USUAL_SIZE[adapter]
-    slope = math.log(_AT_TWO_MILLION[adapter] / usual) / math.log(_USUAL_PARAMETERS / 2e6)
+    kind = "full" if adapter == "full" else "lora"  # in 4 bits or not
+    usual = _AT_USUAL_SIZE[kind]
+    slope = math.log(_AT_TWO_MILLION[kind] / usual) / math.log(_USUAL_PARAMETERS / 2e6)
     within = min(max(size, 1e6), 1e11)
     return float(f"{usual * math.pow(within / _USUAL_PARAMETERS, -slope):.2g}")
 

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 from services.researcher import prior
-from services.researcher.costs import fitted
 from services.researcher.difference import differences
 from services.researcher.drafts import draft
-from services.researcher.evidence import best_of, parent_of
-from services.researcher.factors import replaced, with_method
+from services.researcher.evidence import asked_parent, best_of
 from services.researcher.forecast import forecast
+from services.researcher.grounding import grounded
 from services.researcher.mutations import mutations
 from services.researcher.novelty import only_new
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.operators import Tokens
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.errors import NothingNew, Rejected
+from shared.errors import NothingNew
 
 CANDIDATES = 8
 """Mutations drawn for each proposal; the scores so far choose among them."""
@@ -40,12 +38,7 @@ def propose(request: ProposeRequest) -> Proposals:
         NothingNew: every draw repeats an earlier experiment.
         Rejected: the parent is neither `ROOT` nor among the findings.
     """
-    parent = parent_of(request.findings, request.parent)
-    if parent is None and request.parent != ROOT:
-        raise Rejected(
-            f"experiment {request.experiments[0]}: wanted its parent {request.parent} among the "
-            f"{len(request.findings)} findings, found it missing; send it or ask below {ROOT}"
-        )
+    parent = asked_parent(request)
     proposals: list[Proposal] = []
     findings = list(request.findings)
     for number in request.experiments:
@@ -71,7 +64,7 @@ def _proposal(request: ProposeRequest, number: ExperimentId, parent: Finding | N
     return Proposal(
         recipe=new.recipe,
         changed=changed,
-        expects=f"{', '.join(changed)} aims above {_bar(request, parent)} because {new.because}.",
+        expects=f"{', '.join(changed)} aims above {bar(request, parent)} because {new.because}.",
         proposer="rules",
     )
 
@@ -96,38 +89,18 @@ def _drafts(request: ProposeRequest, number: ExperimentId) -> Iterator[_Draw]:
     first = begun + on_their_way
     while True:
         drawn = draft(request, first)
-        yield _Draw(_grounded(drawn.recipe, request), _because(request, drawn.idea))
+        yield _Draw(grounded(drawn.recipe, request), _because(request, drawn.idea))
         first += 1
 
 
 def _mutations(request: ProposeRequest, number: ExperimentId, parent: Finding) -> Iterator[_Draw]:
     rng = random.Random(f"{request.context.seed}/{request.job_id}/{number}")
     for drawn in mutations(request, parent, rng):
-        yield _Draw(_grounded(drawn.recipe, request), "; ".join(dict.fromkeys(drawn.reasons)))
+        yield _Draw(grounded(drawn.recipe, request), "; ".join(dict.fromkeys(drawn.reasons)))
 
 
-def _grounded(recipe: Recipe, request: ProposeRequest) -> Recipe:
-    """Return the recipe on the job's model, rows and limits, whoever proposed its parent."""
-    start = prior.default_recipe(request.brief, request.context)
-    load, mapping, hold_out = start.data
-    place = [operator.kind for operator in recipe.data].index("map")
-    on_rows = recipe.data[1:place]
-    on_samples = [
-        one.model_copy(update={"tokenizer": start.base_model}) if isinstance(one, Tokens) else one
-        for one in recipe.data[place + 1 :]
-        if one.kind not in ("hold_out", "mix")
-    ]
-    recipe = replaced(
-        recipe,
-        base_model=start.base_model,
-        data=(load, *on_rows, mapping, *on_samples, hold_out),
-        seed=start.seed,
-    )
-    recipe = with_method(recipe, max_length=start.method.max_length)
-    return fitted(recipe, request)
-
-
-def _bar(request: ProposeRequest, parent: Finding | None) -> str:
+def bar(request: ProposeRequest, parent: Finding | None) -> str:
+    """Say what a proposal is to surpass."""
     if parent is None:
         return f"the base model's {request.base_value:.3f}"
     if parent.value is None:

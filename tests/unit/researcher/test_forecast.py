@@ -1,7 +1,9 @@
 import math
 
+from services.researcher.factors import replaced
 from services.researcher.forecast import forecast
 from services.researcher.prior import factors
+from shared.contracts.method import Dpo
 from tests.unit.researcher.researcher_examples import BRIEF, DIVERGED, finding, recipe
 
 FACTORS = tuple(factors(BRIEF, "base").values())
@@ -37,6 +39,16 @@ def test_doubt_grows_with_the_distance_from_what_was_measured() -> None:
     near = seen.expected(recipe(learning_rate=3e-4))[1]
     far = seen.expected(recipe(learning_rate=1e-2))[1]
     assert near < far
+
+
+def test_another_method_is_foreseen_with_more_doubt() -> None:
+    preferring = Dpo.model_validate(recipe().method.model_dump(exclude={"kind", "loss_type"}))
+    seen = forecast([finding(1, recipe(), 0.4), finding(2, recipe(r=64), 0.5)], FACTORS)
+
+    assert seen is not None
+    same = seen.expected(recipe())[1]
+    other = seen.expected(replaced(recipe(), method=preferring))[1]
+    assert other > 2 * same
 
 
 def test_what_broke_down_is_not_worth_coming_near() -> None:

@@ -293,7 +293,7 @@ def test_operators_the_rules_do_not_know_stay_where_somebody_put_them() -> None:
     deduplicated = with_value(foreign.recipe, "deduplicate", "prompt")
 
     assert [one for one in made.data if one in theirs] == list(theirs)
-    assert [one.kind for one in deduplicated.data][-3:] == ["balance", "deduplicate", "hold_out"]
+    assert [one.kind for one in deduplicated.data][-3:] == ["deduplicate", "balance", "hold_out"]
 
 
 def test_a_new_filter_comes_before_variants_and_a_curriculum() -> None:

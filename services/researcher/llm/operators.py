@@ -1,0 +1,187 @@
+"""Writes out the data operator that a model has chosen. Pure but for the rows it is tried on.
+
+What a model gives as text is looked for literally: it becomes no pattern, path or program.
+"""
+
+import re
+from typing import Any, assert_never
+
+from services.researcher.factors import value_of
+from services.researcher.llm.place import Columns, Place
+from services.researcher.llm.quoting import quoted
+from services.researcher.llm.whitelist import (
+    Augmented,
+    Balanced,
+    Deduplicated,
+    ExtractPart,
+    InLanguage,
+    Length,
+    Matching,
+    NearDeduplicated,
+    NotLong,
+    OfQuality,
+    Sampled,
+    ShortFirst,
+    WhereRows,
+    WholeInTokens,
+)
+from shared.contracts import operators as contracts
+from shared.contracts.base import read_as
+from shared.contracts.recipe import Recipe
+from shared.errors import Rejected
+
+ANY_LENGTH = 10_000_000
+"""Characters that no sample exceeds."""
+
+_ALIKE = {"rather": 0.7, "much": 0.8, "very_much": 0.9}
+
+OperatorChange = (
+    WhereRows
+    | ExtractPart
+    | InLanguage
+    | OfQuality
+    | Matching
+    | NotLong
+    | WholeInTokens
+    | Deduplicated
+    | NearDeduplicated
+    | Balanced
+    | Sampled
+    | Augmented
+    | ShortFirst
+)
+
+
+def operator(recipe: Recipe, change: OperatorChange, place: Place) -> contracts.Operator:
+    """Return the operator.
+
+    Raises:
+        Rejected: the job's rows give it nothing to work on, or it is no operator.
+    """
+    fields = {"kind": change.kind} | _fields(recipe, change, place)
+    made: contracts.Operator = read_as(contracts.Operator, fields, what=change.kind)  # type: ignore[arg-type]
+    return made
+
+
+def _fields(recipe: Recipe, change: OperatorChange, place: Place) -> dict[str, Any]:
+    brief, context = place.request.brief, place.request.context
+    match change:
+        case WhereRows():
+            _refuse_all_or_none(change, place)
+            return {"column": change.column, "values": change.values, "fate": change.fate}
+        case ExtractPart():
+            return {"column": change.column, "pattern": _between(change, place)}
+        case InLanguage():
+            return {"languages": change.languages, "of": change.of}
+        case OfQuality():
+            return {"of": change.of} | ({"min_letters": 0.0} if change.numbers else {})
+        case Matching():
+            _refuse_unseen(change, place)
+            found = "|".join(map(_literally, change.texts))
+            return {"pattern": f"(?i){found}", "of": change.of, "fate": change.fate}
+        case NotLong(prompts=prompts, completions=completions):
+            return {
+                "max_prompt_chars": _chars(prompts, brief.prompt_chars_p95),
+                "max_completion_chars": _chars(completions, brief.completion_chars_p95),
+            }
+        case WholeInTokens(most=most):
+            longest = context.limits.max_length // (2 if most == "half_max_length" else 1)
+            return {"tokenizer": context.base_model, "max_tokens": max(1, longest)}
+        case Deduplicated(by=by):
+            if not brief.duplicate_share:
+                raise Rejected("deduplicate: no prompt comes twice; change something else")
+            return {"by": by}
+        case NearDeduplicated(by=by, alike=alike):
+            return {"by": by, "threshold": _ALIKE[alike]}
+        case Balanced(most=most):
+            _refuse_no_labels("balance", place)
+            fair = (2 if most == "twice_equal" else 1) / brief.labels
+            return {"max_share": min(1.0, fair), "seed": recipe.seed}
+        case Sampled(by=by):
+            if by == "label":
+                _refuse_no_labels("sample", place)
+            share = float(value_of(recipe, "sample") or 1.0)
+            return {"share": share if share < 1 else 0.5, "by": by, "seed": recipe.seed}
+        case Augmented(rule=rule, templates=templates, copies=copies):
+            words = {"templates": templates} if rule == "templates" else {}
+            return {"rule": {"kind": rule} | words, "copies": copies, "seed": recipe.seed}
+        case ShortFirst():
+            return {"first": "short"}
+        case _:
+            assert_never(change)
+
+
+def _chars(length: Length, p95: int) -> int:
+    match length:
+        case "p95":
+            return max(1, p95)
+        case "half_p95":
+            return max(1, p95 // 2)
+        case "any":
+            return ANY_LENGTH
+
+
+def _refuse_no_labels(what: str, place: Place) -> None:
+    if place.request.brief.labels < 2:
+        raise Rejected(f"{what}: the answers of this job are no labels; change something else")
+
+
+def _refuse_all_or_none(change: WhereRows, place: Place) -> None:
+    rows = _with_column(change.kind, change.column, place)
+    named = sum(str(row[change.column]) in change.values for row in rows)
+    if not named or named == len(rows):
+        raise Rejected(
+            f"where: wanted values of some of the first {len(rows)} rows, found them in {named}; "
+            "take other values"
+        )
+
+
+def _refuse_unseen(change: Matching, place: Place) -> None:
+    rows = place.rows()
+    said = ("\n".join(map(str, row.values())).casefold() for row in rows)
+    if not any(text.casefold() in one for one in said for text in change.texts):
+        raise Rejected(
+            f"matching: wanted texts out of the data, found none of them in the first {len(rows)} "
+            "rows; take others"
+        )
+
+
+def _between(change: ExtractPart, place: Place) -> str:
+    column = change.column
+    rows = _with_column(change.kind, column, place)
+    if column not in place.request.context.mapping.columns or not column.isidentifier():
+        raise Rejected(
+            "extract: wanted a column that prompts or answers are written from, found another; "
+            "take one of those"
+        )
+    if not change.after and not change.before:
+        raise Rejected("extract: wanted a mark after which or before which to cut, found neither")
+    begins = _literally(change.after) if change.after else r"\A"
+    ends = _literally(change.before) if change.before else r"\Z"
+    pattern = rf"{begins}(?P<{column}>[\s\S]+?){ends}"
+    if not any(isinstance(row[column], str) and re.search(pattern, row[column]) for row in rows):
+        raise Rejected(
+            f"extract: wanted marks that stand in some of the first {len(rows)} rows, found them "
+            "in none; take others"
+        )
+    return pattern
+
+
+def _literally(text: str) -> str:
+    """Return a printable pattern that finds a text and nothing else."""
+    return "".join(re.escape(sign) if sign.isprintable() else _by_number(sign) for sign in text)
+
+
+def _by_number(sign: str) -> str:
+    return f"\\U{ord(sign):08x}"
+
+
+def _with_column(what: str, column: str, place: Place) -> tuple[Columns, ...]:
+    rows = tuple(place.rows())
+    if not all(column in row for row in rows):
+        names = ", ".join(rows[0])
+        raise Rejected(
+            f"{what}: wanted a column that every row has, found none of that name; take one of\n"
+            + quoted(names, "columns of the training rows", most=300)
+        )
+    return rows
