@@ -13,7 +13,12 @@ _FOLDERS = re.compile(
     re.VERBOSE,
 )
 
-_SENTENCE = re.compile(r"(?:[A-Za-z][\w'-]*[.,;:!?]?\s+){3}[A-Za-z]")
+_SENTENCE = re.compile(
+    r"""(?:[A-Za-z][\w'-]*[.,;:!?]?\s+){3}[A-Za-z]  # four words
+    | (?:[A-Za-z]{3,}\W+){3}[A-Za-z]{3}             # four words joined by something else
+    """,
+    re.VERBOSE,
+)
 
 
 def hearsay(texts: Iterable[str], what: str, *, most: int) -> str:
@@ -48,8 +53,8 @@ def without_folders(text: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether a text is too short and simple to be understood as a demand.
 
-    It has at most 80 signs, ASCII but for arrows, and never four words in a row. A recipe says
-    numbers and names, which are plain, and sometimes text that others wrote, which may not be.
+    It has at most 80 characters, ASCII but for arrows, and never four words in a row. A recipe
+    says numbers and names, which are plain, and sometimes text, which others may have written.
     """
     return len(text) <= 80 and text.replace("→", "").isascii() and not _SENTENCE.search(text)
 

@@ -51,13 +51,14 @@ def experience_of_changes(request: DiagnoseRequest, lessons: Sequence[BankedLess
 
 def _told(found: Sequence[Experience]) -> Section:
     clearest = sorted(found, key=_clarity, reverse=True)
-    forms = []
-    for most in (MOST, SOME, FEW):
-        kept = clearest[:most]
-        lost = f"{len(found) - len(kept)} of {len(found)} findings of earlier jobs"
-        if kept and not (forms and most >= len(found)):
-            forms.append(Form(_lines(kept), lost if len(kept) < len(found) else ""))
+    forms = [_form(clearest, most) for most in (MOST, SOME, FEW)] if found else ()
     return section(_TITLE, 5, forms)
+
+
+def _form(clearest: Sequence[Experience], most: int) -> Form:
+    left = len(clearest) - most
+    lost = f"{left} of {len(clearest)} findings of earlier jobs" if left > 0 else ""
+    return Form(_lines(clearest[:most]), lost)
 
 
 def _clarity(one: Experience) -> tuple[bool, float, int]:

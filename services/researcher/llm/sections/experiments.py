@@ -108,15 +108,18 @@ def _came_of(finding: Finding) -> Iterator[str]:
     yield f"- Result on dev: {result(finding)}."
     if not isinstance(finding.outcome, Trained):
         return
-    reading = read_curves(finding.outcome)
+    run, reading = finding.outcome, read_curves(finding.outcome)
+    early = "" if run.stopped == "done" else f"; it ended early: {run.stopped}"
+    yield f"- Training: {run.steps} steps, {run.gpu_seconds:.0f} s{early}."
     yield f"- Loss curves: {reading.fit}; {reading.said}."
-    if finding.outcome.stopped != "done":
-        yield f"- Training ended early: {finding.outcome.stopped}."
-    for count in finding.outcome.rows:
+    if run.reward_curve:
+        first, last = run.reward_curve[0].reward, run.reward_curve[-1].reward
+        yield f"- Rewards: {first:.3f} at first, {last:.3f} at last."
+    for count in run.rows:
         if count.rows_out != count.rows_in and count.operator not in ("load", "hold_out"):
             yield f"- Rows: {count.operator} left {count.rows_out} of {count.rows_in}."
-    if finding.outcome.tokenised.cut:
-        cut, samples = finding.outcome.tokenised.cut, finding.outcome.tokenised.samples
+    if run.tokenised.cut:
+        cut, samples = run.tokenised.cut, run.tokenised.samples
         yield f"- Samples cut at max_length: {cut} of {samples}."
 
 

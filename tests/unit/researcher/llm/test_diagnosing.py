@@ -15,6 +15,7 @@ from tests.support.advising import ScriptedAdviser
 from tests.unit.researcher.llm.advice_examples import (
     CONFUSIONS,
     INJECTION,
+    LESSONS,
     RAN,
     SECOND,
     THIRD,
@@ -146,6 +147,15 @@ def test_the_model_is_told_the_change_the_measurement_the_curves_and_the_answers
     assert 'wrong: asked "3 May 24", wanted "2024-05-03", got "2024-03-05"' in told
     assert '9 times "March" for "May"' in told
     assert "#2 scores 0.750 ± 0.050 on dev, with wrong answers: 31 wrong." in told
+
+
+def test_the_model_is_told_what_earlier_jobs_found_of_what_changed_alone() -> None:
+    adviser = ScriptedAdviser({"Diagnosis": [VIEW]})
+
+    diagnose(request(), measure(request()), LESSONS, adviser)
+
+    assert "- r up: tried once in 1 job" in adviser.asked[0].told
+    assert "learning_rate up" not in adviser.asked[0].told
 
 
 def test_what_others_wrote_reaches_the_model_quoted() -> None:
