@@ -3,6 +3,7 @@
 NoCounsel              rules answer instead
 ├── ModelAway          timeouts, refused keys, unpaid bills, too many requests: tried again later
 ├── ModelUseless       it answers, but nothing that can be used, even after repairs
+├── RoomTooSmall       the least it must be told does not fit its context window
 └── CapReached         the job's or the day's tokens or money are used up
 """
 
@@ -33,6 +34,10 @@ class ModelAway(NoCounsel):
 
 class ModelUseless(NoCounsel):
     """The model answered, and nothing of it could be used."""
+
+
+class RoomTooSmall(NoCounsel):
+    """What it must be told at least does not fit; the message says how many tokens are missing."""
 
 
 class CapReached(NoCounsel):
