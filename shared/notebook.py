@@ -10,14 +10,23 @@ What both promise:
   callers at the same time never pass a cap together by more than what they had reserved. What is
   not settled, because a worker died, stays counted.
 * Calls are kept in the order of `keep`, and by all attempts at a piece of work: each was paid for.
-* A lesson is banked once; banking it again changes nothing that a person wrote.
+  Of a piece of work the latest `MOST_CALLS` are kept.
+* A lesson is banked once; banking it again changes nothing that a person wrote, and brings nothing
+  back that a person removed.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Call, Caps, Spend
 from shared.contracts.lesson import BankedLesson
+from shared.errors import Unknown
+
+MOST_CALLS = 200
+"""Calls kept of one piece of work; the oldest go first."""
+
+NANO = 1_000_000_000
+"""Accounts are kept in whole billionths of the unit of money: a sum of floats would drift."""
 
 
 class Notebook(Protocol):
@@ -27,6 +36,8 @@ class Notebook(Protocol):
         self, job_id: JobId, day: str, most: Spend, *, job: Caps, daily: Caps
     ) -> str | None:
         """Set aside what a call may cost at most. Return None, or which cap it would pass.
+
+        For example ``the day's cap of 20,000 tokens, of which 19,500 are spent or set aside``.
 
         Args:
             job_id: whose call it is.
@@ -76,3 +87,40 @@ class Notebook(Protocol):
     def forget(self, lesson_id: str) -> None:
         """Remove a lesson for good. Removing it twice changes nothing."""
         ...
+
+
+def nanos(money: float) -> int:
+    """Return money in whole billionths of its unit."""
+    return round(money * NANO)
+
+
+def amount_of(tokens: int, money_nanos: int) -> Spend:
+    """Return what an account holds. Never below nothing, though one may have been emptied."""
+    return Spend(tokens=max(0, tokens), money=max(0, money_nanos) / NANO)
+
+
+def cap_words(
+    whose: Literal["job", "day"], unit: Literal["tokens", "money"], caps: Caps, spent: int
+) -> str:
+    """Say which cap is in the way.
+
+    Args:
+        whose: the job's or the day's.
+        unit: which of the two caps.
+        caps: both.
+        spent: what is spent of it or set aside, money in billionths.
+    """
+    if unit == "tokens":
+        return (
+            f"the {whose}'s cap of {caps.tokens:,} tokens, of which {spent:,} are spent or set "
+            "aside"
+        )
+    return (
+        f"the {whose}'s cap of {caps.money:g} in money, of which {spent / NANO:.6g} is spent or "
+        "set aside"
+    )
+
+
+def no_lesson(lesson_id: str) -> Unknown:
+    """Return what to raise about an id that no lesson has."""
+    return Unknown(f"wanted the id of a lesson, found {lesson_id!r}; `trex lessons` lists them")
