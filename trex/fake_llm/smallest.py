@@ -51,7 +51,8 @@ def _of_type(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> Any:
         case "integer":
             return math.ceil(_number(schema))
         case "number":
-            return _number(schema)
+            found = _number(schema)
+            return int(found) if found.is_integer() else found
         case "boolean":
             return False
         case _:
@@ -80,7 +81,7 @@ def _number(schema: dict[str, Any]) -> float:
         low = max(low, above + step)
     if below is not None:
         high = min(high, below - step)
-    return min(max(0, low), high)
+    return float(min(max(0, low), high))
 
 
 def _width(schema: dict[str, Any]) -> float:
