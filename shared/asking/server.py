@@ -1,9 +1,10 @@
 """The server of the researcher's language model: where it is, and what its refusals mean."""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -98,6 +99,23 @@ class Server:
                 f"{self.short(names)}; correct TREX_RESEARCHER_MODEL"
             )
         return ours.max_model_len
+
+    def complete(self, body: Mapping[str, Any], timeout_s: float) -> httpx.Response:
+        """Return what it says to a request for a chat completion, whatever it is.
+
+        Raises:
+            Unavailable: nothing whole came back.
+        """
+        try:
+            return httpx.post(
+                f"{self.address}/chat/completions",
+                json={"model": self.model, **body},
+                headers=self.headers,
+                timeout=timeout_s,
+                verify=trusted(),
+            )
+        except httpx.HTTPError as error:
+            raise Unavailable(self.silent(error)) from None
 
     def refusal(self, status: int, said: str) -> str:
         """Say in a sentence what a status other than 200 means, and what to change."""

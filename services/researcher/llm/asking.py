@@ -25,6 +25,11 @@ AROUND = 16
 """Tokens that a chat template puts around a message, rather too many."""
 
 
+APART = 4096
+"""Tokens kept free for a schema, what is looked up and repairs, but an eighth of the window at
+most."""
+
+
 class SchemasRefused(Exception):
     """The server takes no JSON schema, or not this one."""
 
@@ -170,6 +175,11 @@ class Heard:
     spent: Spend
     at: float
     seconds: float
+
+
+def apart(window: int) -> int:
+    """Return how many tokens of a window are kept free for more than the question."""
+    return min(APART, window // 8)
 
 
 def narrow(endpoint: Endpoint, settings: ResearcherSettings, missing: int) -> str:

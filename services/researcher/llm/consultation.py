@@ -2,20 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from services.researcher.llm.adviser import REPAIRS, ModelUseless, Tool
-from services.researcher.llm.asking import Desk, Heard, SchemasRefused, ToolsRefused, narrow
+from services.researcher.llm.asking import Desk, Heard, SchemasRefused, apart, narrow
 from services.researcher.llm.endpoint import Endpoint
+from services.researcher.llm.looking_up import look_up
 from services.researcher.llm.prompts import Prompt, prompts
 from services.researcher.llm.reading import read
 from services.researcher.llm.redacting import kept
-from services.researcher.llm.replies import Reply, ToolCall
+from services.researcher.llm.replies import Reply
 from services.researcher.llm.reserving import Purse
 from services.researcher.llm.talk import Sent, Talk, opening
-from services.researcher.llm.tools import call as call_tool
-from services.researcher.llm.tools import described
 from shared.asking import probe
 from shared.asking.probe import Probe, name_of, response_format
 from shared.asking.question import Shape
@@ -25,18 +24,8 @@ from shared.errors import Rejected
 from shared.notebook import Notebook
 from shared.settings import ResearcherSettings
 
-ROUNDS = 6
-"""Times a model may look things up before it answers."""
-
-CALLS = 4
-"""Tools it may call in one round."""
-
 LEAST = 1024
 """Tokens that a question must have room for, beside its prompt."""
-
-APART = 4096
-"""Tokens kept free for a schema, what is looked up and repairs, but an eighth of the window at
-most."""
 
 SAID = 500
 """Characters of a sentence about a useless model."""
@@ -75,7 +64,6 @@ class Consultation:
         """
         self._endpoint = endpoint
         self._settings = settings
-        self._give_up = give_up
         self._repaired = 0
         self._desk = Desk(
             endpoint=endpoint,
@@ -96,8 +84,7 @@ class Consultation:
         """
         window = self._endpoint.window()
         longest = max((self.count(prompt.text) for prompt in prompts()), default=0)
-        apart = min(APART, window // 8)
-        room = window - self._settings.max_tokens - longest - apart
+        room = window - self._settings.max_tokens - longest - apart(window)
         if room < LEAST:
             raise ModelUseless(narrow(self._endpoint, self._settings, LEAST - room))
         return room
@@ -132,7 +119,7 @@ class Consultation:
         in_words = opening(prompt, told, shape, with_schema=True)
         bare = opening(prompt, told, shape, with_schema=False)
         talk = Talk(prompt, in_words if tools or not by_schema else bare, by_schema)
-        heard = self._look_up(talk, tools)
+        heard = look_up(self._desk, talk, tools)
         before: Reply | None = None
         for repairs in range(REPAIRS + 1):
             heard = heard or self._answer(talk, shape, in_words)
@@ -171,60 +158,6 @@ class Consultation:
         minds = probe.minds(heard.reply.text)
         self._desk.note(heard, None if minds else "wanted JSON of a schema, found something else")
         return minds
-
-    def _look_up(self, talk: Talk, tools: Sequence[Tool]) -> Heard | None:
-        """Return the first reply that calls no tool, or None when it was enough or not possible.
-
-        No schema is asked for meanwhile: it would keep the model from calling tools.
-        """
-        known = {tool.__name__: tool for tool in tools}
-        before: Reply | None = None
-        for _ in range(ROUNDS):
-            if not tools or not self._endpoint.takes_tools:
-                return None
-            try:
-                heard = self._desk.put(
-                    talk.prompt, talk.messages, {"tools": [described(tool) for tool in tools]}
-                )
-            except ToolsRefused:
-                self._endpoint.takes_tools = False
-                return None
-            if not heard.reply.calls:
-                return heard
-            strays = sorted({call.name for call in heard.reply.calls} - known.keys())
-            self._desk.note(heard, f"there is no tool {', '.join(strays)}" if strays else None)
-            if before is not None and heard.reply.words == before.words:
-                return None
-            self._call(talk, heard.reply, known)
-            before = heard.reply
-        return None
-
-    def _call(self, talk: Talk, reply: Reply, known: Mapping[str, Tool]) -> None:
-        """Add to a talk what the tools say that a reply calls."""
-        results: list[tuple[ToolCall, str]] = []
-        share = self._left(talk) // min(CALLS, len(reply.calls))
-        for nth, call in enumerate(reply.calls):
-            self._give_up()
-            tool = known.get(call.name)
-            if tool is None:
-                text = f"There is no tool {call.name[:80]!r}; there are {', '.join(known)}."
-            elif nth >= CALLS:
-                text = f"Not called: at most {CALLS} at once."
-            else:
-                text = self._cut(call_tool(tool, call.arguments), share)
-            results.append((call, text))
-        talk.add_results(reply, results)
-
-    def _left(self, talk: Talk) -> int:
-        """Return how many tokens of a window may be looked up, so that repairs still fit."""
-        window = self._endpoint.window()
-        used = self._desk.tokens(talk.messages, {}) + self._settings.max_tokens
-        return max(0, window - used - min(APART, window // 8) // 2)
-
-    def _cut(self, text: str, tokens: int) -> str:
-        """Return as much of a text as about so many tokens say."""
-        has = self.count(text)
-        return text if has <= tokens else f"{text[: len(text) * tokens // has]}… (cut: no room)"
 
     def _answer(self, talk: Talk, shape: type[Shape], in_words: list[Sent]) -> Heard:
         if talk.by_schema:
