@@ -96,14 +96,15 @@ async def _post(
                 got += piece
                 if len(got) > MOST_BYTES:
                     raise NoReply(f"more than {MOST_BYTES:,} bytes", was_sent=True)
-            return Received(response.status_code, bytes(got), _retry_after(response.headers))
+            return Received(response.status_code, bytes(got), retry_after(response.headers))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise NoReply(str(error) or type(error).__name__, was_sent=False) from None
     except httpx.HTTPError as error:
         raise NoReply(str(error) or type(error).__name__, was_sent=True) from None
 
 
-def _retry_after(headers: httpx.Headers) -> float | None:
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Return the seconds that a server wants to be left alone, None if it does not say."""
     said = headers.get("Retry-After", "").strip()
     if said.replace(".", "", 1).isdecimal():
         return float(said)
