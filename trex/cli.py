@@ -404,6 +404,28 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="fake-llm")
+def fake_llm(
+    play: Annotated[str, typer.Option(help="What it does; a wrong word lists them all.")] = "valid",
+    for_: Annotated[
+        int | None,
+        typer.Option("--for", min=1, help="Requests it does that for before it turns valid."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 for a free one.")] = 8001,
+    model: Annotated[str, typer.Option(help="What it is called.")] = "fake",
+) -> None:
+    """Serve a language model that does what it is told, or goes wrong in a way you choose."""
+    from trex.fake_llm.plays import PLAYS, at_first
+    from trex.fake_llm.server import FakeLlm
+
+    if play not in PLAYS:
+        raise Rejected(f"wanted a play of {', '.join(PLAYS)}, found {play!r}; choose one")
+    chosen = PLAYS[play] if for_ is None else at_first(for_, PLAYS[play])
+    with FakeLlm(chosen, port=port, model=model) as fake:
+        say(f"OPENAI_BASE_URL={fake.url} TREX_RESEARCHER_MODEL={model}; stop it with Ctrl-C")
+        fake.over.wait()
+
+
 def _run_recipe(path: Path, out: Path | None, *, searching: bool) -> None:
     import time
 

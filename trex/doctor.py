@@ -12,9 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from shared.asking import probe
+from shared.asking.server import Server
 from shared.contracts.capabilities import Capabilities
-from shared.errors import TrexError, Unavailable
-from shared.settings import ClientSettings
+from shared.errors import Rejected, TrexError, Unavailable
+from shared.settings import ClientSettings, LlmSettings, ResearcherSettings
 from trex.address import find_address
 from trex.client import TrexClient
 from trex.seclusion import why_not
@@ -23,6 +25,7 @@ PACKAGES = {
     "accelerate": "1.10",
     "aiohttp": "3.11",
     "babel": "2.16",
+    "bm25s": "0.3",
     "celery": "5.6",
     "cn2an": "0.5.23",
     "datasets": "4.7",
@@ -38,6 +41,7 @@ PACKAGES = {
     "psutil": "6",
     "py3langid": "0.4",
     "pyarrow": "17",
+    "pypdf": "7",
     "pypinyin": "0.53",
     "rapidfuzz": "3.10",
     "rdkit": "2025.3",
@@ -86,6 +90,9 @@ def examine(settings: ClientSettings) -> Iterator[Finding]:
     yield _vault()
     yield _ports()
     yield _system(settings)
+    researcher = ResearcherSettings()
+    if researcher.model is not None:
+        yield language_model(LlmSettings(), researcher.model)
 
 
 def package(name: str, oldest: str) -> Finding:
@@ -114,6 +121,20 @@ def disk(home: Path, free: int) -> Finding:
     if free < 10 * GIB:
         return Finding("disk", "warning", f"{words}; enough for small models only")
     return Finding("disk", "ok", words)
+
+
+def language_model(settings: LlmSettings, name: str) -> Finding:
+    """Say whether the researcher's language model answers, and what it can do."""
+    what = "language model"
+    try:
+        server = Server.of(settings, name)
+        window = server.window()
+        minds = probe.ask(server)
+    except (Rejected, Unavailable) as error:
+        return Finding(what, "warning", f"{error}; until then rules propose")
+    length = f"{window:,} tokens" if window else "a context of unknown length"
+    schemas = "follows JSON schemas" if minds else "is told JSON schemas in words"
+    return Finding(what, "ok", f"{name} at {server.address}: {length}, {schemas}")
 
 
 def has_problem(findings: Iterable[Finding]) -> bool:

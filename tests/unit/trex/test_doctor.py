@@ -2,9 +2,22 @@ import re
 import tomllib
 from pathlib import Path
 
-from shared.settings import ClientSettings
+import pytest
+
+from shared.settings import ClientSettings, LlmSettings
 from tests.unit.trex.canned_system import CannedSystem
-from trex.doctor import GIB, PACKAGES, disk, examine, has_problem, package
+from trex.doctor import (
+    GIB,
+    PACKAGES,
+    Finding,
+    disk,
+    examine,
+    has_problem,
+    language_model,
+    package,
+)
+from trex.fake_llm.answers import Says
+from trex.fake_llm.server import FakeLlm
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 EXTRAS = ("queue", "planner", "researcher", "executor", "evaluator", "ftbench", "local")
@@ -66,3 +79,46 @@ def test_a_system_that_is_up_is_found(tmp_path: Path) -> None:
     assert [finding.verdict for finding in (*up, *gone)] == ["ok", "warning"]
     assert up[0].sentence.endswith("cpu (16 GiB); 2 x H100 (16 GiB, bf16, 4 bits)")
     assert not has_problem(gone)
+
+
+def doctored(fake: FakeLlm, name: str = "fake") -> Finding:
+    return language_model(LlmSettings(base_url=fake.url), name)
+
+
+def test_a_language_model_that_answers_is_told_with_what_it_can() -> None:
+    with FakeLlm(window=9000) as fake:
+        found = doctored(fake)
+
+    assert found.verdict == "ok"
+    assert found.sentence.endswith("/v1: 9,000 tokens, follows JSON schemas")
+
+
+def test_a_language_model_that_takes_no_schemas_is_told() -> None:
+    with FakeLlm(takes_schemas=False) as refuses, FakeLlm(lambda _, __: Says("yes")) as overlooks:
+        said = [doctored(fake).sentence for fake in (refuses, overlooks)]
+
+    assert all("is told JSON schemas in words" in sentence for sentence in said)
+
+
+def test_a_language_model_that_is_not_there_is_a_warning() -> None:
+    with FakeLlm() as fake:
+        unknown = doctored(fake, "other")
+    gone = doctored(fake)
+
+    assert {unknown.verdict, gone.verdict} == {"warning"}
+    assert "found that it has fake; correct TREX_RESEARCHER_MODEL" in unknown.sentence
+    assert "correct OPENAI_BASE_URL; until then rules propose" in gone.sentence
+
+
+def test_a_language_model_is_looked_for_where_one_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ClientSettings(home=tmp_path)
+    with FakeLlm() as fake:
+        monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+        without = [finding.what for finding in examine(settings)]
+        monkeypatch.setenv("TREX_RESEARCHER_MODEL", "fake")
+        with_one = {finding.what: finding.verdict for finding in examine(settings)}
+
+    assert "language model" not in without
+    assert with_one["language model"] == "ok"

@@ -28,3 +28,9 @@ def prompt(name: str) -> Prompt:
     first, _, text = raw.decode().partition("\n")
     version = int(first.removeprefix("<!-- version: ").removesuffix(" -->"))
     return Prompt(name, version, text.strip(), hashlib.sha256(raw).hexdigest())
+
+
+def prompts() -> tuple[Prompt, ...]:
+    """Return every prompt, by its name."""
+    names = sorted(path.name for path in files(__name__).iterdir())
+    return tuple(prompt(name.removesuffix(".md")) for name in names if name.endswith(".md"))

@@ -1,0 +1,64 @@
+"""Reads a model's words as a shape, or says in a sentence that it is told what is wrong. Pure."""
+
+import json
+from collections.abc import Iterator
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from shared.asking.question import Shape
+from shared.contracts.base import sentences
+from shared.errors import Rejected
+
+LONGEST = 60_000
+"""Characters of an answer; more is none."""
+
+STARTS = 200
+"""Places in an answer at which JSON may begin."""
+
+FAULTS = 5
+"""Wrong fields that a model is told at once."""
+
+S = TypeVar("S", bound=Shape)
+
+
+def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
+    """Return what a model says, which may have put words around it.
+
+    Of several objects the last that fits counts: models think before they answer.
+
+    Raises:
+        Rejected: none fits; the sentence is for the model.
+    """
+    if len(text) > LONGEST:
+        raise Rejected(f"wanted JSON, found {len(text):,} characters; say it in fewer")
+    if not text.strip():
+        raise Rejected("wanted JSON, found nothing; reply with the object alone")
+    wrong: ValidationError | None = None
+    for candidate in reversed(list(_objects(text))):
+        try:
+            return shape.model_validate_json(candidate)
+        except ValidationError as error:
+            wrong = wrong or error
+    if is_cut_off:
+        raise Rejected("wanted whole JSON, found it cut off because it was too long; be shorter")
+    if wrong is None:
+        raise Rejected("wanted JSON, found no whole object; reply with the object alone")
+    said = sentences(wrong.errors())
+    more = f"; and {len(said) - FAULTS} more" if len(said) > FAULTS else ""
+    raise Rejected("; ".join(said[:FAULTS]) + more)
+
+
+def _objects(text: str) -> Iterator[str]:
+    """Yield the JSON objects in a text, without those inside of others."""
+    decoder = json.JSONDecoder()
+    start = text.find("{")
+    for _ in range(STARTS):
+        if start < 0:
+            return
+        try:
+            _, end = decoder.raw_decode(text, start)
+            yield text[start:end]
+        except (ValueError, RecursionError):
+            end = start + 1
+        start = text.find("{", end)
