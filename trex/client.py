@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.base import JobId
+from shared.contracts.brief import Brief
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
@@ -89,6 +90,14 @@ class TrexClient:
     def experiment(self, job_id: JobId, number: int) -> ExperimentView:
         """Return everything known about one experiment."""
         return self._ask(ExperimentView, "GET", f"/v1/jobs/{job_id}/experiments/{number}")
+
+    def brief(self, job_id: JobId) -> Brief:
+        """Return what was learnt about a job before its first experiment.
+
+        Raises:
+            Rejected: also when it is not written yet.
+        """
+        return self._ask(Brief, "GET", f"/v1/jobs/{job_id}/brief")
 
     def report(self, job_id: JobId) -> Report:
         """Return what the job hands back; before its end, about the best so far."""

@@ -16,6 +16,7 @@ from services.planner.reader import Reader
 from services.planner.report import report
 from services.planner.views import experiment_view, job_view, tree_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.brief import Brief
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.run import Progress
@@ -150,6 +151,14 @@ def _jobs(store: JobStore) -> APIRouter:
                     f"job {job_id} has experiments 0 to {len(state.experiments) - 1}, not {number}"
                 )
             return experiment_view(state, found, store.progress(job_id))
+
+    @router.get("/{job_id}/brief")
+    def brief(job_id: JobId) -> Brief:
+        """What was learnt about the job before its first experiment, with the sources."""
+        with reader.state(job_id) as state:
+            if state.brief is None:
+                raise Unknown(f"job {job_id} has no brief yet; it is written before all else")
+            return state.brief
 
     @router.get("/{job_id}/report", responses={200: {"content": {"text/markdown": {}}}})
     def show_report(job_id: JobId, accept: Annotated[str, Header()] = "application/json") -> Report:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from services.researcher.llm.looking_up import Evidence, Read
 from services.researcher.llm.writing import MARK, Remark, Written
-from services.researcher.tools.one_line import one_line
 from shared.contracts.brief import Brief, DatasetFound, Source
+from shared.markdown import plain
+from shared.one_line import one_line
 
 _NUMBER = re.compile("\0(\\d+)\0")
 """A citation until all are known: no text holds this sign."""
@@ -43,11 +44,11 @@ def page(brief: Brief, evidence: Evidence, written: Written | None, faults: Iter
             "# The brief",
             "",
             *([_text(written.overview), ""] if written else []),
-            f"In numbers: {_plain(brief.summary)}",
+            f"In numbers: {plain(brief.summary)}",
             "",
             *_asks(brief),
             *_found(evidence, written),
-            *_section("What is missing here", map(_plain, (*evidence.faults, *faults))),
+            *_section("What is missing here", map(plain, (*evidence.faults, *faults))),
         ]
     )
     order = list(dict.fromkeys(int(number) for number in _NUMBER.findall(body)))
@@ -61,7 +62,7 @@ def page(brief: Brief, evidence: Evidence, written: Written | None, faults: Iter
         if (one := kept[number].dataset) is not None
     )
     ending = _section("Sources", (_line(source) for source in sources))
-    return Page("\n".join([body, *ending]).rstrip() + "\n", sources, datasets)
+    return Page("\n".join([body, *ending]).rstrip(), sources, datasets)
 
 
 def _asks(brief: Brief) -> Iterator[str]:
@@ -70,18 +71,18 @@ def _asks(brief: Brief) -> Iterator[str]:
         return
     yield from ("## What the job asks for", "")
     yield f"- Kind of answer: {brief.task_type.replace('_', ' ')}"
-    yield f"- A right answer: {_plain(wanted.output_format)}"
-    yield f"- A good one: {_plain(wanted.success)}"
-    yield from (f"- {_plain(constraint)}" for constraint in wanted.constraints)
+    yield f"- A right answer: {plain(wanted.output_format)}"
+    yield f"- A good one: {plain(wanted.success)}"
+    yield from (f"- {plain(constraint)}" for constraint in wanted.constraints)
     yield ""
-    yield from _section("What may go wrong", map(_plain, wanted.risks))
-    yield from _section("What was not said", map(_plain, wanted.missing))
+    yield from _section("What may go wrong", map(plain, wanted.risks))
+    yield from _section("What was not said", map(plain, wanted.missing))
 
 
 def _found(evidence: Evidence, written: Written | None) -> Iterator[str]:
     if written is None:
         texts = [one for one in evidence.read if one.dataset is None]
-        lines = (f"{_plain(one.source.title)} {_cite(one)}: {_own(one)}" for one in texts)
+        lines = (f"{plain(one.source.title)} {_cite(one)}: {_own(one)}" for one in texts)
         yield from _section("What was found, which no model has read", lines)
         yield from _table([one for one in evidence.read if one.dataset], [])
         return
@@ -93,7 +94,7 @@ def _found(evidence: Evidence, written: Written | None) -> Iterator[str]:
 
 
 def _own(one: Read) -> str:
-    return f"“{_plain(one.source.said)}”" if one.source.said else "nothing is said of it"
+    return f"“{plain(one.source.said)}”" if one.source.said else "nothing is said of it"
 
 
 def _table(chosen: list[Read], remarks: list[Remark]) -> Iterator[str]:
@@ -108,8 +109,8 @@ def _table(chosen: list[Read], remarks: list[Remark]) -> Iterator[str]:
         rows = "unknown" if found.rows is None else f"{found.rows:,}"
         columns = ", ".join(found.columns[:8]) + (", …" if len(found.columns) > 8 else "")
         yield (
-            f"| {_plain(found.name)} {_cite(one)} | {_plain(found.licence or 'unknown')} | {rows} "
-            f"| {_plain(columns or 'unknown')} | {_plain(found.contamination)} |"
+            f"| {plain(found.name)} {_cite(one)} | {plain(found.licence or 'unknown')} | {rows} "
+            f"| {plain(columns or 'unknown')} | {plain(found.contamination)} |"
         )
     yield ""
     yield from (f"- {_remark(remark)}" for remark in remarks)
@@ -142,8 +143,8 @@ def _renumbered(one: Read, numbers: dict[int, int], written: Written | None) -> 
 def _line(source: Source) -> str:
     year = f", {source.year}" if source.year else ""
     where = source.where
-    address = f"<{where}>" if where.startswith("https://") else _plain(where)
-    title = _plain(source.title)
+    address = f"<{where}>" if where.startswith("https://") else plain(where)
+    title = plain(source.title)
     return f"[{source.number}] {title}{year}: {address}"
 
 
@@ -151,21 +152,15 @@ def _text(said: str) -> str:
     """Return a model's sentences on one line, their citations marked to be numbered."""
     parts = MARK.split(said)
     return "".join(
-        _cites(part) if place % 2 else _plain(part, ends=False) for place, part in enumerate(parts)
+        _cites(part) if place % 2 else _between(part) for place, part in enumerate(parts)
     ).strip()
+
+
+def _between(part: str) -> str:
+    """Return text plain, with a space where it had one beside a citation."""
+    before, after = part[:1].isspace() * " ", part[-1:].isspace() * " "
+    return f"{before}{plain(part)}{after}"
 
 
 def _cites(numbers: str) -> str:
     return "".join(f"\0{int(number)}\0" for number in numbers.split(","))
-
-
-def _plain(text: str, *, ends: bool = True) -> str:
-    """Return text on one line that Markdown shows as it is."""
-    space = "" if ends else " "
-    line = one_line(text, 4000)
-    before = space if text[:1].isspace() else ""
-    after = space if text[-1:].isspace() and line else ""
-    line = re.sub(r"[\\`*\[\]<>|~]", r"\\\g<0>", line)
-    line = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line)
-    line = re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", line)
-    return f"{before}{line}{after}"

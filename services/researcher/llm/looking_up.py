@@ -15,11 +15,11 @@ from pydantic import Field, StringConstraints
 from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.prompts import prompt
 from services.researcher.tools.contamination import contamination, shared_with
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.research import Dataset, Found, Paper, Passage, Research
 from shared.asking.question import Shape
 from shared.contracts.brief import BriefRequest, DatasetFound, Source
 from shared.errors import Rejected
+from shared.one_line import one_line
 from shared.rows import read_samples
 
 MOST_PAPERS = 10

@@ -3,9 +3,9 @@
 import re
 import xml.etree.ElementTree as ET
 
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.research import Paper
 from services.researcher.tools.web import Service, Web
+from shared.one_line import one_line
 
 ARXIV = Service("arXiv", "https://export.arxiv.org", gap_s=3.0)
 """Source: "Terms of Use for arXiv APIs": one request every three seconds."""

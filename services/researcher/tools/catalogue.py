@@ -7,11 +7,11 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.ranking import Ranking
 from services.researcher.tools.research import Dataset, Found
 from shared.contracts.base import sentences
 from shared.errors import DataFailed
+from shared.one_line import one_line
 from shared.rows import Row, read_rows
 
 SAMPLES = 5

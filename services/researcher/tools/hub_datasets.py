@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from services.researcher.tools.hub_papers import HUGGING_FACE
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.research import Dataset
 from services.researcher.tools.web import Service, Silent, Web
+from shared.one_line import one_line
 
 DATASETS_SERVER = Service(
     "The data set viewer", "https://datasets-server.huggingface.co", gap_s=0.5

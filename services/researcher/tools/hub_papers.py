@@ -4,9 +4,9 @@ import re
 
 from pydantic import BaseModel, TypeAdapter
 
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.research import Paper
 from services.researcher.tools.web import Service, Web
+from shared.one_line import one_line
 
 HUGGING_FACE = Service("Hugging Face", "https://huggingface.co", gap_s=0.5)
 

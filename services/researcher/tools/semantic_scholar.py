@@ -4,9 +4,9 @@ import re
 
 from pydantic import BaseModel, SecretStr
 
-from services.researcher.tools.one_line import one_line
 from services.researcher.tools.research import Paper
 from services.researcher.tools.web import Service, Web
+from shared.one_line import one_line
 
 SEMANTIC_SCHOLAR = Service("Semantic Scholar", "https://api.semanticscholar.org", gap_s=1.1)
 """A key allows one request a second; without one, a pool is shared with everybody."""

@@ -121,7 +121,7 @@ def test_a_brief_is_a_document_that_cites_what_was_found(tmp_path: Path) -> None
         "## Sources\n\n"
         "- [1] notes.md, Learning rates: notes.md\n"
         "- [2] LoRA, 2021: <https://arxiv.org/abs/2106.09685>\n"
-        "- [3] org/films: <https://huggingface.co/datasets/org/films>\n"
+        "- [3] org/films: <https://huggingface.co/datasets/org/films>"
     )
 
 
