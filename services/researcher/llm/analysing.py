@@ -13,6 +13,7 @@ from services.researcher.llm.quoting import quoted
 from shared.asking.question import Shape
 from shared.contracts.brief import Brief, BriefRequest, Requirements, TaskType
 from shared.errors import Rejected
+from shared.one_line import one_line
 from shared.rows import Sample, read_samples
 
 ROWS = 5
@@ -54,8 +55,8 @@ def analyse(
 
     said = adviser.ask(prompt("requirements"), told, Analysis, check=check)
     return said.task_type, Requirements(
-        output_format=said.output_format,
-        success=said.success,
+        output_format=one_line(said.output_format, 600),
+        success=one_line(said.success, 600),
         constraints=_said(said.constraints),
         risks=_said(said.risks),
         missing=_said(said.missing),
@@ -102,4 +103,5 @@ def _make_sense(said: Analysis, counted: Brief) -> None:
 
 
 def _said(sentences: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.strip() for one in sentences if one.strip()))
+    lines = (one_line(sentence, 600) for sentence in sentences)
+    return tuple(dict.fromkeys(line for line in lines if line))

@@ -101,7 +101,7 @@ def _table(chosen: list[Read], remarks: list[Remark]) -> Iterator[str]:
     if not chosen:
         return
     yield from ("## Data sets worth a look", "")
-    yield "| data set | licence | rows | columns | holds scored rows |"
+    yield "| data set | licence | rows | columns | may hold scored rows |"
     yield "|---|---|---|---|---|"
     for one in chosen:
         found = one.dataset

@@ -80,11 +80,11 @@ def _dataset(entry: Entry, folder: Path) -> Dataset:
     return Dataset(
         name=one_line(entry.name, 100),
         where=entry.path,
-        licence=entry.licence,
+        licence=None if entry.licence is None else one_line(entry.licence, 100),
         description=one_line(entry.description, 500),
         splits=(entry.split,) if entry.split else (),
         rows=rows if rows <= MOST_ROWS else None,
-        columns=tuple(first[0].columns)[:50] if first else (),
+        columns=tuple(one_line(name, 60) for name in first[0].columns)[:50],
         samples=tuple(row.columns for row in first),
     )
 

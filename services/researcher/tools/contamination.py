@@ -56,10 +56,7 @@ BENCHMARKS = (
 _SCORED_SPLITS = frozenset({"test", "dev", "eval", "evaluation", "validation", "val"})
 _SCORED_WORDS = _SCORED_SPLITS | {"benchmark", "leaderboard", "bench"}
 
-_UNSEEN = (
-    "the rows that are scored are hidden here, so it is to be decontaminated before it is "
-    "trained on"
-)
+_UNSEEN = "the rows that are scored are hidden here, so decontaminate it before it is trained on"
 
 
 def contamination(dataset: Dataset, goal: str, shared: int) -> str:

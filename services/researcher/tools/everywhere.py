@@ -103,10 +103,10 @@ def everywhere(
     Args:
         settings: of the researcher.
         key: of Semantic Scholar; without one it often takes no requests.
-        give_up: called before each request; raises when the work is no longer wanted.
+        give_up: called before each request and document; raises when the work is no longer wanted.
     """
     cache = settings.cache
     folder = settings.library
-    library = None if folder is None else Library(folder, cache / "library")
+    library = None if folder is None else Library(folder, cache / "library", give_up=give_up)
     web = Web(cache / "web", network=settings.network, give_up=give_up)
     return Everywhere(web, library, settings.catalogue, key)

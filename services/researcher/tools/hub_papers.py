@@ -26,8 +26,8 @@ def hub_papers(
 class _Paper(BaseModel):
     id: str
     title: str
-    summary: str = ""
-    publishedAt: str = ""  # noqa: N815  # its spelling
+    summary: str | None = None
+    publishedAt: str | None = None  # noqa: N815  # its spelling
 
 
 class _Entry(BaseModel):
@@ -42,10 +42,14 @@ def _papers(text: str) -> tuple[Paper, ...]:
     return tuple(
         Paper(
             title=one_line(found.title, 300),
-            abstract=one_line(found.summary, 2000),
+            abstract=one_line(found.summary or "", 2000),
             where=f"https://arxiv.org/abs/{found.id}",
-            year=int(found.publishedAt[:4]) if found.publishedAt[:4].isdecimal() else None,
+            year=_year(found.publishedAt or ""),
         )
         for found in (entry.paper for entry in _ENTRIES.validate_json(text))
         if re.fullmatch(r"\d{4}\.\d{4,5}", found.id)
     )
+
+
+def _year(date: str) -> int | None:
+    return int(date[:4]) if date[:4].isdecimal() else None

@@ -1,14 +1,13 @@
 """A folder of documents that can be looked into."""
 
 import json
-import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from services.researcher.tools.passages import Unreadable, passages_of
 from services.researcher.tools.ranking import Ranking
 from services.researcher.tools.research import Found, Passage
+from services.researcher.tools.web import keep
 from shared.rows import sha256_of
 
 SUFFIXES = (".pdf", ".md", ".markdown", ".txt")
@@ -29,10 +28,16 @@ class Library:
     seconds and ranking none: of a folder that grew by one document, that one is read.
     """
 
-    def __init__(self, folder: Path, cache: Path) -> None:
-        """Take the folder of documents, and one where their passages are kept."""
+    def __init__(
+        self, folder: Path, cache: Path, *, give_up: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take where the documents are and where their passages are kept.
+
+        ``give_up`` is called before each document; it raises when the work is no longer wanted.
+        """
         self._folder = folder
         self._cache = cache
+        self._give_up = give_up
         self._read: tuple[list[Passage], Ranking, tuple[str, ...]] | None = None
 
     def look(self, query: str, most: int) -> Found[Passage]:
@@ -52,11 +57,14 @@ class Library:
             left = len(documents) - MOST_DOCUMENTS
             faults.append(f"{left} documents of the library were left out: they are too many.")
         for file in documents[:MOST_DOCUMENTS]:
+            self._give_up()
             name = file.relative_to(self._folder).as_posix()
             try:
                 passages += self._passages(file, name)
             except Unreadable as why:
                 faults.append(f"{name} of the library could not be read: {why}.")
+            except OSError as error:  # somebody else's, or gone meanwhile
+                faults.append(f"{name} of the library could not be read: {error.strerror}.")
         # Headings are worth words too: what a part is about often stands there alone.
         ranking = Ranking([f"{passage.place}\n{passage.text}" for passage in passages])
         return passages, ranking, tuple(faults)
@@ -76,8 +84,5 @@ class Library:
             return [Passage(name, one["place"], one["text"]) for one in read]
         except (OSError, ValueError, KeyError, TypeError):
             passages = list(passages_of(file, name))
-        self._cache.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_suffix(f".{os.getpid()}.new")
-        fresh.write_text(json.dumps([asdict(one) for one in passages]), encoding="utf-8")
-        fresh.replace(kept)
+        keep(kept, [{"place": one.place, "text": one.text} for one in passages])
         return passages

@@ -36,7 +36,7 @@ def semantic_scholar(
 
 class _Paper(BaseModel):
     paperId: str  # noqa: N815  # its spelling
-    title: str
+    title: str | None = None
     abstract: str | None = None
     year: int | None = None
     externalIds: dict[str, str | int] | None = None  # noqa: N815
@@ -51,7 +51,7 @@ def _papers(text: str) -> tuple[Paper, ...]:
     """Source: "Academic Graph API", paper relevance search."""
     return tuple(
         Paper(
-            title=one_line(paper.title, 300),
+            title=one_line(paper.title or "Untitled", 300),
             abstract=one_line(paper.abstract or "", 2000),
             where=_address(paper),
             year=paper.year,

@@ -5,6 +5,7 @@ Every answer is a file in a folder, so that a folder of recorded answers plays t
 
 import hashlib
 import json
+import logging
 import os
 import re
 import time
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -127,7 +130,7 @@ class Web:
             )
         text = self._fetch(service, path, params, headers or {})
         answer = _read(service, text, read)
-        _keep(file, {"service": service.name, "path": path, "params": params, "answer": text})
+        keep(file, {"service": service.name, "path": path, "params": params, "answer": text})
         return answer
 
     def _fetch(
@@ -224,8 +227,12 @@ def _played(file: Path) -> str | None:
     return answer if isinstance(answer, str) else None
 
 
-def _keep(file: Path, recorded: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+def keep(file: Path, recorded: Any) -> None:
+    """Write JSON into a file, whole or not at all; a full disk is no reason to end a job."""
     fresh = file.with_suffix(f".{os.getpid()}.new")
-    fresh.write_text(json.dumps(recorded, ensure_ascii=False, indent=1), encoding="utf-8")
-    fresh.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(recorded, ensure_ascii=False, indent=1), encoding="utf-8")
+        fresh.replace(file)
+    except OSError as error:
+        logger.warning("what was found could not be kept in %s: %s", file.parent, error)

@@ -7,13 +7,16 @@ import pytest
 from services.researcher.llm.briefing import brief
 from services.researcher.llm.looking_up import MOST_PAPERS
 from services.researcher.reading_data import study
+from services.researcher.tools.everywhere import Everywhere
 from services.researcher.tools.research import Dataset, Paper, Passage
+from services.researcher.tools.web import Web
 from shared.contracts.base import JobId
 from shared.contracts.brief import Brief, BriefRequest
 from tests.support.advising import ScriptedAdviser
 from tests.support.researching import Shelf
 from tests.unit.researcher.researcher_examples import CONTEXT
 
+CASSETTES = Path("tests/unit/researcher/tools/cassettes")
 ANALYSIS = {
     "task_type": "classification",
     "why": "Two labels.",
@@ -109,12 +112,12 @@ def test_a_brief_is_a_document_that_cites_what_was_found(tmp_path: Path) -> None
         "- A high learning rate did best. [1]\n"
         "- Adapters suffice. [2]\n\n"
         "## Data sets worth a look\n\n"
-        "| data set | licence | rows | columns | holds scored rows |\n"
+        "| data set | licence | rows | columns | may hold scored rows |\n"
         "|---|---|---|---|---|\n"
         "| org/films [3] | mit | 1,200 | text, label | Likely: 1 of its 1 sample rows stand among "
         "the training rows, so both were drawn from one place, where the scored rows may come from "
-        "too; the rows that are scored are hidden here, so it is to be decontaminated before it is "
-        "trained on. |\n\n"
+        "too; the rows that are scored are hidden here, so decontaminate it before it is trained "
+        "on. |\n\n"
         "- It holds more of the same. [3]\n\n"
         "## What to try first\n\n"
         "LoRA with a high learning rate, as [1] says.\n\n"
@@ -152,6 +155,31 @@ def test_the_requirements_and_the_kind_of_answer_are_kept_beside_what_was_counte
     ]
     counted = study(request_of(tmp_path))
     assert (found.rows, found.labels, found.summary) == (20, 2, counted.summary)
+
+
+def test_a_brief_is_written_from_recorded_answers_without_network(tmp_path: Path) -> None:
+    adviser = scripted(
+        Queries={"papers": ["low-rank adaptation"], "documents": [], "datasets": ["movie reviews"]},
+        Written=with_written(
+            literature=[{"source": 4, "says": "Two learning rates."}],
+            data=[{"source": 5, "says": "More films."}],
+            first="LoRA [1].",
+        ),
+    )
+    recorded = Everywhere(Web(CASSETTES, network=False), None, None, None)
+    request = request_of(tmp_path)
+
+    found = brief(request, study(request), recorded, adviser)
+
+    assert "- Two learning rates. [1]\n" in found.document
+    assert "| stanfordnlp/imdb [2] | other | 25,000 | text, label | Unknown: " in found.document
+    assert found.document.endswith(
+        "- [1] LoRA+: Efficient Low Rank Adaptation of Large Models, 2024: "
+        "<https://arxiv.org/abs/2402.12354>\n"
+        "- [2] stanfordnlp/imdb: <https://huggingface.co/datasets/stanfordnlp/imdb>\n"
+        "- [3] LoRA: Low-Rank Adaptation of Large Language Models, 2021: "
+        "<https://arxiv.org/abs/2106.09685>"
+    )
 
 
 def test_what_is_not_cited_is_not_listed(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_known_traps_make_it_likely(one: Dataset, goal: str, said: str | None) -
 
     assert risk.startswith("Likely: " if said else "Unknown: ")
     assert (said or "") in risk
-    assert "decontaminated before it is trained on" in risk
+    assert "decontaminate it before it is trained on" in risk
 
 
 @pytest.mark.parametrize("name", ["org/contest", "org/latest-films", "org/develop"])

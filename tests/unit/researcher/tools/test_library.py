@@ -5,6 +5,7 @@ import pytest
 
 from services.researcher.tools.library import Library
 from services.researcher.tools.passages import LONGEST, passages_of
+from shared.answering import GivenUp
 
 
 def pdf_of(pages: list[str]) -> bytes:
@@ -151,3 +152,23 @@ def test_no_passage_is_long_and_none_of_the_text_is_lost(tmp_path: Path) -> None
 
     assert all(len(passage.text) <= LONGEST for passage in passages)
     assert [word for passage in passages for word in passage.text.split()] == words
+
+
+def test_a_library_is_not_read_on_for_work_that_is_given_up(
+    tmp_path: Path, documents: Path
+) -> None:
+    def give_up() -> None:
+        raise GivenUp
+
+    (documents / "a.txt").write_text("Adapters.")
+    library = Library(documents, tmp_path / "cache", give_up=give_up)
+
+    with pytest.raises(GivenUp):
+        library.look("adapters", 4)
+
+
+def test_what_cannot_be_kept_is_found_all_the_same(tmp_path: Path, documents: Path) -> None:
+    (documents / "a.txt").write_text("Adapters.")
+    (tmp_path / "cache").write_text("a file where a folder should be")
+
+    assert library_of(tmp_path).look("adapters", 4).items[0].text == "Adapters."
