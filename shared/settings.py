@@ -125,6 +125,17 @@ class LlmSettings(BaseSettings):
     """``OPENAI_API_KEY``: unset for a server that wants none."""
 
 
+class SemanticScholarSettings(BaseSettings):
+    """Semantic Scholar, where the researcher looks for publications when it has the network."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="S2_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    api_key: SecretStr | None = None
+    """``S2_API_KEY``: unset shares a pool with everybody, which is often used up."""
+
+
 class ResearcherSettings(BaseSettings):
     """What the researcher asks and reads."""
 
@@ -336,6 +347,7 @@ READERS: tuple[type[BaseSettings], ...] = (
     TeacherSettings,
     JudgeSettings,
     LlmSettings,
+    SemanticScholarSettings,
     ResearcherSettings,
     LauncherSettings,
     EvaluatorSettings,

@@ -238,6 +238,14 @@ def calls(
 
 
 @app.command()
+def brief(job: JobArgument = None, as_json: Json = False) -> None:
+    """Print what was learnt about a job before its first experiment, as markdown."""
+    with _client() as client:
+        found = client.brief(_job_id(client, job))
+    typer.echo(found.model_dump_json() if as_json else found.document or found.summary)
+
+
+@app.command()
 def report(job: JobArgument = None, as_json: Json = False) -> None:
     """Print what a job hands back, as markdown; while it runs, the best so far."""
     with _client() as client:

@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.base import JobId
+from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
@@ -95,6 +96,14 @@ class TrexClient:
     def calls(self, job_id: JobId, number: int) -> list[Call]:
         """Return what a language model was asked about an experiment, and what it said."""
         return self._ask(list[Call], "GET", f"/v1/jobs/{job_id}/experiments/{number}/calls")
+
+    def brief(self, job_id: JobId) -> Brief:
+        """Return what was learnt about a job before its first experiment.
+
+        Raises:
+            Rejected: also when it is not written yet.
+        """
+        return self._ask(Brief, "GET", f"/v1/jobs/{job_id}/brief")
 
     def report(self, job_id: JobId) -> Report:
         """Return what the job hands back; before its end, about the best so far."""

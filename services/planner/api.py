@@ -19,6 +19,7 @@ from services.planner.report import report
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, tree_view
 from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
@@ -158,6 +159,14 @@ def _jobs(store: JobStore, notebook: Notebook) -> APIRouter:
         """What a language model was asked about an experiment; 0 has the job's brief."""
         with reader.state(job_id) as state:
             return calls_about(state, _found(state, number).id, notebook)
+
+    @router.get("/{job_id}/brief")
+    def brief(job_id: JobId) -> Brief:
+        """What was learnt about the job before its first experiment, with the sources."""
+        with reader.state(job_id) as state:
+            if state.brief is None:
+                raise Unknown(f"job {job_id} has no brief yet; it is written before all else")
+            return state.brief
 
     @router.get("/{job_id}/report", responses={200: {"content": {"text/markdown": {}}}})
     def show_report(job_id: JobId, accept: Annotated[str, Header()] = "application/json") -> Report:

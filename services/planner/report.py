@@ -7,6 +7,7 @@ from statistics import NormalDist, stdev
 from typing import TypeGuard
 
 from services.planner.baselines import baseline_lines
+from services.planner.brief_lines import brief_lines
 from services.planner.comparing import (
     compare,
     difference_words,
@@ -82,6 +83,7 @@ def report(state: JobState, *, now: float) -> Report:
                 *_cost_lines(view),
                 *_kept_lines(state, kept),
                 *_listed("What to look at", view.warnings),
+                *brief_lines(state.brief),
                 *_listed("What the experiments taught", lessons),
                 *_listed("What failed", failures),
                 *_listed("Why these experiments", choices),

@@ -7,12 +7,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.brief import Brief, BriefRequest, TaskType
 from shared.errors import DataFailed
 from shared.rows import Sample, read_samples, sha256_of_files
 
 MAX_LABELS = 50
 """More distinct completions than this are answers rather than labels."""
+
+LONG = 800
+"""Characters of a text that has some paragraphs."""
+
+SENTENCES = 100
+"""Characters of a text that has a sentence or two."""
 
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format itself
 
@@ -52,8 +58,31 @@ def study(request: BriefRequest) -> Brief:
         completion_chars_p95=_percentile(completion_chars, 0.95),
         base_parameters=count_parameters(Path(request.base_model)),
         labels=len(labels),
+        task_type=task_type(len(labels), prompt_chars, completion_chars),
     )
     return brief.model_copy(update={"summary": _summary(request, brief, labels)})
+
+
+def task_type(labels: int, prompt_chars: Counter[int], completion_chars: Counter[int]) -> TaskType:
+    """Return what kind of answer is wanted, as far as counts can tell; mostly they cannot.
+
+    A few labels are a classification. A long prompt with an answer of at most a quarter of it, and
+    yet of some sentences, is a summary; a long answer to a prompt of at most a quarter of it is
+    free generation. Both are judged by medians.
+
+    Args:
+        labels: distinct answers where they are few enough to be labels, else 0.
+        prompt_chars: how many prompts have which length.
+        completion_chars: how many answers have which length.
+    """
+    if labels > 1:
+        return "classification"
+    prompt, answer = _percentile(prompt_chars, 0.5), _percentile(completion_chars, 0.5)
+    if prompt >= LONG and SENTENCES <= answer <= prompt / 4:
+        return "summarisation"
+    if answer >= LONG and prompt <= answer / 4:
+        return "generation"
+    return "other"
 
 
 def _refuse_what_cannot_be_learned(sample: Sample) -> None:

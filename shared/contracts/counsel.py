@@ -33,11 +33,11 @@ class Spend(Contract):
 class Message(Contract):
     """One message of a call, without keys and passwords."""
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: Literal["system", "user", "assistant"]
     """Whose it is."""
 
     text: str
-    """What it says, calls of tools written as JSON."""
+    """What it says."""
 
 
 class Call(Contract):

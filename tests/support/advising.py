@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from services.researcher.llm.adviser import REPAIRS, ModelUseless, Tool
+from services.researcher.llm.adviser import REPAIRS, ModelUseless
 from services.researcher.llm.prompts import Prompt
 from shared.asking.question import Shape, read_as
 from shared.contracts.counsel import Counsel
@@ -50,7 +50,6 @@ class ScriptedAdviser:
         shape: type[S],
         *,
         check: Callable[[S], None] = lambda _: None,
-        tools: Sequence[Tool] = (),
     ) -> S:
         """Return the next reply of a shape that passes the check."""
         wrong = None

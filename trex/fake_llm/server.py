@@ -26,7 +26,6 @@ class FakeLlm:
         window: int = WINDOW,
         key: str | None = None,
         takes_schemas: bool = True,
-        takes_tools: bool = True,
         tokenizes: bool = True,
     ) -> None:
         """Take what to play, and what kind of a server to be.
@@ -38,7 +37,6 @@ class FakeLlm:
             window: tokens of question and reply together.
             key: that requests must bring; None takes any.
             takes_schemas: False refuses a ``response_format``, as some servers do.
-            takes_tools: False refuses tools, as vLLM does unless it is told otherwise.
             tokenizes: False has no ``/tokenize``.
         """
         self.play = play
@@ -46,7 +44,6 @@ class FakeLlm:
         self.window = window
         self.key = key
         self.takes_schemas = takes_schemas
-        self.takes_tools = takes_tools
         self.tokenizes = tokenizes
         self.asked: list[Body] = []
         """Bodies of all requests for chat completions, in the order they came."""
@@ -93,8 +90,6 @@ class FakeLlm:
                 return Refuses(404, f"The model `{body.get('model')}` does not exist.")
             if not self.takes_schemas and "response_format" in body:
                 return Refuses(400, "response_format of type json_schema is not supported")
-            if not self.takes_tools and "tools" in body:
-                return Refuses(400, '"auto" tool choice requires --enable-auto-tool-choice')
             asked = read_tokens(body) + int(body.get("max_tokens") or 0)
             if asked > self.window:
                 return Refuses(

@@ -7,7 +7,7 @@ NoCounsel              rules answer instead
 └── CapReached         the job's or the day's tokens or money are used up
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from services.researcher.llm.prompts import Prompt
@@ -18,10 +18,6 @@ REPAIRS = 2
 """Times a model is told what is wrong with an answer before it is given up."""
 
 S = TypeVar("S", bound=Shape)
-
-Tool = Callable[..., str]
-"""A function that a model may call: its name, docstring and annotations are what the model sees.
-It returns text, quoted where others wrote it, and says in words what went wrong."""
 
 
 class NoCounsel(Exception):
@@ -63,7 +59,6 @@ class Adviser(Protocol):
         shape: type[S],
         *,
         check: Callable[[S], None] = lambda _: None,
-        tools: Sequence[Tool] = (),
     ) -> S:
         """Return an answer of a shape that passes a check.
 
@@ -75,7 +70,6 @@ class Adviser(Protocol):
             told: about what, at most `room` tokens.
             shape: of the answer.
             check: raises `shared.errors.Rejected` with a sentence the model is told.
-            tools: what the model may call before it answers.
 
         Raises:
             NoCounsel: there is none.

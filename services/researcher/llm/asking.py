@@ -26,16 +26,11 @@ AROUND = 16
 
 
 APART = 4096
-"""Tokens kept free for a schema, what is looked up and repairs, but an eighth of the window at
-most."""
+"""Tokens kept free for a schema and repairs, but an eighth of the window at most."""
 
 
 class SchemasRefused(Exception):
     """The server takes no JSON schema, or not this one."""
-
-
-class ToolsRefused(Exception):
-    """The server takes no tools."""
 
 
 @dataclass
@@ -65,7 +60,6 @@ class Desk:
             ModelUseless: the request is too long, or refused for good.
             CapReached: there is no money left for it.
             SchemasRefused: there is a ``response_format`` in ``extra`` that the server refuses.
-            ToolsRefused: likewise, tools.
             shared.answering.GivenUp: the reply is no longer wanted.
         """
         messages = clean(messages, self.endpoint.server.key)
@@ -145,12 +139,7 @@ class Desk:
         said = received.body.decode(errors="replace")
         why = self.endpoint.server.refusal(received.status, said)
         self.note(heard, why)
-        match meaning(
-            received.status,
-            said,
-            with_schema="response_format" in extra,
-            with_tools="tools" in extra,
-        ):
+        match meaning(received.status, said, with_schema="response_format" in extra):
             case "away":
                 return self.endpoint.went_away(why, received.retry_after_s)
             case "too long":
@@ -159,8 +148,6 @@ class Desk:
                 )
             case "no schemas":
                 return SchemasRefused()
-            case "no tools":
-                return ToolsRefused()
             case "refused":
                 return ModelUseless(why)
 

@@ -2,13 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-from services.researcher.llm.adviser import REPAIRS, ModelUseless, Tool
+from services.researcher.llm.adviser import REPAIRS, ModelUseless
 from services.researcher.llm.asking import Desk, Heard, SchemasRefused, apart, narrow
 from services.researcher.llm.endpoint import Endpoint
-from services.researcher.llm.looking_up import look_up
 from services.researcher.llm.prompts import Prompt, prompts
 from services.researcher.llm.reading import read
 from services.researcher.llm.redacting import kept
@@ -111,18 +110,16 @@ class Consultation:
         shape: type[S],
         *,
         check: Callable[[S], None] = lambda _: None,
-        tools: Sequence[Tool] = (),
     ) -> S:
         """See `Adviser.ask`. Keys and passwords are sent nowhere."""
         self._endpoint.refuse_while_away()
         by_schema = self._takes_schemas()
         in_words = opening(prompt, told, shape, with_schema=True)
         bare = opening(prompt, told, shape, with_schema=False)
-        talk = Talk(prompt, in_words if tools or not by_schema else bare, by_schema)
-        heard = look_up(self._desk, talk, tools)
+        talk = Talk(prompt, bare if by_schema else in_words, by_schema)
         before: Reply | None = None
         for repairs in range(REPAIRS + 1):
-            heard = heard or self._answer(talk, shape, in_words)
+            heard = self._answer(talk, shape, in_words)
             wrong = _fault(heard.reply)
             if wrong is None:
                 try:
@@ -140,7 +137,7 @@ class Consultation:
             # From here on in words too: a model may overlook what its server minds.
             talk.opening = in_words
             talk.repair_with(heard.reply, wrong)
-            before, heard = heard.reply, None
+            before = heard.reply
         raise self._useless(shape, f"nothing that can be used after {REPAIRS} repairs", wrong)
 
     def _takes_schemas(self) -> bool:
@@ -182,5 +179,5 @@ def _fault(reply: Reply) -> str | None:
     """Return what is wrong with a reply before it is read: a call where an answer was wanted."""
     if not reply.calls or reply.text.strip():
         return None
-    names = ", ".join(call.name[:80] for call in reply.calls)
+    names = ", ".join(name[:80] for name in reply.calls)
     return f"wanted JSON, found a call of {names}, which there is not; reply with the object"

@@ -72,8 +72,6 @@ class Endpoint:
         self.server = Server.of(llm, settings.model)
         self.takes_schemas: bool | None = None
         """Whether replies follow a JSON schema; None until it was tried."""
-        self.takes_tools = True
-        """Whether tools may be offered; False once the server refused them."""
         self.counts_exactly: bool | None = None
         """Whether its tokenizer counts; False where bytes do, None until it was tried."""
         self._settings = settings

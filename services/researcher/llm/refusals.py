@@ -3,29 +3,26 @@
 import re
 from typing import Literal
 
-Meaning = Literal["away", "too long", "no schemas", "no tools", "refused"]
+Meaning = Literal["away", "too long", "no schemas", "refused"]
 
 _TOO_LONG = re.compile(
     r"context.?length|maximum context|max_model_len|too (?:long|large|many tokens)", re.IGNORECASE
 )
 
 
-def meaning(status: int, said: str, *, with_schema: bool, with_tools: bool) -> Meaning:
+def meaning(status: int, said: str, *, with_schema: bool) -> Meaning:
     """Return what a status other than 200 is about.
 
     Servers word it as they like. So a request that is refused for anything but its length is put
-    again without what a server may not know, tools first.
+    again without the schema that a server may not know.
 
     Args:
         status: of the response.
         said: with it.
         with_schema: whether the request asked for a JSON schema.
-        with_tools: whether it offered tools.
     """
     if status not in (400, 413, 422):
         return "away"
     if status == 413 or _TOO_LONG.search(said):
         return "too long"
-    if with_tools:
-        return "no tools"
     return "no schemas" if with_schema else "refused"

@@ -7,11 +7,9 @@ from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 class _Function(BaseModel):
     name: str
-    arguments: str = "{}"
 
 
 class _ToolCall(BaseModel):
-    id: str = ""
     function: _Function
 
 
@@ -36,21 +34,12 @@ class _Completion(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool that the model wants to have called."""
-
-    id: str
-    name: str
-    arguments: str
-    """JSON, if the model wrote any."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """What a model said."""
 
     text: str
-    calls: tuple[ToolCall, ...] = ()
+    calls: tuple[str, ...] = ()
+    """Names of tools that it wants called; none was offered."""
     is_cut_off: bool = False
     """It was stopped at the longest reply that was allowed."""
     usage: tuple[int, int] | None = None
@@ -59,7 +48,7 @@ class Reply:
     @property
     def words(self) -> str:
         """All of it in words: text, then calls of tools."""
-        return "\n".join([self.text, *(f"{call.name}({call.arguments})" for call in self.calls)])
+        return "\n".join([self.text, *(f"(called {name})" for name in self.calls)])
 
 
 def read_reply(body: bytes) -> Reply | None:
@@ -69,10 +58,7 @@ def read_reply(body: bytes) -> Reply | None:
     except ValidationError:
         return None
     choice = found.choices[0]
-    calls = tuple(
-        ToolCall(call.id, call.function.name, call.function.arguments)
-        for call in choice.message.tool_calls or ()
-    )
+    calls = tuple(call.function.name for call in choice.message.tool_calls or ())
     used = None
     if found.usage is not None and found.usage.prompt_tokens > 0:
         used = found.usage.prompt_tokens, found.usage.completion_tokens

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.researcher.llm.prompts import Prompt
 from services.researcher.llm.redacting import redacted
-from services.researcher.llm.replies import Reply, ToolCall
+from services.researcher.llm.replies import Reply
 from shared.asking.probe import name_of
 from shared.asking.question import Shape
 from shared.contracts.counsel import Message
@@ -24,7 +24,7 @@ EXPLAINED = 1500
 
 @dataclass
 class Talk:
-    """A question, what was looked up for it, and the last wrong answer with the reason.
+    """A question, and the last wrong answer with the reason.
 
     Earlier wrong answers are left out, so that a talk does not grow with every repair.
     """
@@ -33,24 +33,16 @@ class Talk:
     opening: list[Sent]
     by_schema: bool
     """Whether the server is asked to keep replies to the schema."""
-    looked_up: list[Sent] = field(default_factory=list)
     repair: list[Sent] = field(default_factory=list)
 
     @property
     def messages(self) -> list[Sent]:
         """All that is sent."""
-        return [*self.opening, *self.looked_up, *self.repair]
-
-    def add_results(self, reply: Reply, results: Sequence[tuple[ToolCall, str]]) -> None:
-        """Add what the model wanted to know."""
-        self.looked_up.append({**_said(reply.text), "tool_calls": _calls(reply)})
-        self.looked_up += [
-            {"role": "tool", "tool_call_id": call.id, "content": text} for call, text in results
-        ]
+        return [*self.opening, *self.repair]
 
     def repair_with(self, reply: Reply, why: str) -> None:
         """Put a wrong answer and what is wrong with it in place of the one before."""
-        said = reply.text[:REPEATED] + " ".join(f"(called {call.name})" for call in reply.calls)
+        said = reply.words.strip()[:REPEATED]
         told = f"This cannot be used: {why[:EXPLAINED]}\nReply with the corrected JSON object."
         self.repair = [_said(said), _told(told)]
 
@@ -67,8 +59,8 @@ def clean(sent: Sequence[Sent], key: str | None) -> list[Sent]:
 
 
 def as_messages(sent: Sequence[Sent]) -> list[Message]:
-    """Return messages as they are kept, calls of tools as JSON."""
-    return [Message(role=message["role"], text=_text(message)) for message in sent]
+    """Return messages as they are kept."""
+    return [Message(role=message["role"], text=message["content"]) for message in sent]
 
 
 def _schema_words(shape: type[Shape]) -> str:
@@ -86,28 +78,3 @@ def _said(text: str) -> Sent:
 
 def _told(text: str) -> Sent:
     return {"role": "user", "content": text}
-
-
-def _calls(reply: Reply) -> list[Sent]:
-    return [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": _as_json(call.arguments)},
-        }
-        for call in reply.calls
-    ]
-
-
-def _as_json(arguments: str) -> str:
-    """Return arguments as they can be sent: vLLM refuses a talk in which some are no JSON."""
-    try:
-        return json.dumps(dict(json.loads(arguments)))
-    except (ValueError, TypeError, RecursionError):
-        return "{}"
-
-
-def _text(message: Sent) -> str:
-    calls = message.get("tool_calls")
-    said = message["content"]
-    return said if calls is None else f"{said}\n{json.dumps(calls)}"

@@ -5,11 +5,13 @@ from fastapi.testclient import TestClient
 
 from services.planner.api import make_api
 from shared.contracts.base import JobId
+from shared.contracts.brief import Brief
 from shared.contracts.events import JobEnded
 from shared.contracts.views import SystemView
 from shared.notebook_memory import MemoryNotebook
 from shared.store_memory import MemoryStore
-from tests.support.examples import CPU, JOB, SPEC
+from tests.support.examples import BRIEF, CPU, JOB, SPEC
+from tests.support.planning import Bench
 
 BODY = SPEC.model_dump(mode="json")
 TOKEN = {"Authorization": "Bearer t0ken"}
@@ -104,7 +106,7 @@ def test_a_client_can_ask_who_is_alive_and_what_can_be_trained(
     assert system == SystemView(researchers=0, executors=2, evaluators=1, machines=(CPU,))
 
 
-@pytest.mark.parametrize("view", ["", "/tree", "/report", "/events", "/experiments/0"])
+@pytest.mark.parametrize("view", ["", "/tree", "/brief", "/report", "/events", "/experiments/0"])
 def test_an_unknown_job_is_not_found(api: TestClient, view: str) -> None:
     found = api.get(f"/v1/jobs/j-none{view}")
 
@@ -119,6 +121,20 @@ def test_an_unknown_experiment_is_not_found(api: TestClient, store: MemoryStore)
 
     assert found.status_code == 404
     assert "experiments 0 to 0, not 9" in found.json()["detail"]
+
+
+def test_the_brief_is_there_when_it_is_written() -> None:
+    bench = Bench()
+    bench.plan()
+    api = TestClient(make_api(bench.store, token="t0ken"), headers=TOKEN)
+
+    before = api.get(f"/v1/jobs/{JOB}/brief")
+    bench.run_until(lambda state: state.brief is not None)
+    after = api.get(f"/v1/jobs/{JOB}/brief")
+
+    assert (before.status_code, after.status_code) == (404, 200)
+    assert "has no brief yet" in before.json()["detail"]
+    assert Brief.model_validate_json(after.text) == BRIEF
 
 
 def test_the_report_comes_as_data_or_as_a_document() -> None:

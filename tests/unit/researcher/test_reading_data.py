@@ -81,6 +81,32 @@ def test_fifty_labels_are_labels_and_fifty_one_are_not(tmp_path: Path) -> None:
     assert (fifty.labels, more.labels) == (50, 0)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "kind"),
+    [
+        (900, 200, "summarisation"),
+        (900, 99, "other"),  # an extract, a date, a sum: too short for a summary
+        (900, 500, "other"),
+        (200, 900, "generation"),
+        (500, 900, "other"),
+        (50, 50, "other"),
+    ],
+)
+def test_lengths_tell_summaries_and_free_texts_and_nothing_else(
+    tmp_path: Path, prompt: int, answer: int, kind: str
+) -> None:
+    rows = [(f"{n:03}".ljust(prompt, "q"), f"{n:03}".ljust(answer, "a")) for n in range(9)]
+
+    assert brief_of(tmp_path, rows).task_type == kind
+
+
+def test_labels_are_a_classification_and_one_answer_to_all_is_none(tmp_path: Path) -> None:
+    two = brief_of(tmp_path, [(f"q{n}", "no" if n % 2 else "yes") for n in range(10)])
+    one = brief_of(tmp_path, [(f"q{n}", "yes") for n in range(10)])
+
+    assert (two.task_type, one.task_type) == ("classification", "other")
+
+
 def test_the_brief_names_exactly_the_bytes_it_read(tmp_path: Path) -> None:
     brief = brief_of(tmp_path, [("q", "a")])
 

@@ -102,7 +102,7 @@ def test_the_example_environment_names_every_variable_and_no_other() -> None:
     lines = Path(".env.example").read_text().splitlines()
     named = {line.lstrip("# ").split("=")[0] for line in lines if "=" in line}
 
-    assert {name for name in named if name.startswith(("TREX_", "FTBENCH_", "OPENAI_"))} == {
+    assert {name for name in named if name.startswith(("TREX_", "FTBENCH_", "OPENAI_", "S2_"))} == {
         f"{reader.model_config['env_prefix']}{field}".upper()
         for reader in READERS
         for field in reader.model_fields

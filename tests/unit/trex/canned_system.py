@@ -29,7 +29,7 @@ from shared.contracts.views import (
     SystemView,
     TreeView,
 )
-from tests.support.examples import CPU, LESSON, TOKENISED
+from tests.support.examples import BRIEF, CPU, LESSON, TOKENISED
 from trex.client import Address
 
 TOKEN = "secret"
@@ -209,6 +209,7 @@ class CannedSystem:
 
     def __init__(self) -> None:
         self.jobs = [job()]
+        self.brief = BRIEF
         self.tree = TreeView(job=self.jobs[0], nodes=NODES)
         self.refusal: tuple[int, str] | None = None
         self.break_off_after: list[int] = []
@@ -278,6 +279,8 @@ class CannedSystem:
             case ("GET", "/v1/jobs/j-1/experiments/1"):
                 best = report(ended).best
                 _send(request, 200, best.model_dump_json() if best else "null")
+            case ("GET", "/v1/jobs/j-1/brief"):
+                _send(request, 200, self.brief.model_dump_json())
             case ("GET", "/v1/jobs/j-1/report"):
                 _send(request, 200, report(ended).model_dump_json())
             case ("POST", "/v1/jobs/j-1/cancel"):

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shared.contracts.mapping import Templates
+from tests.support.examples import BRIEF
 from tests.unit.trex.canned_system import JOB, TOKEN, CannedSystem, job
 from trex.cli import app
 
@@ -93,7 +94,7 @@ def test_a_misspelt_variable_is_status_2() -> None:
     assert "nothing reads TREX_HOEM" in done.stderr
 
 
-@pytest.mark.parametrize("command", [["jobs"], ["tree"], ["report"], ["show", "1"]])
+@pytest.mark.parametrize("command", [["jobs"], ["tree"], ["brief"], ["report"], ["show", "1"]])
 def test_data_can_be_had_as_json(system: CannedSystem, command: list[str]) -> None:
     done = trex(system, *command, "--json")
 
@@ -138,6 +139,15 @@ def test_without_a_job_the_list_says_what_to_do(system: CannedSystem) -> None:
 
 def test_a_report_is_markdown(system: CannedSystem) -> None:
     assert trex(system, "report").stdout == "# Report\n\nIt worked.\n"
+
+
+def test_a_brief_is_its_document_and_without_one_its_summary(system: CannedSystem) -> None:
+    summary = trex(system, "brief").stdout
+    system.brief = BRIEF.model_copy(update={"document": "# The brief\n\nOf dates."})
+    document = trex(system, "brief").stdout
+
+    assert summary == f"{BRIEF.summary}\n"
+    assert document == "# The brief\n\nOf dates.\n"
 
 
 def test_cancelling_says_where_the_job_stands(system: CannedSystem) -> None:

@@ -5,7 +5,7 @@ from services.researcher.llm.refusals import Meaning, meaning
 
 @pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 408, 409, 429, 500, 502, 503, 504])
 def test_what_may_pass_means_away(status: int) -> None:
-    assert meaning(status, "", with_schema=True, with_tools=True) == "away"
+    assert meaning(status, "", with_schema=True) == "away"
 
 
 @pytest.mark.parametrize(
@@ -18,21 +18,11 @@ def test_what_may_pass_means_away(status: int) -> None:
     ],
 )
 def test_what_is_too_long_is_known_whatever_else_was_asked(status: int, said: str) -> None:
-    assert meaning(status, said, with_schema=True, with_tools=True) == "too long"
+    assert meaning(status, said, with_schema=True) == "too long"
 
 
-@pytest.mark.parametrize(
-    ("with_tools", "with_schema", "expected"),
-    [
-        (True, True, "no tools"),
-        (True, False, "no tools"),
-        (False, True, "no schemas"),
-        (False, False, "refused"),
-    ],
-)
-def test_another_refusal_is_about_the_rarest_thing_asked(
-    with_tools: bool, with_schema: bool, expected: Meaning
+@pytest.mark.parametrize(("with_schema", "expected"), [(True, "no schemas"), (False, "refused")])
+def test_another_refusal_is_about_the_schema_where_there_is_one(
+    with_schema: bool, expected: Meaning
 ) -> None:
-    said = "Extra inputs are not permitted"
-
-    assert meaning(422, said, with_schema=with_schema, with_tools=with_tools) == expected
+    assert meaning(422, "Extra inputs are not permitted", with_schema=with_schema) == expected

@@ -1,0 +1,98 @@
+"""The data sets at hand, which a person listed in a YAML file."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.researcher.tools.ranking import Ranking
+from services.researcher.tools.research import Dataset, Found
+from shared.contracts.base import sentences
+from shared.errors import DataFailed
+from shared.one_line import one_line
+from shared.rows import Row, read_rows
+
+SAMPLES = 5
+"""Rows of a data set that are looked at."""
+
+MOST_ROWS = 1_000_000
+"""Rows that are counted; how many there are of more is unknown."""
+
+
+class Entry(BaseModel):
+    """One data set of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+    """Of its rows, in any format of training rows; seen from the folder of the catalogue."""
+    description: str = Field(min_length=1)
+    """What its rows are, in words that a search may meet."""
+    licence: str | None = None
+    split: str | None = None
+    """Which part of a larger data set it is, as ``train``."""
+
+
+def look(file: Path, query: str, most: int) -> Found[Dataset]:
+    """Return the data sets of a catalogue that a query speaks of; bad entries are told."""
+    entries, faults = _read(file)
+    ranking = Ranking([f"{entry.name}\n{entry.description}" for entry in entries])
+    found = []
+    for place in ranking.best(query, most):
+        try:
+            found.append(_dataset(entries[place], file.parent))
+        except DataFailed as error:
+            why = str(error).replace(f"{file.parent}/", "")
+            faults.append(f"{entries[place].name} of the catalogue was left out: {why}.")
+    return Found(tuple(found), tuple(faults))
+
+
+def _read(file: Path) -> tuple[list[Entry], list[str]]:
+    try:
+        listed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = one_line(str(error), 200)
+        return [], [f"The catalogue {file.name} could not be read: {said}."]
+    if not isinstance(listed, list):
+        found = type(listed).__name__
+        return [], [f"The catalogue {file.name} wants a list of data sets, found a {found}."]
+    entries, faults = [], []
+    for number, one in enumerate(listed, start=1):
+        try:
+            entries.append(Entry.model_validate(one))
+        except ValidationError as error:
+            why = "; ".join(sentences(error.errors()))
+            faults.append(f"Entry {number} of the catalogue was left out: {why}.")
+    return entries, faults
+
+
+def _dataset(entry: Entry, folder: Path) -> Dataset:
+    """Raises DataFailed when its rows cannot be read."""
+    first: list[Row] = []
+    rows = 0
+    for row in islice(_rows(folder / entry.path), MOST_ROWS + 1):
+        rows += 1
+        if len(first) < SAMPLES:
+            first.append(row)
+    return Dataset(
+        name=one_line(entry.name, 100),
+        where=entry.path,
+        licence=None if entry.licence is None else one_line(entry.licence, 100),
+        description=one_line(entry.description, 500),
+        splits=(entry.split,) if entry.split else (),
+        rows=rows if rows <= MOST_ROWS else None,
+        columns=tuple(one_line(name, 60) for name in first[0].columns)[:50],
+        samples=tuple(row.columns for row in first),
+    )
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    empty = True
+    for row in read_rows(path):
+        empty = False
+        yield row
+    if empty:
+        raise DataFailed(f"{path.name}: wanted at least one row, found none")
