@@ -8,9 +8,8 @@ ones that differ; then such a model alone, where rules only fill in for what rep
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import Pool
 from random import Random
 from statistics import fmean, stdev
@@ -22,6 +21,7 @@ from benchmarks.search.fttable.grid import Point
 from benchmarks.search.fttable.researcher import any_point, by_the_book, guess
 from benchmarks.search.fttable.table import Table, read_table
 from benchmarks.search.whole_job import Propose, Services, job_on, play
+from shared.contracts.base import digest
 
 TASKS = ("dates", "intents", "orders", "tags", "times")
 
@@ -92,19 +92,23 @@ def competent(table: Table, rng: Random) -> Propose:
     return propose
 
 
-def repeats(table: Table, rng: Random) -> Propose:
+def repeats(table: Table, _: Random) -> Propose:
     """Return the worst recipe, always."""
     worst = min(table.place, key=table.truth)
-    return lambda parent: worst
+    return lambda _: worst
 
 
 def varies(table: Table, rng: Random) -> Propose:
     """Return any of the worst quarter of all recipes."""
     ranked = sorted(table.place, key=table.truth)
-    return lambda parent: rng.choice(ranked[: len(ranked) // 4])
+    return lambda _: rng.choice(ranked[: len(ranked) // 4])
 
 
-MODELS = {"competent": competent, "repeats": repeats, "varies": varies}
+MODELS: dict[str, Callable[[Table, Random], Propose]] = {
+    "competent": competent,
+    "repeats": repeats,
+    "varies": varies,
+}
 
 
 def played(arm: Arm, task: str, seed: int) -> Played:
@@ -116,10 +120,10 @@ def played(arm: Arm, task: str, seed: int) -> Played:
     truths = list[float]()
     for state in play(job_on(task, experiments=EXPERIMENTS, rules_share=arm.rules_share), services):
         over = sum(e.score is not None or e.failure is not None for e in state.experiments.values())
-        best = state.best()
-        worth = 0.0 if best is None else table.truth(services.points[best.made.checkpoint])
         if over - 1 > len(truths):  # the base model is none
-            truths.append(worth)
+            best = state.best()
+            point = None if best is None else services.points[digest(best.recipe)]
+            truths.append(0.0 if point is None else table.truth(point))
     its = [e.proposer for e in state.experiments.values() if e.proposal is not None]
     return Played(task, seed, tuple(truths), its.count("llm") / len(its))
 

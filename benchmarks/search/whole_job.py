@@ -6,7 +6,7 @@ the base model, which is in no table, answers nothing right.
 
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from random import Random
 from statistics import fmean, stdev
@@ -63,7 +63,9 @@ class Services:
     dropped and counted, and rules fill its place.
     """
 
-    def __init__(self, table: Table, task: str, *, rules: Propose, llm: Propose | None, seed: int):
+    def __init__(
+        self, table: Table, task: str, *, rules: Propose, llm: Propose | None, seed: int
+    ) -> None:
         self._table, self._task, self._seed = table, task, seed
         self._propose: dict[Proposer, Propose | None] = {"rules": rules, "llm": llm}
         self.points: dict[str, Point] = {}
@@ -107,7 +109,8 @@ class Services:
         below = {finding.experiment: finding.recipe for finding in request.findings}
         parent = None if request.parent == ROOT else self.points[digest(below[request.parent])]
         proposals, dropped = list[Proposal](), list[str]()
-        for who in request.proposers or ("rules",) * len(request.experiments):
+        for place, _ in enumerate(request.experiments):
+            who: Proposer = request.proposers[place] if request.proposers else "rules"
             found = self._new(who, parent)
             if found is None and who == "llm":
                 dropped.append("it repeats an experiment")
@@ -183,7 +186,7 @@ def _scored(items: list[float], *, certificate: Certificate | None) -> Score:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _recipe(task: str, point: Point) -> Recipe:
     # Any file will do to be trained on: nothing is.
     train = HERE / f"{task}.npz"

@@ -7,8 +7,10 @@ start. One that failed, or was dropped because it was wrong or repeated another,
 
 import math
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
+from types import MappingProxyType
 from typing import get_args
 
 from services.planner.experiment import Experiment
@@ -23,8 +25,9 @@ WORST = -2.0
 LEAST = 0.2
 """Share that either proposer keeps, so that it can show that it has become better."""
 
-DOUBT = 2.0
-"""Experiments of average worth that each proposer is believed to have made before its first."""
+BEFORE: Mapped[Proposer, float] = MappingProxyType({"rules": 0.0, "llm": -0.5})
+"""What each is believed to earn before its first recipe, as if one had earned that: rules were
+measured on many jobs, a model that is new has shown nothing yet."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _NOT_ITS_FAULT = ("WorkerLost", "Cancelled")
@@ -63,8 +66,8 @@ class Record:
         Source: normal mean with known variance, Gelman et al., "Bayesian Data Analysis", 3rd
         edition, section 2.5.
         """
-        n = DOUBT + len(self.earned)
-        return NormalDist(sum(self.earned) / n, 1.0 / math.sqrt(n))
+        n = 1 + len(self.earned)
+        return NormalDist((BEFORE[self.proposer] + sum(self.earned)) / n, 1.0 / math.sqrt(n))
 
 
 def records(state: JobState) -> tuple[Record, ...]:
@@ -127,18 +130,22 @@ def _record(state: JobState, proposer: Proposer) -> Record:
 
 
 def _earned(state: JobState, its: list[Experiment]) -> Iterator[float]:
-    prior, belief = state.search.prior, state.search.posterior
     for experiment in its:
         failure = experiment.failure
-        if experiment.dropped is None and belief.is_measured(experiment.id):
-            fresh = experiment.parent == ROOT
-            step, variance = (0.0, prior.spread) if fresh else (prior.step, prior.change)
-            doubt = math.sqrt(variance + 1.0 / belief.own_precision[experiment.id])
-            yield min(-WORST, max(WORST, (_gain(state, experiment) - step) / doubt))
-        elif experiment.dropped is not None:
+        if experiment.dropped is not None:
             yield WORST
+        elif state.search.posterior.is_measured(experiment.id):
+            yield min(-WORST, max(WORST, _surprise(state, experiment)))
         elif failure is not None and failure.error not in _NOT_ITS_FAULT:
             yield WORST
+
+
+def _surprise(state: JobState, experiment: Experiment) -> float:
+    """Return how far its measurements are from what could be expected, in deviations of that."""
+    prior = state.search.prior
+    step, change = (0.0, prior.spread) if experiment.parent == ROOT else (prior.step, prior.change)
+    noise = 1.0 / state.search.posterior.own_precision[experiment.id]
+    return (_gain(state, experiment) - step) / math.sqrt(change + noise)
 
 
 def _gain(state: JobState, experiment: Experiment) -> float:

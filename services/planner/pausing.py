@@ -22,8 +22,9 @@ def paused(state: JobState, parent: ExperimentId, proposer: Proposer) -> bool:
 
 def pauses(state: JobState) -> Iterator[tuple[ExperimentId, Proposer, str]]:
     """Yield where which proposer pauses, and the error that it ran into."""
-    for parent in dict.fromkeys(e.parent for e in state.experiments.values()):
-        for proposer in () if parent is None else get_args(Proposer):
+    parents = (e.parent for e in state.experiments.values() if e.parent is not None)
+    for parent in dict.fromkeys(parents):
+        for proposer in get_args(Proposer):
             error = _repeated(_below(state, parent), proposer)
             if error is not None:
                 yield parent, proposer, error
