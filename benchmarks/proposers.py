@@ -2,9 +2,10 @@
 
     python -m benchmarks.proposers --seeds 20
 
-Whole jobs on the tables of `benchmarks.search`, the planner itself deciding: rules alone, rules
-beside a competent model, and beside one that sabotages, by always the same bad recipe or by bad
-ones that differ; then such a model alone, where rules only fill in for what repeats.
+Whole jobs on the tables of `benchmarks.search`, the planner itself deciding: rules alone; rules
+beside a model that proposes as they do, beside a competent one, and beside one that sabotages, by
+always the same bad recipe or by bad ones that differ; then such models alone, for whom rules only
+fill in where they repeat themselves.
 """
 
 import argparse
@@ -42,6 +43,7 @@ class Arm:
 
 ARMS = (
     Arm("rules alone", None),
+    Arm("beside one like them", "rules"),
     Arm("beside a competent model", "competent"),
     Arm("beside one that repeats a bad recipe", "repeats"),
     Arm("beside one that varies bad recipes", "varies"),
@@ -105,6 +107,7 @@ def varies(table: Table, rng: Random) -> Propose:
 
 
 MODELS: dict[str, Callable[[Table, Random], Propose]] = {
+    "rules": rules,
     "competent": competent,
     "repeats": repeats,
     "varies": varies,

@@ -26,6 +26,9 @@ from shared.contracts.work import Request
 GUARD_TOKENS = 64
 """Tokens that an answer to a side task may have."""
 
+EXAMPLES = 2
+"""Wrong answers of each kind that a proposer is shown of an experiment that matters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -295,9 +298,10 @@ def _caps(state: JobState) -> Caps:
 
 
 def _findings(state: JobState, parent: ExperimentId) -> Iterator[Finding]:
-    """Yield every experiment; wrong answers are shown of those that matter most below a node.
+    """Yield every experiment.
 
-    What they are like is counted of all. Where no language model reads them, neither is said.
+    Wrong answers are counted of all and shown of those that matter below a node: its ancestors and
+    the best. Where no language model reads them they are left out.
     """
     gone = state.gone
     best = state.best()
@@ -306,6 +310,7 @@ def _findings(state: JobState, parent: ExperimentId) -> Iterator[Finding]:
         if experiment.proposal is None or experiment.parent is None:
             continue
         score = experiment.score
+        read = None if state.advice.model is None else score
         yield Finding(
             experiment=experiment.id,
             parent=experiment.parent,
@@ -317,17 +322,16 @@ def _findings(state: JobState, parent: ExperimentId) -> Iterator[Finding]:
             kept=experiment.id not in gone,
             proposer=experiment.proposal.proposer,
             hypothesis=experiment.proposal.hypothesis,
-            faults=_faults(state, score, shown=experiment.id in shown),
-            confusions=score.confusions if score and state.advice.model else (),
+            faults=_faults(read, EXAMPLES if experiment.id in shown else 0),
+            confusions=read.confusions if read and experiment.id in shown else (),
         )
 
 
-def _faults(state: JobState, score: Score | None, *, shown: bool) -> tuple[Fault, ...]:
-    if score is None or state.advice.model is None:
-        return ()
-    if shown:
-        return score.faults
-    return tuple(fault.model_copy(update={"examples": ()}) for fault in score.faults)
+def _faults(score: Score | None, examples: int) -> tuple[Fault, ...]:
+    return tuple(
+        fault.model_copy(update={"examples": fault.examples[:examples]})
+        for fault in (() if score is None else score.faults)
+    )
 
 
 def _without_counsel(lesson: Lesson | None) -> Lesson | None:
