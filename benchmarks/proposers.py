@@ -156,6 +156,8 @@ def lines(games: Sequence[tuple[Arm, Played]]) -> list[Line]:
     found = []
     for arm in ARMS:
         its = [p for played_by, p in games if played_by == arm]
+        if not its:
+            continue
         for task in (*dict.fromkeys(p.task for p in its), "all"):
             of_task = [p for p in its if task in ("all", p.task)]
             found.append(_line(arm, task, of_task, [alone[p.task, p.seed] for p in of_task]))
