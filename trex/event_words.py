@@ -4,10 +4,11 @@ from collections.abc import MutableMapping
 
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import Brief, BriefRequest
+from shared.contracts.counsel import Counsel
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.lesson import Lesson
-from shared.contracts.proposal import Proposals, ProposeRequest
+from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
 from shared.contracts.work import Result
@@ -51,19 +52,34 @@ def _name(work_id: WorkId, experiments: MutableMapping[WorkId, ExperimentId]) ->
 
 def _result_words(result: Result) -> str:
     match result:
-        case Brief(summary=summary):
-            return f"studied: {summary}"
-        case Proposals(proposals=proposals):
-            said = (", ".join(one.changed) or one.expects for one in proposals)
-            return f"proposed: {'; or '.join(said)}"
+        case Brief(summary=summary, counsel=counsel):
+            return f"studied: {summary}{_counsel_words(counsel)}"
+        case Proposals(proposals=proposals, counsel=counsel):
+            said = "; or ".join(_proposal_words(one) for one in proposals)
+            return f"proposed: {said}{_counsel_words(counsel)}"
         case Trained(steps=steps, train_loss=loss, gpu_seconds=seconds):
             part = " in part" if result.stopped == "rung" else ""
             return f"trained{part}: {steps} steps, loss {loss:.3f}, {seconds:.0f} s"
         case Score(split=split):
             return f"scored: {score_words(result)} on {split}"
-        case Lesson(sentence=sentence):
-            return f"taught: {sentence}"
+        case Lesson(sentence=sentence, counsel=counsel):
+            return f"taught: {sentence}{_counsel_words(counsel)}"
         case Discarded(bytes=size):
             return f"freed {size / MIB:.1f} MiB"
         case Failed(error=error, detail=detail):
             return f"failed: {error}: {detail}"
+
+
+def _proposal_words(proposal: Proposal) -> str:
+    """Say what is to change, and who wants that unless it is rules."""
+    said = ", ".join(proposal.changed) or proposal.expects
+    return said if proposal.proposer == "rules" else f"{said} (language model)"
+
+
+def _counsel_words(counsel: Counsel | None) -> str:
+    """Say what went wrong with the researcher's language model; nothing when it went well."""
+    if counsel is None:
+        return ""
+    dropped = [f"{len(counsel.dropped)} more dropped"] if counsel.dropped else []
+    away = [f"rules stood in: {counsel.fallback}"] if counsel.fallback else []
+    return "".join(f"; {said}" for said in (*dropped, *away))

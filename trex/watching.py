@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.events import EVENT
-from shared.contracts.views import JobView
+from shared.contracts.views import JobView, TreeView
 from shared.errors import Unavailable
 from trex.client import TrexClient
 from trex.event_words import event_line
@@ -125,6 +125,15 @@ def _tell(
         if len(ledger) < len(batch) and time.monotonic() - told_at >= PROGRESS_S:
             told_at = time.monotonic()
             with suppress(Unavailable):
-                for node in client.tree(job_id).nodes:
-                    if node.progress is not None:
-                        say(f"#{node.experiment} {progress_words(node.progress)}")
+                for line in _progress_lines(client.tree(job_id)):
+                    say(line)
+
+
+def _progress_lines(view: TreeView) -> list[str]:
+    """Return where the nodes' work stands; what the job is doing while it has none."""
+    lines = [
+        f"#{node.experiment} {progress_words(node.progress)}"
+        for node in view.nodes
+        if node.progress is not None
+    ]
+    return lines or [view.job.sentence]

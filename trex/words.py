@@ -51,8 +51,19 @@ def spent_words(spent: Spent, budget: Budget) -> str:
         f"{runs_words(spent)} of {budget.experiments} full runs, {spent.experiments} experiments",
         f"{_of(spent.gpu_seconds, budget.gpu_seconds)} of training",
         f"{_of(spent.wall_clock_s, budget.wall_clock_s)} in all",
+        *([counsel_words(spent, budget)] if spent.llm_calls else []),
     ]
     return " · ".join(parts)
+
+
+def counsel_words(spent: Spent, budget: Budget) -> str:
+    """Return what the researcher's language model has read, written and cost."""
+    cap = "" if budget.llm_tokens is None else f" of {budget.llm_tokens:,}"
+    words = f"language model {spent.llm_tokens:,}{cap} tokens"
+    if not spent.money and budget.money is None:
+        return words
+    money = "" if budget.money is None else f" of {budget.money:g}"
+    return f"{words}, money {spent.money:.4g}{money}"
 
 
 def runs_words(spent: Spent) -> str:

@@ -28,6 +28,7 @@ from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
 from shared.contracts.job import GUARD_ITEMS
+from shared.contracts.proposal import Left
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 
@@ -277,7 +278,18 @@ def _carry_out(
     count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
     if state.spec.search.mode == "sequential":
         count = 1
-    return [orders.propose(state, choice, count, machines)]
+    return [orders.propose(state, choice, count, machines, _left(state, now=now))]
+
+
+def _left(state: JobState, *, now: float) -> Left:
+    """Return what is left of the budget, what is under way taken off it as far as it is known."""
+    now_spent, budget = spending(state), state.spec.budget
+    gpu_s, wall_s = budget.gpu_seconds, _wall_clock_left_s(state, now=now)
+    return Left(
+        experiments=max(0.0, now_spent.budget - now_spent.spent),
+        gpu_seconds=None if gpu_s is None else max(0.0, gpu_s - state.gpu_seconds),
+        wall_clock_s=None if wall_s is None else max(0.0, wall_s),
+    )
 
 
 def _check(state: JobState, step: Check, *, now: float, executors: int) -> Act:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.choice import Choice
-from shared.contracts.counsel import Counsel
+from shared.contracts.counsel import Counsel, Proposer
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Proposal
 from shared.contracts.recipe import Recipe
@@ -45,6 +45,10 @@ class Experiment:
     parent: ExperimentId | None
     why: str
     choice: Choice | None = None
+    asked: Proposer | None = None
+    """Who was to propose it; None when that was left to the researcher."""
+    proposer: Proposer | None = None
+    """Who did; None before that, and when nobody had anything new."""
     proposal: Proposal | None = None
     counsel: Counsel | None = None
     """What a language model had to do with the answer that proposed it, others included."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from services.planner.crediting import proposers
 from services.planner.experiment import Experiment, Run, piece
 from services.planner.improvement import Terms
 from services.planner.search import Choice
@@ -12,17 +13,21 @@ from shared.contracts import choice as contract
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import BriefRequest, ProposalContext
 from shared.contracts.capabilities import Capabilities
+from shared.contracts.counsel import Caps
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.job import GUARDS, Fidelity, MetricName
-from shared.contracts.lesson import DiagnoseRequest
-from shared.contracts.proposal import Finding, ProposeRequest
+from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.proposal import Finding, Left, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
-from shared.contracts.score import Score, ScoreRequest, Split
+from shared.contracts.score import Fault, Score, ScoreRequest, Split
 from shared.contracts.work import Request
 
 GUARD_TOKENS = 64
 """Tokens that an answer to a side task may have."""
+
+EXAMPLES = 2
+"""Wrong answers of each kind that a proposer is shown of an experiment that matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +50,25 @@ def brief(state: JobState) -> Order:
         train=spec.data.train,
         mapping=spec.data.mapping,
         metric=spec.metric,
+        caps=_caps(state),
     )
     return Order(WorkId("brief"), request, "every search begins with a look at its data")
 
 
 def propose(
-    state: JobState, choice: Choice, count: int, machines: tuple[Capabilities, ...]
+    state: JobState, choice: Choice, count: int, machines: tuple[Capabilities, ...], left: Left
 ) -> Order:
     """Ask the researcher for recipes below the node that was chosen."""
     spec = state.spec
     assert state.brief is not None
     assert state.base_score is not None
     first = len(state.experiments)
+    numbers = tuple(ExperimentId(n) for n in range(first, first + count))
+    parent = ExperimentId(choice.terms.node)
     request = ProposeRequest(
         job_id=state.job_id,
-        experiments=tuple(ExperimentId(n) for n in range(first, first + count)),
-        parent=ExperimentId(choice.terms.node),
+        experiments=numbers,
+        parent=parent,
         context=ProposalContext(
             goal=spec.goal,
             base_model=spec.base_model,
@@ -73,7 +81,10 @@ def propose(
         ),
         brief=state.brief,
         base_value=state.base_score.value,
-        findings=tuple(_findings(state)),
+        findings=tuple(_findings(state, parent)),
+        proposers=proposers(state, parent, numbers),
+        left=left,
+        caps=_caps(state),
     )
     return Order(WorkId(f"propose-{first}"), request, said(choice), recorded(choice))
 
@@ -195,6 +206,8 @@ def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
     assert experiment.proposal is not None
     assert experiment.parent is not None
     assert run.outcome is not None
+    assert state.brief is not None
+    spec, parent = state.spec, state.experiments[experiment.parent]
     request = DiagnoseRequest(
         job_id=state.job_id,
         experiment=experiment.id,
@@ -203,7 +216,13 @@ def diagnose(state: JobState, experiment: Experiment, run: Run) -> Order:
         outcome=run.outcome,
         score=run.score,
         parent=experiment.parent,
-        parent_score=_after_as_long(state.experiments[experiment.parent], run),
+        parent_score=_after_as_long(parent, run),
+        parent_recipe=None if parent.proposal is None else parent.recipe,
+        goal=spec.goal,
+        task_type=state.brief.task_type,
+        metric=spec.metric,
+        base_parameters=state.brief.base_parameters,
+        caps=_caps(state),
     )
     why = f"#{experiment.id} is over and may teach something"
     return Order(piece("diagnose", experiment.id, run.number), request, why)
@@ -273,12 +292,25 @@ def _named(terms: Terms) -> str:
             return f"a longer run of #{terms.node}"
 
 
-def _findings(state: JobState) -> Iterator[Finding]:
+def _caps(state: JobState) -> Caps:
+    budget = state.spec.budget
+    return Caps(tokens=budget.llm_tokens, money=budget.money)
+
+
+def _findings(state: JobState, parent: ExperimentId) -> Iterator[Finding]:
+    """Yield every experiment.
+
+    Wrong answers are counted of all and shown of those that matter below a node: its ancestors and
+    the best. Where no language model reads them they are left out.
+    """
     gone = state.gone
+    best = state.best()
+    shown = {*state.search.tree.lineage(parent), ROOT if best is None else best.id}
     for experiment in state.experiments.values():
         if experiment.proposal is None or experiment.parent is None:
             continue
         score = experiment.score
+        read = None if state.advice.model is None else score
         yield Finding(
             experiment=experiment.id,
             parent=experiment.parent,
@@ -286,9 +318,24 @@ def _findings(state: JobState) -> Iterator[Finding]:
             outcome=experiment.outcome,
             value=None if score is None else score.value,
             stderr=None if score is None else score.stderr,
-            lesson=experiment.lesson,
+            lesson=_without_counsel(experiment.lesson),
             kept=experiment.id not in gone,
+            proposer=experiment.proposal.proposer,
+            hypothesis=experiment.proposal.hypothesis,
+            faults=_faults(read, EXAMPLES if experiment.id in shown else 0),
+            confusions=read.confusions if read and experiment.id in shown else (),
         )
+
+
+def _faults(score: Score | None, examples: int) -> tuple[Fault, ...]:
+    return tuple(
+        fault.model_copy(update={"examples": fault.examples[:examples]})
+        for fault in (() if score is None else score.faults)
+    )
+
+
+def _without_counsel(lesson: Lesson | None) -> Lesson | None:
+    return None if lesson is None else lesson.model_copy(update={"counsel": None})
 
 
 def _anew(state: JobState, experiment: Experiment, limit_s: float, why: str) -> Order:

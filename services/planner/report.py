@@ -14,6 +14,7 @@ from services.planner.comparing import (
     probability_words,
     score_words,
 )
+from services.planner.earnings import proposer_lines
 from services.planner.experiment import Experiment
 from services.planner.finish import believed
 from services.planner.guards import guard_lines, guard_views
@@ -22,7 +23,7 @@ from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, node_view
 from shared.contracts.base import ROOT
 from shared.contracts.choice import Choice
-from shared.contracts.job import SearchMode
+from shared.contracts.job import Budget, SearchMode
 from shared.contracts.run import Failed
 from shared.contracts.score import Score
 from shared.contracts.views import (
@@ -32,6 +33,7 @@ from shared.contracts.views import (
     KeptCheckpoint,
     NodeView,
     Report,
+    Spent,
 )
 
 MIB = 2**20
@@ -79,6 +81,7 @@ def report(state: JobState, *, now: float) -> Report:
                 *guard_lines(guards, test or dev),
                 *_best_lines(shown, _checkpoint(best)),
                 *_finalist_lines(state, checked),
+                *proposer_lines(view.proposers),
                 *_noise_lines(state),
                 *_cost_lines(view),
                 *_kept_lines(state, kept),
@@ -365,8 +368,19 @@ def _cost_lines(view: JobView) -> list[str]:
         f"- training runs: {spent.runs:.1f} full ones of {budget.experiments}",
         f"- training: {spent.gpu_seconds:.1f} device-seconds{_of(budget.gpu_seconds)}",
         f"- wall clock: {spent.wall_clock_s:.1f} s{_of(budget.wall_clock_s)}",
+        *_counsel_lines(spent, budget),
         "",
     ]
+
+
+def _counsel_lines(spent: Spent, budget: Budget) -> Iterator[str]:
+    if not spent.llm_calls:
+        return
+    tokens = "" if budget.llm_tokens is None else f" of {budget.llm_tokens:,}"
+    yield f"- language model: {spent.llm_calls} calls, {spent.llm_tokens:,} tokens{tokens}"
+    if spent.money or budget.money is not None:
+        money = "" if budget.money is None else f" of {budget.money:g}"
+        yield f"- money for them: {spent.money:.4g}{money}, by the researcher's price table"
 
 
 def _of(limit: float | None) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.planner.advice import Advice
 from services.planner.costs import in_mean_runs, learn_costs
 from services.planner.experiment import Experiment, Run, is_baseline, number_of
 from services.planner.finish import CHECKED, SEARCHED, delivered
@@ -72,6 +73,8 @@ class JobState:
     """Side tasks, by name and by whom they were scored for."""
     folders: Folders = field(default_factory=Folders)
     """What the runs have left on disk."""
+    advice: Advice = field(default_factory=Advice)
+    """What the researcher's language model had to do with it."""
     runs: float = 0.0
     """What was launched, in full training runs."""
     gpu_seconds: float = 0.0
@@ -151,9 +154,10 @@ class JobState:
     def _ordered(self, work_id: WorkId, request: Request, why: str, choice: Choice | None) -> None:
         match request:
             case ProposeRequest(parent=parent):
-                for _ in request.experiments:
+                for place, _ in enumerate(request.experiments):
                     number = self.search.expand(parent)
-                    self.experiments[number] = Experiment(number, parent, why, choice)
+                    asked = request.proposers[place] if request.proposers else None
+                    self.experiments[number] = Experiment(number, parent, why, choice, asked)
             case RunRequest():
                 replicate = work_id.startswith("replicate-")
                 self._launched(self.experiments[request.experiment], request, replicate=replicate)
@@ -191,6 +195,7 @@ class JobState:
             self.search.begin(experiment.id)
 
     def _ended(self, work_id: WorkId, request: Request, result: Result) -> None:
+        self.advice.take(result)
         match request:
             case BriefRequest() if isinstance(result, Brief):
                 self.brief = result
@@ -236,6 +241,7 @@ class JobState:
     def _accept(
         self, experiment: Experiment, proposal: Proposal, machines: tuple[Capabilities, ...]
     ) -> None:
+        experiment.proposer = proposal.proposer
         why = self._lost_start(proposal.recipe)
         if why is not None:
             self._give_up(experiment, why)

@@ -6,9 +6,10 @@ from typing import TypeAlias
 from services.planner.baselines import baseline_views
 from services.planner.comparing import score_view
 from services.planner.decide import reason_to_stop
+from services.planner.earnings import proposer_views
 from services.planner.experiment import Experiment, is_baseline, piece
 from services.planner.state import JobState
-from services.planner.warnings import warnings
+from services.planner.warnings import rules_stand_in, warnings
 from shared.contracts.base import ROOT, WorkId, digest
 from shared.contracts.run import Progress, RunRequest
 from shared.contracts.score import Score
@@ -54,11 +55,15 @@ def job_view(
             runs=state.runs,
             gpu_seconds=state.gpu_seconds,
             wall_clock_s=max(0.0, (state.ended_at or now) - state.submitted_at),
+            llm_calls=state.advice.calls,
+            llm_tokens=state.advice.tokens,
+            money=state.advice.money,
         ),
         base=_seen(state.base_score),
         best=_seen(best.score) if best else None,
         best_experiment=best.id if best else None,
         baselines=baseline_views(state),
+        proposers=proposer_views(state),
         warnings=warnings(state),
     )
 
@@ -167,14 +172,17 @@ def _sentence(state: JobState, progress: Progresses, *, now: float, executors: i
     if executors == 0 and waiting:
         runs = "run waits" if waiting == 1 else "runs wait"
         return f"no executor is alive and {waiting} {runs}: start one"
-    return "; ".join(_doing(state, work_id, progress) for work_id in sorted(state.in_flight))
+    doing = [_doing(state, work_id, progress) for work_id in sorted(state.in_flight)]
+    return "; ".join([*doing, *rules_stand_in(state)])
 
 
 def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
     request = state.ordered[work_id]
     match request.kind:
         case "brief":
-            return "studying the training data"
+            doing = "studying the training data"
+            # A new job may wait here for a language model that is away.
+            return f"{doing}: {progress[work_id].phase}" if work_id in progress else doing
         case "propose":
             first = state.experiments[request.experiments[0]]
             numbers = ", ".join(f"#{number}" for number in request.experiments)

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from services.planner.earnings import NAMES
 from services.planner.experiment import Experiment
+from services.planner.pausing import REPEATS, pauses
 from services.planner.state import JobState
 from shared.contracts.base import ROOT
 from shared.contracts.job import Fidelity, is_sealed
@@ -21,6 +23,8 @@ def warnings(state: JobState) -> tuple[str, ...]:
         *_about_failures(asked),
         *_about_samples(asked),
         *_about_proposals(asked),
+        *rules_stand_in(state),
+        *_about_counsel(state),
         *_about_short_runs(state),
         *_about_checks(state),
         *_about_rows(state),
@@ -71,6 +75,31 @@ def _about_proposals(asked: list[Experiment]) -> Iterator[str]:
         yield (
             f"{dropped} of {len(asked)} proposals repeated an earlier one: the researcher has "
             "little left to try"
+        )
+
+
+def rules_stand_in(state: JobState) -> Iterator[str]:
+    """Say why rules propose what the language model was asked for, if they do."""
+    if state.advice.fallback is not None:
+        yield f"rules stand in for {state.advice.model}: {state.advice.fallback}"
+
+
+def _about_counsel(state: JobState) -> Iterator[str]:
+    advice, budget = state.advice, state.spec.budget
+    if budget.llm_tokens is not None and advice.tokens >= budget.llm_tokens:
+        yield f"all {budget.llm_tokens:,} tokens for {advice.model} are used: rules propose"
+    if budget.money is not None and advice.money >= budget.money:
+        yield f"all the money for {advice.model}, {budget.money:g}, is spent: rules propose"
+    if advice.dropped:
+        yield (
+            f"{advice.dropped} proposals of {advice.model} were dropped: they could not be "
+            "carried out, repeated an earlier one, or had been refuted"
+        )
+    for parent, proposer, error in pauses(state):
+        where = "from the base model" if parent == ROOT else f"below #{parent}"
+        yield (
+            f"{NAMES[proposer]} ran into {error} {REPEATS} times in a row {where}, each time with "
+            "nearly the same recipe: the next ones there are not asked from it"
         )
 
 

@@ -127,6 +127,44 @@ class Spent(Contract):
     wall_clock_s: NonNegativeFloat
     """Seconds since submission, or until the end."""
 
+    llm_calls: NonNegativeInt = 0
+    """Questions put to the researcher's language model."""
+
+    llm_tokens: NonNegativeInt = 0
+    """What it read and wrote together."""
+
+    money: NonNegativeFloat = 0.0
+    """What that cost, in the unit of the researcher's price table."""
+
+
+class ProposerView(Contract):
+    """What a proposer was asked for, and what its recipes earned."""
+
+    proposer: Proposer
+    """Who."""
+
+    asked: NonNegativeInt
+    """Experiments that it was to propose; rules fill in for a model that has nothing of use."""
+
+    recipes: NonNegativeInt
+    """Recipes of it that were accepted."""
+
+    dropped: NonNegativeInt
+    """Recipes of it that were wrong, repeated or refuted."""
+
+    gain: float | None
+    """Mean of its scores minus what was believed of the parent, or of a usual fresh start, in the
+    metric's unit; None before there is one."""
+
+    gain_stderr: NonNegativeFloat | None
+    """Standard error of ``gain``; None for fewer than two scores."""
+
+    best: UnitFloat | None
+    """Highest score on dev of its experiments; None before there is one."""
+
+    share: UnitFloat
+    """Of the next recipes that it is to propose, wherever neither pauses."""
+
 
 class JobView(Contract):
     """Where a job stands."""
@@ -163,6 +201,9 @@ class JobView(Contract):
 
     baselines: tuple[BaselineView, ...] = ()
     """What else the best is compared with."""
+
+    proposers: tuple[ProposerView, ...] = ()
+    """Who proposed, and what it earned; empty where the researcher has no language model."""
 
     warnings: tuple[str, ...]
     """What a person should look at, each in one sentence."""

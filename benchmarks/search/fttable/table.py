@@ -46,6 +46,11 @@ class Table:
         """Return the share of right answers; the splits that check only have the last rung."""
         return float(self._accuracies[split][self.place[point], seed, rung])
 
+    def answers(self, point: Point, seed: int) -> NDArray[np.uint8]:
+        """Return 1 for each item that is searched by which a full run answers right, else 0."""
+        bits = self.columns["search"][self.place[point], seed, -1]
+        return np.unpackbits(bits)[: self.manifest["items"]["search"]]
+
     def cost_s(self, point: Point, rung: int) -> float:
         """Return the CPU-seconds of training up to a rung, the mean over seeds that got there."""
         seconds = self.columns["cpu_s"][self.place[point]].cumsum(axis=1)[:, rung]

@@ -1,7 +1,8 @@
 from rich.console import Console, RenderableType
 
 from shared.contracts.base import ROOT, ExperimentId
-from shared.contracts.views import BaselineView, Comparison, GuardView, TreeView
+from shared.contracts.job import Budget
+from shared.contracts.views import BaselineView, Comparison, GuardView, Spent, TreeView
 from shared.rows import Sample
 from tests.unit.trex.canned_system import NODES, job, node, report, score
 from trex.experiment_page import experiment_page
@@ -25,6 +26,26 @@ def test_the_header_tells_how_good_and_how_dear() -> None:
         "3 of 4 full runs, 3 experiments · 1:01 min of 10:00 min of training · 1:01 h in all"
         in text
     )
+
+
+def test_the_header_tells_what_the_language_model_read_wrote_and_cost() -> None:
+    asked = Spent(
+        experiments=3,
+        runs=3.0,
+        gpu_seconds=61.0,
+        wall_clock_s=3661.0,
+        llm_calls=9,
+        llm_tokens=12_345,
+        money=0.25,
+    )
+    capped = Budget(experiments=4, llm_tokens=100_000, money=2.0)
+
+    plain = drawn(job_tree(TreeView(job=job(spent=asked), nodes=NODES)), 200)
+    limited = drawn(job_tree(TreeView(job=job(spent=asked, budget=capped), nodes=NODES)), 200)
+
+    assert "in all · language model 12,345 tokens, money 0.25" in plain
+    assert "in all · language model 12,345 of 100,000 tokens, money 0.25 of 2" in limited
+    assert "language model" not in drawn(job_tree(TreeView(job=job(), nodes=NODES)), 200)
 
 
 BETTER = Comparison(

@@ -6,11 +6,14 @@ import pytest
 from rich.console import Console
 
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
+from shared.contracts.counsel import Counsel
 from shared.contracts.events import WorkEnded
+from shared.contracts.proposal import Proposals
 from shared.contracts.run import Failed
+from shared.contracts.views import TreeView
 from shared.errors import Rejected, Unavailable
-from tests.support.examples import EVENTS
-from tests.unit.trex.canned_system import JOB, CannedSystem
+from tests.support.examples import BRIEF, EVENTS, LESSON, proposals
+from tests.unit.trex.canned_system import JOB, CannedSystem, job
 from trex.client import TrexClient
 from trex.event_words import event_line
 from trex.sse import Message
@@ -39,6 +42,18 @@ def test_without_a_terminal_every_event_is_a_line(client: TrexClient) -> None:
         "job finished: the budget is used",
     ]
     assert ended.state == "finished"
+
+
+def test_what_waits_before_there_is_any_node_is_a_line() -> None:
+    waits = "studying the training data: waiting for the language model at http://localhost:8000"
+    console = Console(file=io.StringIO(), width=200)
+
+    with CannedSystem() as system, TrexClient(system.address) as client:
+        system.tree = TreeView(job=job("searching", sentence=waits), nodes=())
+        watch(client, JOB, console)
+
+    assert isinstance(console.file, io.StringIO)
+    assert waits in console.file.getvalue().splitlines()
 
 
 def test_in_a_terminal_the_tree_is_drawn(client: TrexClient) -> None:
@@ -107,6 +122,32 @@ def test_an_event_names_its_experiment_once_it_is_known() -> None:
     assert event_line(ended, {}) == "run-9 failed: Diverged: NaN at 3"
     assert event_line(ended, {WorkId("run-9"): ExperimentId(9)}) == "#9 failed: Diverged: NaN at 3"
     assert event_line(ended, {WorkId("run-9"): ROOT}) == "base model failed: Diverged: NaN at 3"
+
+
+def test_a_proposal_of_a_language_model_is_told_from_that_of_rules() -> None:
+    both = [
+        one.model_copy(update={"proposer": who})
+        for one, who in zip(proposals(1e-3, 2e-3).proposals, ("rules", "llm"), strict=True)
+    ]
+    ended = WorkEnded(
+        work_id=WorkId("propose-1"), attempt=1, result=Proposals(proposals=tuple(both))
+    )
+
+    assert event_line(ended, {}).endswith(
+        "proposed: learning_rate 0.0005 → 0.001; or learning_rate 0.0005 → 0.002 (language model)"
+    )
+
+
+def test_an_event_says_what_went_wrong_with_the_language_model() -> None:
+    went = Counsel(model="qwen", dropped=("#1 did that", "#2 did that"), fallback="it is away")
+    answers = (BRIEF, proposals(1e-3), LESSON)
+
+    for answer in answers:
+        result = answer.model_copy(update={"counsel": went})
+        line = event_line(WorkEnded(work_id=WorkId("any"), attempt=1, result=result), {})
+        assert line.endswith("; 2 more dropped; rules stood in: it is away")
+        silent = event_line(WorkEnded(work_id=WorkId("any"), attempt=1, result=answer), {})
+        assert "rules stood in" not in silent
 
 
 def test_making_room_is_about_no_experiment() -> None:
