@@ -87,7 +87,7 @@ def traces(events: Sequence[Event], called_for: CalledFor) -> list[Trace]:
         return []
     job = _read(events)
     found = []
-    for number, proposal in sorted(job.ideas, key=lambda idea: idea[0]):
+    for number, proposal in job.ideas:
         taught = job.lessons.get(number)
         if proposal.proposer != "llm" or taught is None:
             continue
@@ -151,13 +151,14 @@ def _read(events: Sequence[Event]) -> _Job:
 def _said(calls: Sequence[Call], proposal: Proposal) -> tuple[tuple[Message, ...], str] | None:
     """Return what was asked, and the idea that became a proposal; None where it is not kept.
 
-    A reply with a wrong idea beside it counts as well: the right ones of it were used.
+    A reply with a wrong idea beside it counts as well: the right ones of it were used. Of a repair,
+    what was asked to begin with is the question.
     """
     asking = [call for call in calls if call.prompt.split(" ")[0] == PROMPT]
     for call in reversed(asking):
         for idea in _ideas(call.reply):
             if _letters(idea.get("hypothesis")) == _letters(proposal.hypothesis):
-                return _opening(asking[0]), json.dumps({"ideas": [idea]}, ensure_ascii=False)
+                return asking[0].asked, json.dumps({"ideas": [idea]}, ensure_ascii=False)
     return None
 
 
@@ -173,12 +174,6 @@ def _ideas(reply: str) -> list[dict[str, Any]]:
 def _letters(text: object) -> str:
     """Return what a text says, whatever was done to keep it on one short line."""
     return "".join(sign for sign in str(text) if sign.isalnum())[:200]
-
-
-def _opening(call: Call) -> tuple[Message, ...]:
-    """Return what came before the first reply: a repair is no part of the question."""
-    replies = (place for place, said in enumerate(call.asked) if said.role == "assistant")
-    return call.asked[: next(replies, len(call.asked))]
 
 
 def _ahead(one: Trace, other: Trace) -> bool:

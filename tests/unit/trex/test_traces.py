@@ -118,7 +118,7 @@ def test_an_idea_that_failed_is_told_without_effect_and_reward() -> None:
 
 
 def test_what_rules_proposed_or_nobody_measured_is_left_out() -> None:
-    call = asked(reply(idea("a"), idea("b")))
+    call = asked(reply(idea("None"), idea("b")))
 
     assert told(ledger(None, "b", lessons=[lesson(0.1), None]), call) == []
 
