@@ -7,6 +7,7 @@ from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.lesson import Lesson
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
@@ -25,7 +26,7 @@ def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) 
     """
     match event:
         case WorkOrdered(work_id=work_id, request=request, why=why):
-            if isinstance(request, BriefRequest | DiscardRequest):
+            if isinstance(request, PlanRequest | BriefRequest | DiscardRequest):
                 return f"{request.kind}: {why}"
             if isinstance(request, ProposeRequest):
                 experiments[work_id] = request.experiments[0]
@@ -51,6 +52,8 @@ def _name(work_id: WorkId, experiments: MutableMapping[WorkId, ExperimentId]) ->
 
 def _result_words(result: Result) -> str:
     match result:
+        case Plan(choices=choices):
+            return f"proposed: {', '.join(one.field for one in choices)}"
         case Brief(summary=summary):
             return f"studied: {summary}"
         case Proposals(proposals=proposals):
