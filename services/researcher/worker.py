@@ -5,6 +5,7 @@ from services.researcher.rules import RuleResearcher
 from shared.answering import Lease
 from shared.contracts.brief import BriefRequest
 from shared.contracts.lesson import DiagnoseRequest
+from shared.contracts.plan import PlanRequest
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.work import Result
 from shared.serving import serve
@@ -24,6 +25,8 @@ def run(queue: QueueSettings) -> None:
 def respond(researcher: Researcher, lease: Lease) -> Result:
     """Return the researcher's answer to what the claim asks for."""
     match lease.claim.request:
+        case PlanRequest() as request:
+            return researcher.plan(request)
         case BriefRequest() as request:
             return researcher.brief(request)
         case ProposeRequest() as request:
