@@ -11,6 +11,7 @@ from shared.contracts.work import Request
 from shared.errors import StoreUnavailable
 
 MESSAGES = {
+    "plan": "researcher.plan",
     "brief": "researcher.brief",
     "propose": "researcher.propose",
     "diagnose": "researcher.diagnose",

@@ -22,11 +22,12 @@ from typing import Protocol
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
-from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost
+from shared.contracts.events import Event, JobDrafted, JobEnded, WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
+from shared.contracts.plan import JobDraft, Plan
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import Request, Result
-from shared.errors import LeaseLost
+from shared.errors import LeaseLost, Rejected
 
 MAX_ATTEMPTS = 3
 """Workers a piece of work may cost before it ends as failed."""
@@ -36,6 +37,9 @@ FIRST_PATIENCE_S = 30.0
 
 MAX_PATIENCE_S = 3600.0
 """Longest such wait: work may rightly queue for hours behind busy executors."""
+
+PLAN = WorkId("plan")
+"""Names the work that says what a draft leaves open."""
 
 BEGINNING = "0-0"
 """The cursor before a ledger's first entry."""
@@ -126,6 +130,23 @@ class JobStore(Protocol):
 
         Raises:
             Rejected: the key was used for another spec.
+        """
+        ...
+
+    def draft(self, job_id: JobId, draft: JobDraft, *, idempotency_key: str | None) -> JobId:
+        """Open the ledger of a job that leaves something open, otherwise as `create`.
+
+        Raises:
+            Rejected: the key was used for another job or draft.
+        """
+        ...
+
+    def approve(self, job_id: JobId, spec: JobSpec) -> None:
+        """Turn a draft into a job. Approving the same again changes nothing.
+
+        Raises:
+            Rejected: it has no plan yet, has ended or is being cancelled, or another job was made
+                of it; or it never was a draft.
         """
         ...
 
@@ -228,6 +249,35 @@ class JobStore(Protocol):
             StoreUnavailable: it cannot.
         """
         ...
+
+
+def refuse_without_plan(job_id: JobId, entries: Iterable[Entry]) -> None:
+    """Return when a ledger holds a plan. It then does for ever.
+
+    Raises:
+        Rejected: it does not.
+    """
+    events = [entry.event for entry in entries]
+    if any(isinstance(event, WorkEnded) and isinstance(event.result, Plan) for event in events):
+        return
+    if not events or not isinstance(events[0], JobDrafted):
+        raise Rejected(f"wanted a draft to approve, found none in {job_id}; submit a job instead")
+    raise Rejected(f"wanted a plan to approve, {job_id} has none; wait for it, or submit a job")
+
+
+def used_for_another(idempotency_key: str | None, first: str) -> Rejected:
+    """Return the error for a key that comes with something else than it first came with."""
+    return Rejected(
+        f"idempotency key {idempotency_key!r} was used for another job, {first}; "
+        "send a new key with a new job"
+    )
+
+
+def cannot_approve(job_id: JobId, *, approved: bool) -> Rejected:
+    """Return the error for a draft that no job can be made of any more."""
+    if approved:
+        return Rejected(f"{job_id} was approved as another job; submit this one by itself")
+    return Rejected(f"{job_id} has ended or is being cancelled; submit the job by itself")
 
 
 def patience_s(rings: int) -> float:

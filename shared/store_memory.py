@@ -14,25 +14,30 @@ from shared.contracts.choice import Choice
 from shared.contracts.events import (
     CancelRequested,
     Event,
+    JobDrafted,
     JobEnded,
     JobSubmitted,
     WorkEnded,
     WorkOrdered,
 )
 from shared.contracts.job import JobSpec
+from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import Request, Result
-from shared.errors import LeaseLost, Rejected
+from shared.errors import LeaseLost
 from shared.store import (
     BEGINNING,
     MAX_ATTEMPTS,
     Claim,
     Entry,
     Hold,
+    cannot_approve,
     kinds,
     lost,
     lost_or_given_up,
     patience_s,
+    refuse_without_plan,
+    used_for_another,
 )
 
 
@@ -51,7 +56,10 @@ class _Work:
 
 @dataclass(slots=True)
 class _Job:
-    spec: JobSpec
+    asked: str
+    """Digest of what the user handed over."""
+    approved: str | None = None
+    """Likewise, of the job that was made of a draft."""
     entries: list[Entry] = field(default_factory=list)
     works: dict[WorkId, _Work] = field(default_factory=dict)
     planner: str | None = None
@@ -72,16 +80,22 @@ class MemoryStore:
 
     def create(self, job_id: JobId, spec: JobSpec, *, idempotency_key: str | None) -> JobId:
         """See `shared.store.JobStore.create`."""
-        first = self._keys.setdefault(idempotency_key or job_id, job_id)
-        if first != job_id and digest(self._jobs[first].spec) != digest(spec):
-            raise Rejected(
-                f"idempotency key {idempotency_key!r} was used for another job, {first}; "
-                "send a new key with a new job"
-            )
-        if first == job_id:
-            self._jobs[job_id] = _Job(spec)
+        return self._begin(JobSubmitted(job_id=job_id, spec=spec), digest(spec), idempotency_key)
+
+    def draft(self, job_id: JobId, draft: JobDraft, *, idempotency_key: str | None) -> JobId:
+        """See `shared.store.JobStore.draft`."""
+        return self._begin(JobDrafted(job_id=job_id, draft=draft), digest(draft), idempotency_key)
+
+    def approve(self, job_id: JobId, spec: JobSpec) -> None:
+        """See `shared.store.JobStore.approve`."""
+        refuse_without_plan(job_id, self.read(job_id))
+        job = self._jobs[job_id]
+        over = job.ended or job.cancelled
+        if job.approved is None and not over:
+            job.approved = digest(spec)
             self._write(job_id, JobSubmitted(job_id=job_id, spec=spec))
-        return first
+        if job.approved != digest(spec):
+            raise cannot_approve(job_id, approved=job.approved is not None)
 
     def jobs(self) -> list[JobId]:
         """See `shared.store.JobStore.jobs`."""
@@ -230,6 +244,16 @@ class MemoryStore:
         """See `shared.store.WorkStore.present`."""
         _, said = self._workers.get((service, worker), (0.0, None))
         self._workers[service, worker] = self._clock() + for_s, can or said
+
+    def _begin(self, event: JobDrafted | JobSubmitted, asked: str, key: str | None) -> JobId:
+        job_id = event.job_id
+        first = self._keys.setdefault(key or job_id, job_id)
+        if first != job_id and self._jobs[first].asked != asked:
+            raise used_for_another(key, first)
+        if first == job_id:
+            self._jobs[job_id] = _Job(asked)
+            self._write(job_id, event)
+        return first
 
     def _living(self, service: str) -> list[Capabilities | None]:
         now, said = self._clock(), self._workers.items()

@@ -20,25 +20,30 @@ from shared.contracts.events import (
     EVENT,
     CancelRequested,
     Event,
+    JobDrafted,
     JobEnded,
     JobSubmitted,
     WorkEnded,
     WorkOrdered,
 )
 from shared.contracts.job import JobSpec
+from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import REQUEST, Request, Result
-from shared.errors import LeaseLost, Rejected, StoreUnavailable
+from shared.errors import LeaseLost, StoreUnavailable
 from shared.store import (
     BEGINNING,
     MAX_ATTEMPTS,
     Claim,
     Entry,
     Hold,
+    cannot_approve,
     kinds,
     lost,
     lost_or_given_up,
     patience_s,
+    refuse_without_plan,
+    used_for_another,
 )
 
 JOBS = "trex:jobs"
@@ -80,18 +85,20 @@ class RedisStore:
 
     def create(self, job_id: JobId, spec: JobSpec, *, idempotency_key: str | None) -> JobId:
         """See `shared.store.JobStore.create`."""
+        return self._begin(JobSubmitted(job_id=job_id, spec=spec), digest(spec), idempotency_key)
+
+    def draft(self, job_id: JobId, draft: JobDraft, *, idempotency_key: str | None) -> JobId:
+        """See `shared.store.JobStore.draft`."""
+        return self._begin(JobDrafted(job_id=job_id, draft=draft), digest(draft), idempotency_key)
+
+    def approve(self, job_id: JobId, spec: JobSpec) -> None:
+        """See `shared.store.JobStore.approve`."""
+        refuse_without_plan(job_id, self.read(job_id))
         event = JobSubmitted(job_id=job_id, spec=spec)
-        first, first_digest = self._run(
-            "create",
-            [_ledger(job_id), JOBS, ACTIVE, f"trex:key:{idempotency_key or job_id}"],
-            [job_id, event.model_dump_json(), digest(spec), KEY_LIFETIME_S],
-        )
-        if first_digest != digest(spec):
-            raise Rejected(
-                f"idempotency key {idempotency_key!r} was used for another job, {first}; "
-                "send a new key with a new job"
-            )
-        return JobId(first)
+        keys = [_planner(job_id), _ledger(job_id)]
+        approved = self._run("approve", keys, [event.model_dump_json(), digest(spec)])
+        if approved != digest(spec):
+            raise cannot_approve(job_id, approved=approved is not None)
 
     def jobs(self) -> list[JobId]:
         """See `shared.store.JobStore.jobs`."""
@@ -270,6 +277,18 @@ class RedisStore:
             if dead:
                 self._redis.zrem(_workers(service), *dead)
                 self._redis.hdel(_machines(service), *dead)
+
+    def _begin(self, event: JobDrafted | JobSubmitted, asked: str, key: str | None) -> JobId:
+        """Begin a ledger, once for each key; ``asked`` is the digest of what was handed over."""
+        job_id = event.job_id
+        first, first_asked = self._run(
+            "create",
+            [_ledger(job_id), JOBS, ACTIVE, f"trex:key:{key or job_id}"],
+            [job_id, event.model_dump_json(), asked, KEY_LIFETIME_S],
+        )
+        if first_asked != asked:
+            raise used_for_another(key, first)
+        return JobId(first)
 
     def _take_back(self, hold: Hold, work_id: WorkId, now_ms: int) -> bool:
         """Return whether the work is queued now and wants its doorbell rung."""

@@ -10,13 +10,21 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from shared.contracts.base import JobId
+from shared.contracts.base import Contract, JobId
 from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.lesson import BankedLesson, Remark
-from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
+from shared.contracts.plan import JobDraft
+from shared.contracts.views import (
+    ExperimentView,
+    JobView,
+    PlanView,
+    Report,
+    SystemView,
+    TreeView,
+)
 from shared.errors import Rejected, TrexError, Unavailable
 from trex.address import START, Address
 from trex.sse import Message, messages
@@ -60,11 +68,19 @@ class TrexClient:
 
     def submit(self, spec: JobSpec, *, idempotency_key: str | None = None) -> JobView:
         """Hand over a job. The same key twice gives the same job, not a second one."""
-        headers = {"Content-Type": "application/json"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
-        body = spec.model_dump_json()
-        return self._ask(JobView, "POST", "/v1/jobs", content=body, headers=headers)
+        return self._hand_over("/v1/jobs", spec, idempotency_key)
+
+    def draft(self, draft: JobDraft, *, idempotency_key: str | None = None) -> JobView:
+        """Hand over a job that leaves something open, to be planned; the key is as of `submit`."""
+        return self._hand_over("/v1/plans", draft, idempotency_key)
+
+    def plan(self, job_id: JobId) -> PlanView:
+        """Return a draft and, once it is there, its plan."""
+        return self._ask(PlanView, "GET", f"/v1/plans/{job_id}")
+
+    def approve(self, job_id: JobId, spec: JobSpec) -> JobView:
+        """Begin with the job that a draft became. Approving the same again changes nothing."""
+        return self._hand_over(f"/v1/plans/{job_id}/approve", spec, None)
 
     def jobs(self) -> list[JobView]:
         """Return every job the system knows."""
@@ -201,6 +217,12 @@ class TrexClient:
                 say(f"{broken}; trying again")
             sleep(pause_s)
             pause_s = min(2 * pause_s, 5.0)
+
+    def _hand_over(self, path: str, asked: Contract, idempotency_key: str | None) -> JobView:
+        headers = {"Content-Type": "application/json"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        return self._ask(JobView, "POST", path, content=asked.model_dump_json(), headers=headers)
 
     def _ask(self, kind: type[T], method: str, path: str, **request: Any) -> T:
         with self._answer(method, path, **request) as response:

@@ -8,6 +8,7 @@ from shared.contracts.counsel import Counsel
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import Event, JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.lesson import Lesson
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.run import Failed, Trained
 from shared.contracts.score import Score
@@ -26,7 +27,7 @@ def event_line(event: Event, experiments: MutableMapping[WorkId, ExperimentId]) 
     """
     match event:
         case WorkOrdered(work_id=work_id, request=request, why=why):
-            if isinstance(request, BriefRequest | DiscardRequest):
+            if isinstance(request, PlanRequest | BriefRequest | DiscardRequest):
                 return f"{request.kind}: {why}"
             if isinstance(request, ProposeRequest):
                 experiments[work_id] = request.experiments[0]
@@ -52,6 +53,9 @@ def _name(work_id: WorkId, experiments: MutableMapping[WorkId, ExperimentId]) ->
 
 def _result_words(result: Result) -> str:
     match result:
+        case Plan(choices=choices, counsel=counsel):
+            named = ", ".join(one.field for one in choices)
+            return f"proposed: {named}{_counsel_words(counsel)}"
         case Brief(summary=summary, counsel=counsel):
             return f"studied: {summary}{_counsel_words(counsel)}"
         case Proposals(proposals=proposals, counsel=counsel):

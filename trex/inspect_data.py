@@ -4,7 +4,7 @@ Guesses that a person can correct in the job file.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,13 +14,10 @@ from shared.contracts.mapping import Mapping
 from shared.errors import DataFailed, Rejected
 from shared.rows import Sample, read_rows, read_samples
 from shared.shapes import detect, pair
-from trex.job_data import is_free_text, unsuited
+from shared.suiting import p95, suggest_metric
 
 LOOK_ROWS = 20_000
 """Rows that guesses are made from: the first ones."""
-
-SHORT_CHARS = 40
-"""Answers up to this length can be expected to match a reference exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +64,6 @@ def look_at(path: Path, *, prompt: str | None = None, completion: str | None = N
     return Sight(mapping, metric, limits, tuple(first))
 
 
-def suggest_metric(references: Sequence[str]) -> MetricName:
-    """Return the metric that suits the answers: labels, short answers, or texts.
-
-    Raises:
-        Rejected: long texts without a word that ROUGE counts.
-    """
-    distinct = len({reference.strip() for reference in references})
-    longest = _p95(len(reference) for reference in references)
-    repeated = distinct <= 100 and 20 * distinct <= len(references)
-    few = distinct < 20 and 5 * distinct <= len(references)
-    if longest <= SHORT_CHARS and (repeated or few) and not is_free_text(references):
-        return MetricName.ACCURACY
-    if longest <= SHORT_CHARS:
-        return MetricName.EXACT_MATCH
-    problem = unsuited(MetricName.ROUGE_L, references)
-    if problem:
-        raise Rejected(f"no metric suits long answers in this script yet: {problem}")
-    return MetricName.ROUGE_L
-
-
 def _mapping(path: Path, prompt: str | None, completion: str | None) -> Mapping:
     rows = read_rows(path)
     if prompt is None and completion is None:
@@ -102,14 +79,9 @@ def _mapping(path: Path, prompt: str | None, completion: str | None) -> Mapping:
 
 def _limits(prompt_bytes: Sequence[int], completion_bytes: Sequence[int]) -> Limits:
     # Three bytes a token is on the safe side for most tokenizers and scripts; 8 for the end signs.
-    answer = _p95(completion_bytes) / 3 + 8
-    whole = _p95(prompt_bytes) / 3 + answer + 64
+    answer = p95(completion_bytes) / 3 + 8
+    whole = p95(prompt_bytes) / 3 + answer + 64
     return Limits(
         max_new_tokens=min(1024, max(32, 16 * math.ceil(answer / 16))),
         max_length=min(4096, max(256, 64 * math.ceil(whole / 64))),
     )
-
-
-def _p95(lengths: Iterable[int]) -> int:
-    ordered = sorted(lengths)
-    return ordered[math.ceil(0.95 * len(ordered)) - 1]

@@ -64,9 +64,9 @@ def draft_job(
             raise Rejected(str(error)) from None
         files = dict(split.files)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: _beside(file, folder) for name, file in files.items() if file is not None}
+    paths = {name: beside(file, folder) for name, file in files.items() if file is not None}
     if Path(base_model).is_dir():
-        base_model = _beside(Path(base_model), folder)
+        base_model = beside(Path(base_model), folder)
     text = _text(out.name, f"Answer as in {data.name}.", base_model, paths, sight)
     out.write_text(text, encoding="utf-8")
     return Draft(sight, split)
@@ -77,7 +77,8 @@ def _stem(data: Path) -> str:
     return stem if data.is_file() else re.sub(r"[^\w.-]", "", stem).strip("-_.") or "rows"
 
 
-def _beside(path: Path, folder: Path) -> str:
+def beside(path: Path, folder: Path) -> str:
+    """Return a path as a file in a folder names it."""
     return os.path.relpath(path.resolve(), folder)
 
 

@@ -50,11 +50,16 @@ def read_job(
     if given:
         stated = found.get("search")
         found = found | {"search": (stated if isinstance(stated, dict) else {}) | given}
-    _refuse_unknown(found, JobSpec, path)
+    return job_of(found, path, say)
+
+
+def job_of(found: dict[str, Any], path: Path, say: Callable[[str], None]) -> JobSpec:
+    """Return the job that fields of a file at ``path`` say, otherwise as `read_job`."""
+    refuse_unknown(found, JobSpec, path)
     folder = path.resolve().parent
     found = with_code(found, folder)
-    spec = read_as(JobSpec, _with_mapping(found, folder, say), what=str(path))
-    paths = {name: _absolute(path, folder) for name, path in spec.data.files().items()}
+    spec = read_as(JobSpec, with_mapping(found, folder, say), what=str(path))
+    paths = {name: absolute(path, folder) for name, path in spec.data.files().items()}
     data = JobData(**paths, mapping=spec.data.mapping)
     check_data(data, spec.metric, spec.options)
     spec = spec.model_copy(update={"data": data})
@@ -67,14 +72,17 @@ def read_job(
     return spec.model_copy(update={"base_model": base_model, "baselines": baselines})
 
 
-def _with_mapping(
-    found: dict[str, Any], folder: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
+def with_mapping(found: dict[str, Any], folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return a job's fields, its ``data.mapping`` found by the training rows where it is not given.
+
+    Raises:
+        Rejected: the rows cannot be read, or their shape is not known.
+    """
     match found:
         case {"data": {"mapping": _}}:
             return found
         case {"data": {"train": str(train)} as data}:
-            file = Path(_absolute(train, folder))
+            file = Path(absolute(train, folder))
         case _:
             return found  # lacks more than a mapping, as is said when it is read
     try:
@@ -86,9 +94,14 @@ def _with_mapping(
     return found | {"data": data | {"mapping": mapping}}
 
 
-def _refuse_unknown(
+def refuse_unknown(
     found: dict[Any, Any], contract: type[Contract], path: Path, above: str = ""
 ) -> None:
+    """Return when every field of a file is one of the contract.
+
+    Raises:
+        Rejected: one is not; the message says which may be meant.
+    """
     for name, value in found.items():
         field = contract.model_fields.get(name)
         if field is None:
@@ -100,10 +113,11 @@ def _refuse_unknown(
         if name == "mapping" and isinstance(value, dict):
             inner = SHAPES.get(str(value.get("kind", "templates")))
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Contract):
-            _refuse_unknown(value, inner, path, f"{above}{name}.")
+            refuse_unknown(value, inner, path, f"{above}{name}.")
 
 
-def _absolute(name: str, folder: Path) -> str:
+def absolute(name: str, folder: Path) -> str:
+    """Return the path of rows that a file in a folder names; what is sealed has none."""
     if is_sealed(name):
         return name
     return str((folder / Path(name).expanduser()).resolve())

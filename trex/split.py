@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping as Mapped
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 from shared.contracts.mapping import Mapping
 from shared.errors import Rejected
 from shared.rows import Sample, read_rows, to_sample
+
+SCORED = ("dev", "test", "confirm")
+"""What is cut off, in the order of being served."""
 
 SHARE = 0.1
 MOST = 500
@@ -21,36 +26,49 @@ class Split:
     """Where the rows went."""
 
     files: dict[str, Path]
-    """By split: train, dev, confirm and test."""
+    """By split: train, and of dev, confirm and test those that were made."""
     rows: dict[str, int]
     """How many are in each."""
 
 
-def write_split(path: Path, mapping: Mapping, folder: Path) -> Split:
+def write_split(
+    path: Path, mapping: Mapping, folder: Path, shares: Mapped[str, float] | None = None
+) -> Split:
     """Write `train.jsonl`, `dev.jsonl`, `confirm.jsonl` and `test.jsonl`, replacing what is there.
 
     Rows go by a hash of what the user says first, case and white space aside: equal prompts, and
-    conversations that begin alike, stay together, and the same file is always cut the same way. All
-    but train get a tenth of the rows each, at least one and about `MOST` at most.
+    conversations that begin alike, stay together, and the same file is always cut the same way.
+
+    Args:
+        path: the rows to cut.
+        mapping: how they become conversations.
+        folder: where to write.
+        shares: of the rows that go to each file to score on, which has one row at least; those not
+            named are not written. None for a tenth each, about `MOST` rows at most.
 
     Raises:
-        Rejected: fewer than four different prompts.
+        Rejected: fewer different prompts than files.
         DataFailed: as `shared.rows.read_rows` and `to_sample`.
     """
     sizes = Counter(_key(to_sample(row, mapping, path)) for row in read_rows(path))
-    if len(sizes) < 4:
+    if shares is None:
+        shares = dict.fromkeys(SCORED, min(SHARE, MOST / max(1, sizes.total())))
+    if len(sizes) < 1 + len(shares):
         raise Rejected(
-            f"{path}: wanted at least 4 different prompts to make train, dev, confirm and test of, "
-            f"found {len(sizes)}; give more rows, or files of their own with --dev and --test"
+            f"{path}: wanted at least {1 + len(shares)} different prompts to make train, "
+            f"{', '.join(shares)} of, found {len(sizes)}; give more rows, or rows to score on in "
+            "files of their own"
         )
-    quota = min(MOST, max(1, round(SHARE * sizes.total())))
     left = sorted(sizes)
     split_of: dict[bytes, str] = {}
-    for split in ("dev", "test", "confirm"):
-        taken = _take(left, sizes, quota)
+    for split in (split for split in SCORED if split in shares):
+        taken = _take(left, sizes, max(1, round(shares[split] * sizes.total())))
         split_of |= dict.fromkeys(taken, split)
         left = [key for key in left if key not in taken]
-    return _write(path, mapping, folder, split_of)
+    written = [
+        split for split in ("train", "dev", "confirm", "test") if split in {"train", *shares}
+    ]
+    return _write(path, mapping, folder, split_of, written)
 
 
 def _take(groups: list[bytes], sizes: Counter[bytes], quota: int) -> set[bytes]:
@@ -63,9 +81,15 @@ def _take(groups: list[bytes], sizes: Counter[bytes], quota: int) -> set[bytes]:
     return taken or {min(groups, key=lambda key: sizes[key])}
 
 
-def _write(path: Path, mapping: Mapping, folder: Path, split_of: dict[bytes, str]) -> Split:
+def _write(
+    path: Path,
+    mapping: Mapping,
+    folder: Path,
+    split_of: dict[bytes, str],
+    splits: Sequence[str],
+) -> Split:
     folder.mkdir(parents=True, exist_ok=True)
-    files = {split: folder / f"{split}.jsonl" for split in ("train", "dev", "confirm", "test")}
+    files = {split: folder / f"{split}.jsonl" for split in splits}
     rows = dict.fromkeys(files, 0)
     with ExitStack() as stack:
         outs = {

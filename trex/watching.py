@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shared.contracts.base import ExperimentId, JobId, WorkId
 from shared.contracts.events import EVENT
-from shared.contracts.views import JobView, TreeView
+from shared.contracts.views import JobView, PlanView, TreeView
 from shared.errors import Unavailable
 from trex.client import TrexClient
 from trex.event_words import event_line
@@ -65,6 +65,29 @@ def watch(
     else:
         _tell(client, job_id, say, checked())
     return client.job(job_id)
+
+
+def wait_for_plan(client: TrexClient, job_id: JobId, say: Callable[[str], None]) -> PlanView:
+    """Return a draft once it has its plan, or has ended without one.
+
+    Args:
+        client: of the system that has the draft.
+        job_id: which.
+        say: told each event until then.
+
+    Raises:
+        Unavailable: the system stayed away for a minute.
+    """
+    for message in client.follow(job_id, say=say):
+        if message.event == "progress":
+            continue
+        with suppress(ValidationError):  # written by a newer planner than this command knows
+            say(clean(event_line(EVENT.validate_json(message.data), {})))
+        if message.event == "work_ended":
+            view = client.plan(job_id)
+            if view.plan is not None:
+                return view
+    return client.plan(job_id)
 
 
 def batches(events: Iterable[Message], *, quiet_s: float = 1.0) -> Iterator[list[Message]]:

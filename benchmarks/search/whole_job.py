@@ -25,6 +25,7 @@ from shared.contracts.events import Event, JobSubmitted, WorkEnded, WorkOrdered
 from shared.contracts.job import Baselines, Budget, JobData, JobSpec, MetricName, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.mapping import Templates
+from shared.contracts.plan import PlanRequest
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, RunRequest, Tokenised, Trained
@@ -86,6 +87,8 @@ class Services:
                 return _LESSON
             case DiscardRequest():
                 return Discarded(bytes=0)
+            case PlanRequest():
+                raise TypeError("a job on a table leaves nothing open")
             case _:
                 assert_never(request)
 

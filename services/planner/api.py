@@ -11,8 +11,10 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from services.planner.drafted import DraftState, prelude
 from services.planner.experiment import Experiment
 from services.planner.notebook_routes import calls_about, lessons
+from services.planner.plan_views import draft_view, plan_view
 from services.planner.problems import answer_with_problems
 from services.planner.reader import Reader
 from services.planner.report import report
@@ -23,8 +25,16 @@ from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
+from shared.contracts.plan import JobDraft
 from shared.contracts.run import Progress
-from shared.contracts.views import ExperimentView, JobView, Report, SystemView, TreeView
+from shared.contracts.views import (
+    ExperimentView,
+    JobView,
+    PlanView,
+    Report,
+    SystemView,
+    TreeView,
+)
 from shared.errors import Rejected, Unknown
 from shared.notebook import Notebook
 from shared.store import BEGINNING, JobStore
@@ -44,7 +54,9 @@ def make_api(store: JobStore, notebook: Notebook, *, token: str | None) -> FastA
     app = FastAPI(title="open-trex planner", version="1", telemetry={"tracing": False})
     answer_with_problems(app)
     app.include_router(_health(store))
-    app.include_router(_jobs(store, notebook), dependencies=[Depends(_allowed(token))])
+    reader = Reader(store)
+    app.include_router(_jobs(store, notebook, reader), dependencies=[Depends(_allowed(token))])
+    app.include_router(_plans(store, reader), dependencies=[Depends(_allowed(token))])
     app.include_router(lessons(notebook), dependencies=[Depends(_allowed(token))])
     app.include_router(_system(store), dependencies=[Depends(_allowed(token))])
     return app
@@ -104,9 +116,53 @@ def _system(store: JobStore) -> APIRouter:
     return router
 
 
-def _jobs(store: JobStore, notebook: Notebook) -> APIRouter:
+def _show(store: JobStore, reader: Reader, job_id: JobId) -> JobView:
+    """Return where a job or its draft stands."""
+    with reader.standing(job_id) as state:
+        if isinstance(state, DraftState):
+            return draft_view(state, now=store.now())
+        return job_view(
+            state, store.progress(job_id), now=store.now(), executors=store.workers("executor")
+        )
+
+
+def _plans(store: JobStore, reader: Reader) -> APIRouter:
+    router = APIRouter(prefix="/v1/plans")
+
+    @router.post("", status_code=202)
+    def draft(
+        draft: JobDraft,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> JobView:
+        """Hand over a job that leaves something open. It begins once its plan is approved."""
+        job_id = store.draft(
+            JobId(f"j-{uuid.uuid4().hex[:8]}"), draft, idempotency_key=idempotency_key
+        )
+        response.headers["Location"] = f"/v1/plans/{job_id}"
+        return _show(store, reader, job_id)
+
+    @router.get("/{job_id}")
+    def plan(job_id: JobId) -> PlanView:
+        """A draft, what is proposed for what it leaves open, and what that may cost."""
+        job = _show(store, reader, job_id)
+        state = prelude(store.read(job_id))
+        if state is None:
+            raise Unknown(f"job {job_id} was submitted whole and has no plan; look at it as a job")
+        return plan_view(job, state)
+
+    @router.post("/{job_id}/approve", status_code=202)
+    def approve(job_id: JobId, spec: JobSpec) -> JobView:
+        """Begin with the job that a draft became. Approving the same again changes nothing."""
+        _show(store, reader, job_id)  # refuses unknown jobs
+        store.approve(job_id, spec)
+        return _show(store, reader, job_id)
+
+    return router
+
+
+def _jobs(store: JobStore, notebook: Notebook, reader: Reader) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs")
-    reader = Reader(store)
 
     @router.post("", status_code=202)
     def submit(
@@ -129,18 +185,14 @@ def _jobs(store: JobStore, notebook: Notebook) -> APIRouter:
     @router.get("/{job_id}")
     def show(job_id: JobId) -> JobView:
         """Where a job stands."""
-        with reader.state(job_id) as state:
-            return job_view(
-                state,
-                store.progress(job_id),
-                now=store.now(),
-                executors=store.workers("executor"),
-            )
+        return _show(store, reader, job_id)
 
     @router.get("/{job_id}/tree")
     def tree(job_id: JobId) -> TreeView:
-        """A job with all its nodes."""
-        with reader.state(job_id) as state:
+        """A job with all its nodes; a draft has none yet."""
+        with reader.standing(job_id) as state:
+            if isinstance(state, DraftState):
+                return TreeView(job=draft_view(state, now=store.now()), nodes=())
             return tree_view(
                 state,
                 store.progress(job_id),

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
+from services.planner import drafted
 from services.planner.decide import Act, CancelWork, End, decide
+from services.planner.drafted import DraftState, Standing, go_on
 from services.planner.orders import Order
 from services.planner.sharing import shares
-from services.planner.state import JobState, fold
+from services.planner.state import JobState
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import Request
 from shared.errors import LeaseLost, StoreUnavailable
-from shared.store import Hold, JobStore
+from shared.store import BEGINNING, Hold, JobStore
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class PlanningLoop:
     ring: Ring
     planner: str
     """Names this planner among those that stand by."""
-    states: dict[JobId, JobState] = field(default_factory=dict)
+    states: dict[JobId, Standing] = field(default_factory=dict)
 
     def run(self, stopping: Event) -> None:
         """Plan until told to stop. While Redis is away, wait for it."""
@@ -60,14 +62,7 @@ class PlanningLoop:
         try:
             grew = True
             while grew:
-                state = self._catch_up(job_id)
-                acts = decide(
-                    state,
-                    now=self.store.now(),
-                    executors=self._share(job_id),
-                    machines=self.store.machines("executor"),
-                )
-                grew = self._act(hold, acts)
+                grew = self._act(hold, self._decide(job_id, self._catch_up(job_id)))
             for work_id in self.store.reap(hold):
                 logger.info("ringing again for %s of %s", work_id, job_id)
                 self.ring(job_id, work_id, self.store.request_of(job_id, work_id))
@@ -77,17 +72,23 @@ class PlanningLoop:
 
     def _share(self, job_id: JobId) -> int:
         """Return how many executors a job may keep busy beside the others planned here."""
-        weights = {job: state.spec.weight for job, state in self.states.items()}
+        jobs = {job: state for job, state in self.states.items() if isinstance(state, JobState)}
+        weights = {job: state.spec.weight for job, state in jobs.items()}
         return shares(weights, self.store.workers("executor"))[job_id]
 
-    def _catch_up(self, job_id: JobId) -> JobState:
+    def _catch_up(self, job_id: JobId) -> Standing:
         state = self.states.get(job_id)
-        if state is None:
-            state = self.states[job_id] = fold(self.store.read(job_id))
-        else:
-            for entry in self.store.read(job_id, after=state.cursor):
-                state.apply(entry)
+        state = go_on(state, self.store.read(job_id, after=state.cursor if state else BEGINNING))
+        assert state is not None, "a job that can be held has a ledger"
+        self.states[job_id] = state
         return state
+
+    def _decide(self, job_id: JobId, state: Standing) -> list[Act]:
+        machines = self.store.machines("executor")
+        if isinstance(state, DraftState):
+            return drafted.decide(state, machines=machines)
+        share = self._share(job_id)
+        return decide(state, now=self.store.now(), executors=share, machines=machines)
 
     def _act(self, hold: Hold, acts: list[Act]) -> bool:
         """Carry acts out; return whether the ledger grew, so that there may be more to decide."""

@@ -22,6 +22,7 @@ from shared.contracts.choice import Choice
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
     CancelRequested,
+    JobDrafted,
     JobEnded,
     JobSubmitted,
     WorkEnded,
@@ -148,7 +149,7 @@ class JobState:
                 self.cancel_requested = True
             case JobEnded() as ended:
                 self.ended, self.ended_at = ended, entry.at
-            case JobSubmitted():
+            case JobDrafted() | JobSubmitted():
                 pass  # made this state
 
     def _ordered(self, work_id: WorkId, request: Request, why: str, choice: Choice | None) -> None:
@@ -398,21 +399,19 @@ def full_seconds(experiment: Experiment, full: int) -> list[float]:
 
 
 def fold(entries: Iterable[Entry]) -> JobState:
-    """Return the state of a job from all its entries.
+    """Return the state of a job from all its entries; those before `JobSubmitted` are of its draft.
 
     Raises:
-        ValueError: the first entry is not `JobSubmitted`.
+        ValueError: nobody has submitted it.
     """
     state: JobState | None = None
     for entry in entries:
         if state is not None:
             state.apply(entry)
         elif isinstance(entry.event, JobSubmitted):
-            state = _opened(entry, entry.event)
-        else:
-            break
+            state = opened(entry, entry.event)
     if state is None:
-        raise ValueError("a ledger begins with job_submitted")
+        raise ValueError("a job begins with job_submitted")
     return state
 
 
@@ -428,7 +427,8 @@ def search_rules(search: Search, budget: float) -> SearchRules:
     )
 
 
-def _opened(entry: Entry, event: JobSubmitted) -> JobState:
+def opened(entry: Entry, event: JobSubmitted) -> JobState:
+    """Return the state of a job that has just been submitted."""
     rules = search_rules(event.spec.search, event.spec.budget.experiments)
     state = JobState(event.job_id, event.spec, entry.at, ExperimentSearch(rules), entry.id)
     state.experiments[ROOT] = Experiment(ROOT, None, "the base model, untouched")

@@ -179,6 +179,8 @@ def _sentence(state: JobState, progress: Progresses, *, now: float, executors: i
 def _doing(state: JobState, work_id: WorkId, progress: Progresses) -> str:
     request = state.ordered[work_id]
     match request.kind:
+        case "plan":
+            return "planning what the job leaves open"
         case "brief":
             doing = "studying the training data"
             # A new job may wait here for a language model that is away.

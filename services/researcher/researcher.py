@@ -4,6 +4,7 @@ from typing import Protocol
 
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 
 
@@ -13,6 +14,13 @@ class Researcher(Protocol):
     Keeps nothing between calls: everything it may use stands in the request, so a call that is
     repeated on another machine is as good as the first. It never opens dev or test rows.
     """
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Return what a job that leaves things open would do, for its user to approve.
+
+        Raises:
+            DataFailed: the training rows cannot be read, or hold nothing to learn.
+        """
 
     def brief(self, request: BriefRequest) -> Brief:
         """Return what there is to know before the first experiment.

@@ -1,13 +1,18 @@
 """The researcher that needs no language model: a documented prior and rules over the evidence."""
 
-from services.researcher import diagnosis, proposing, reading_data
+from services.researcher import diagnosis, planning, proposing, reading_data
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 
 
 class RuleResearcher:
     """A `Researcher` whose every answer follows from its request: same request, same answer."""
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Return choices by the look of the training rows and the machines' memory."""
+        return planning.plan(request)
 
     def brief(self, request: BriefRequest) -> Brief:
         """Return the counts of one pass over the training rows."""

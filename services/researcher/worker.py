@@ -1,29 +1,106 @@
-"""Answers the researcher's messages."""
+"""Answers the researcher's messages, with a language model's help where there is one."""
 
+import time
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from services.researcher.bank import banked, base_family
+from services.researcher.llm.consultation import Consultation
+from services.researcher.llm.endpoint import Endpoint
+from services.researcher.llm.researcher import LlmResearcher
 from services.researcher.researcher import Researcher
 from services.researcher.rules import RuleResearcher
+from services.researcher.tools.everywhere import everywhere
 from shared.answering import Lease
 from shared.contracts.brief import BriefRequest
-from shared.contracts.lesson import DiagnoseRequest
+from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.plan import PlanRequest
 from shared.contracts.proposal import ProposeRequest
+from shared.contracts.run import Progress
 from shared.contracts.work import Result
+from shared.notebook import Notebook
+from shared.notebook_redis import RedisNotebook
 from shared.serving import serve
-from shared.settings import QueueSettings
+from shared.settings import (
+    LlmSettings,
+    QueueSettings,
+    ResearcherSettings,
+    SemanticScholarSettings,
+)
+from shared.store_redis import connect
 
 
-def run(queue: QueueSettings) -> None:
-    """Answer requests one at a time until told to stop."""
-    researcher = RuleResearcher()
+def run(
+    queue: QueueSettings,
+    settings: ResearcherSettings,
+    llm: LlmSettings,
+    scholar: SemanticScholarSettings,
+) -> None:
+    """Answer requests one at a time until told to stop.
 
-    def perform(lease: Lease) -> Result:
-        return respond(researcher, lease)
+    Raises:
+        Rejected: the language model's address or key cannot be one.
+    """
+    notebook = RedisNotebook(connect(queue.url.get_secret_value()))
+    endpoint = None if settings.model is None else Endpoint(llm, settings)
+    desk = Desk(notebook, settings, endpoint, scholar.api_key)
+    serve("researcher", queue, perform=desk.perform)
 
-    serve("researcher", queue, perform=perform)
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where one piece of work after another is done."""
+
+    notebook: Notebook
+    settings: ResearcherSettings
+    endpoint: Endpoint | None
+    """The language model; None lets rules answer everything."""
+    scholar_key: SecretStr | None = None
+
+    def perform(self, lease: Lease) -> Result:
+        """Return the answer to what the claim asks for, and bank what it teaches."""
+        result = respond(self._researcher(lease), lease)
+        request = lease.claim.request
+        if isinstance(request, DiagnoseRequest) and isinstance(result, Lesson):
+            family = base_family(request.recipe.base_model)
+            for lesson in banked(request, result, family=family, at=time.time()):
+                self.notebook.bank(lesson)
+        return result
+
+    def _researcher(self, lease: Lease) -> Researcher:
+        rules, request = RuleResearcher(), lease.claim.request
+        if self.endpoint is None:
+            return rules
+        assert isinstance(request, PlanRequest | BriefRequest | ProposeRequest | DiagnoseRequest)
+        if isinstance(request, PlanRequest | BriefRequest):
+            self._wait(self.endpoint, lease)
+        adviser = Consultation(
+            self.endpoint,
+            notebook=self.notebook,
+            job_id=lease.claim.job_id,
+            work_id=lease.claim.work_id,
+            caps=request.caps,
+            settings=self.settings,
+            give_up=lease.check,
+        )
+        research = everywhere(self.settings, key=self.scholar_key, give_up=lease.check)
+        return LlmResearcher(rules, adviser, research, self.notebook.lessons)
+
+    def _wait(self, endpoint: Endpoint, lease: Lease) -> None:
+        """Let a new job wait for a model that is away: its brief is written once."""
+
+        def say(why: str) -> None:
+            lease.say(Progress(phase=why))
+
+        endpoint.wait_until_there(self.settings.wait_s, lease.check, say)
 
 
 def respond(researcher: Researcher, lease: Lease) -> Result:
     """Return the researcher's answer to what the claim asks for."""
     match lease.claim.request:
+        case PlanRequest() as request:
+            return researcher.plan(request)
         case BriefRequest() as request:
             return researcher.brief(request)
         case ProposeRequest() as request:

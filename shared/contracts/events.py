@@ -10,11 +10,24 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, TypeAdapter
 from shared.contracts.base import ExperimentId, JobId, Versioned, WorkId
 from shared.contracts.choice import Choice
 from shared.contracts.job import JobSpec
+from shared.contracts.plan import JobDraft
 from shared.contracts.work import Request, Result
 
 
+class JobDrafted(Versioned):
+    """A user handed over a job that leaves something open. Always the first event where it is."""
+
+    kind: Literal["job_drafted"] = "job_drafted"
+
+    job_id: JobId
+    """Its name from now on."""
+
+    draft: JobDraft
+    """What was asked for, and what was left open."""
+
+
 class JobSubmitted(Versioned):
-    """A user handed over a job. Always the first event."""
+    """A user handed over a job: the first event, or what follows an approved plan."""
 
     kind: Literal["job_submitted"] = "job_submitted"
 
@@ -95,7 +108,7 @@ class JobEnded(Versioned):
 
 
 Event: TypeAlias = Annotated[
-    JobSubmitted | WorkOrdered | WorkLost | WorkEnded | CancelRequested | JobEnded,
+    JobDrafted | JobSubmitted | WorkOrdered | WorkLost | WorkEnded | CancelRequested | JobEnded,
     Field(discriminator="kind"),
 ]
 """One entry of the ledger."""

@@ -1,15 +1,22 @@
 """A plan: what a job that left things open would do, for its user to approve."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from shared.contracts.base import Contract, JobId, Versioned
 from shared.contracts.brief import Requirements, TaskType
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.counsel import Caps, Counsel
 from shared.contracts.grader import Grader
-from shared.contracts.job import Budget, Limits, MetricName, Search
+from shared.contracts.job import (
+    Baselines,
+    Budget,
+    Limits,
+    MetricName,
+    Search,
+    sealed_split,
+)
 from shared.contracts.mapping import Mapping
 
 
@@ -25,14 +32,14 @@ class JobDraft(Versioned):
     mapping: Mapping
     """How a row becomes a conversation."""
 
-    base_model: str | None = None
+    base_model: str | None = Field(default=None, min_length=1)
     """A folder with a transformers model, or a hub id; None asks for a proposal."""
 
     metric: MetricName | None = None
     """How an answer is judged; None asks for a proposal."""
 
     grader: Grader | None = None
-    """With metric ``grader``."""
+    """With metric ``grader`` or none; None with that metric asks for a proposal."""
 
     dev: str | None = None
     """Rows to score on while searching; None asks how many training rows to set aside."""
@@ -43,6 +50,15 @@ class JobDraft(Versioned):
     test: str | None = None
     """Rows opened once, at the end; likewise."""
 
+    options: tuple[str, ...] = ()
+    """As of `shared.contracts.job.JobSpec`, like all that follows."""
+
+    baselines: Baselines = Baselines()
+    """What the best is compared with."""
+
+    guards: tuple[str, ...] | None = None
+    """Side tasks that must not get worse."""
+
     budget: Budget
     """What may be spent."""
 
@@ -51,6 +67,27 @@ class JobDraft(Versioned):
 
     search: Search = Search()
     """How the tree grows."""
+
+    seed: NonNegativeInt = 0
+    """Makes the same job draw the same proposals."""
+
+    weight: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    """Share of the executors beside other jobs."""
+
+    @model_validator(mode="after")
+    def _grader_goes_with_its_metric(self) -> Self:
+        if self.grader is not None and self.metric not in (None, MetricName.GRADER):
+            raise ValueError("a grader goes with metric grader, or with none named")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_the_users(self) -> Self:
+        named = [one for one in (self.dev, self.confirm, self.test) if one is not None]
+        if self.metric is MetricName.FTBENCH or any(map(sealed_split, named)):
+            raise ValueError(
+                "a task of FT-Bench leaves neither metric nor rows open; submit it as a job"
+            )
+        return self
 
 
 class PlanRequest(Versioned):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId
 from shared.contracts.capabilities import Capabilities
@@ -10,12 +10,17 @@ from shared.contracts.choice import Choice
 from shared.contracts.counsel import Counsel, Proposer
 from shared.contracts.job import Budget, JobSpec, MetricName
 from shared.contracts.lesson import Lesson
+from shared.contracts.plan import JobDraft, Plan
 from shared.contracts.proposal import Direction, Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
 from shared.contracts.score import Certificate, Confusion, Fault, Split, UnitFloat
 
-JobState = Literal["searching", "finishing", "finished", "cancelled", "failed"]
+JobState = Literal[
+    "planning", "waiting", "searching", "finishing", "finished", "cancelled", "failed"
+]
+"""``planning`` and ``waiting`` are a draft's: for its plan, then for its user's approval."""
+
 NodeState = Literal[
     "proposing", "queued", "training", "scoring", "short", "done", "failed", "dropped"
 ]
@@ -207,6 +212,41 @@ class JobView(Contract):
 
     warnings: tuple[str, ...]
     """What a person should look at, each in one sentence."""
+
+
+class Cost(Contract):
+    """What a job may use by its budget."""
+
+    full_runs: PositiveInt
+    """Training runs, at most."""
+
+    expected_s: NonNegativeFloat | None
+    """Seconds of training that so many runs should take; None when nothing like it was measured."""
+
+    most_s: PositiveFloat
+    """Seconds of training after which the limits and the budget end it, on one device."""
+
+    llm_tokens: PositiveInt | None
+    """What the researcher's language model may read and write, at most; None for no limit."""
+
+    money: PositiveFloat | None
+    """What its questions may cost, at most; None for no limit."""
+
+
+class PlanView(Contract):
+    """A job that left something open, and what is proposed for it."""
+
+    job: JobView
+    """Where it stands; after the approval, where the job does."""
+
+    draft: JobDraft
+    """What was asked for, and what was left open."""
+
+    plan: Plan | None
+    """What is proposed; None while that is under way, and of one that could not be planned."""
+
+    cost: Cost
+    """What it may use."""
 
 
 class SystemView(Contract):

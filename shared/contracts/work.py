@@ -7,18 +7,26 @@ from pydantic import Field, TypeAdapter
 from shared.contracts.brief import Brief, BriefRequest
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.lesson import DiagnoseRequest, Lesson
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 
 Request: TypeAlias = Annotated[
-    BriefRequest | ProposeRequest | RunRequest | ScoreRequest | DiagnoseRequest | DiscardRequest,
+    PlanRequest
+    | BriefRequest
+    | ProposeRequest
+    | RunRequest
+    | ScoreRequest
+    | DiagnoseRequest
+    | DiscardRequest,
     Field(discriminator="kind"),
 ]
 """A piece of work as it is asked for."""
 
 Result: TypeAlias = Annotated[
-    Brief | Proposals | Trained | Score | Lesson | Discarded | Failed, Field(discriminator="kind")
+    Plan | Brief | Proposals | Trained | Score | Lesson | Discarded | Failed,
+    Field(discriminator="kind"),
 ]
 """How a piece of work ended."""
 

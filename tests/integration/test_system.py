@@ -15,8 +15,12 @@ from shared.contracts.run import Trained
 from shared.contracts.views import TreeView
 from shared.errors import Rejected
 from tests.support.nano import write_rows
+from trex.approval import complete
 from trex.client import TrexClient
+from trex.draftfile import read_draft
+from trex.jobfile import read_job
 from trex.local import System, running
+from trex.watching import wait_for_plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -122,6 +126,37 @@ def test_a_job_survives_the_death_of_its_executor_in_mid_run(
     assert Path(experiment.outcome.checkpoint).is_dir()
     abandoned = [p for p in home.glob("artifacts/*/*/*/*") if p.name.startswith("checkpoint.")]
     assert abandoned == []
+
+
+def test_a_draft_is_planned_approved_and_carried_out(
+    client: TrexClient, nano_base: Path, rows: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "colours.yaml").write_text(
+        "goal: Say the opposite colour\n"
+        f"data: {{train: {rows}}}\n"
+        "budget: {experiments: 1}\n"
+        "baselines: {shots: 0}\n"
+        "guards: []\n"
+        "limits: {max_length: 64, max_new_tokens: 8, run_s: 4}\n"
+    )
+    draft = read_draft(tmp_path / "colours.yaml")
+    planned = wait_for_plan(client, client.draft(draft).job_id, lambda _: None)
+    assert planned.plan is not None, planned.job.sentence
+    assert planned.job.state == "waiting"
+    open_fields = {choice.field for choice in planned.plan.choices}
+    assert open_fields == {"metric", "base_model", "dev", "confirm", "test"}
+
+    out = tmp_path / "job.yaml"
+    spec = complete(planned, {"base_model": str(nano_base)}, out, lambda _: None)
+    client.approve(planned.job.job_id, spec)
+    ended = wait_for(client, planned.job.job_id, is_over)
+
+    assert ended.job.state == "finished", ended.job.sentence
+    assert [node.state for node in ended.nodes] == ["done", "done"]
+    assert client.report(planned.job.job_id).spec == spec == read_job(out)
+    kinds = [message.event for message in client.follow(planned.job.job_id)]
+    ledger = [kind for kind in kinds if kind != "progress"]
+    assert ledger[:4] == ["job_drafted", "work_ordered", "work_ended", "job_submitted"]
 
 
 def test_cancelling_frees_the_executor(client: TrexClient, spec: JobSpec) -> None:

@@ -7,9 +7,22 @@ import pytest
 from shared.contracts.base import WorkId
 from shared.contracts.events import JobEnded, WorkEnded, WorkLost
 from shared.contracts.run import Failed
+from shared.contracts.work import Result
 from shared.errors import LeaseLost, Rejected
 from shared.store import FIRST_PATIENCE_S, MAX_ATTEMPTS, Claim, Hold, JobStore, WorkStore
-from tests.support.examples import BRIEF, BRIEF_REQUEST, CPU, JOB, PROGRESS, SPEC
+from shared.store import PLAN as PLANNING
+from tests.support.examples import (
+    BRIEF,
+    BRIEF_REQUEST,
+    CPU,
+    DRAFT,
+    FAILED,
+    JOB,
+    PLAN,
+    PLAN_REQUEST,
+    PROGRESS,
+    SPEC,
+)
 
 WORK = WorkId("brief")
 ENDED = JobEnded(how="finished", reason="done", best=None)
@@ -66,6 +79,90 @@ class StoreSuite:
 
         with pytest.raises(Rejected, match="send a new key"):
             store.create(type(JOB)("j-2"), SPEC.model_copy(update={"seed": 9}), idempotency_key="k")
+
+    @pytest.fixture
+    def drafted(self, store: Store) -> Hold:
+        store.draft(JOB, DRAFT, idempotency_key=None)
+        hold = store.hold(JOB, "planner 1", lease_s=60)
+        assert hold is not None
+        return hold
+
+    @pytest.fixture
+    def planned(self, store: Store, drafted: Hold) -> Hold:
+        self.plan(store, drafted, PLAN)
+        return drafted
+
+    def plan(self, store: Store, hold: Hold, result: Result) -> None:
+        store.order(hold, PLANNING, PLAN_REQUEST, why="it is left open")
+        claim = store.claim(JOB, PLANNING, lease_s=60)
+        assert claim is not None
+        store.finish(claim, result)
+
+    def test_a_draft_is_active_and_becomes_a_job_when_it_is_approved(
+        self, store: Store, planned: Hold
+    ) -> None:
+        store.approve(JOB, SPEC)
+
+        assert store.jobs() == store.active() == [JOB]
+        assert self.kinds(store) == ["job_drafted", "work_ordered", "work_ended", "job_submitted"]
+
+    def test_a_draft_approved_twice_is_submitted_once(self, store: Store, planned: Hold) -> None:
+        store.approve(JOB, SPEC)
+        store.approve(JOB, SPEC)
+
+        assert self.kinds(store).count("job_submitted") == 1
+
+    def test_a_draft_approved_as_another_job_is_refused(self, store: Store, planned: Hold) -> None:
+        store.approve(JOB, SPEC)
+
+        with pytest.raises(Rejected, match="was approved as another job"):
+            store.approve(JOB, SPEC.model_copy(update={"seed": 9}))
+        assert self.kinds(store).count("job_submitted") == 1
+
+    def test_a_draft_without_a_plan_cannot_be_approved(self, store: Store, drafted: Hold) -> None:
+        with pytest.raises(Rejected, match="wanted a plan to approve"):
+            store.approve(JOB, SPEC)
+
+        self.plan(store, drafted, FAILED)
+
+        with pytest.raises(Rejected, match="wanted a plan to approve"):
+            store.approve(JOB, SPEC)
+        assert "job_submitted" not in self.kinds(store)
+
+    def test_a_draft_that_was_cancelled_cannot_be_approved(
+        self, store: Store, planned: Hold
+    ) -> None:
+        store.request_cancel(JOB)
+
+        with pytest.raises(Rejected, match="has ended or is being cancelled"):
+            store.approve(JOB, SPEC)
+
+        store.end(planned, ENDED)
+        with pytest.raises(Rejected, match="has ended or is being cancelled"):
+            store.approve(JOB, SPEC)
+        assert "job_submitted" not in self.kinds(store)
+
+    def test_a_job_approved_before_it_ended_may_be_approved_again(
+        self, store: Store, planned: Hold
+    ) -> None:
+        store.approve(JOB, SPEC)
+        store.end(planned, ENDED)
+
+        store.approve(JOB, SPEC)
+
+        assert self.kinds(store)[-1] == "job_ended"
+
+    def test_a_job_that_was_no_draft_cannot_be_approved(self, store: Store, hold: Hold) -> None:
+        with pytest.raises(Rejected, match="wanted a draft to approve"):
+            store.approve(JOB, SPEC)
+
+    def test_the_same_key_gives_the_same_draft_and_no_other(self, store: Store) -> None:
+        first = store.draft(JOB, DRAFT, idempotency_key="k")
+
+        assert store.draft(type(JOB)("j-2"), DRAFT, idempotency_key="k") == first
+        with pytest.raises(Rejected, match="send a new key"):
+            store.create(type(JOB)("j-2"), SPEC, idempotency_key="k")
+        assert store.jobs() == [JOB]
 
     def test_a_reader_gets_what_came_after_its_cursor(self, store: Store, hold: Hold) -> None:
         [first] = store.read(JOB)

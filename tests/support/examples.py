@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from shared.contracts import plan
 from shared.contracts.base import ExperimentId, JobId, WorkId
-from shared.contracts.brief import Brief, BriefRequest, ProposalContext
+from shared.contracts.brief import Brief, BriefRequest, ProposalContext, Requirements
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Candidate, Choice
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
     CancelRequested,
     Event,
+    JobDrafted,
     JobEnded,
     JobSubmitted,
     WorkEnded,
@@ -281,7 +283,29 @@ CHOICE = Choice(
     ),
     bar=0.5,
 )
+DRAFT = plan.JobDraft(
+    goal=SPEC.goal, train="train.jsonl", mapping=MAPPING, budget=SPEC.budget, search=SPEC.search
+)
+PLAN = plan.Plan(
+    task_type="rewriting",
+    requirements=Requirements(
+        output_format="one date as YYYY-MM-DD",
+        success="the date is the reference",
+        risks=("few rows",),
+        missing=("how a year of two digits is meant",),
+    ),
+    choices=(
+        plan.Choice(field="metric", value="exact_match", reason="the answers are short"),
+        plan.Choice(field="base_model", value="org/model", reason="the machines can hold it"),
+        plan.Choice(field="dev", value="0.1", reason="150 rows"),
+    ),
+    rows=1500,
+)
+PLAN_REQUEST = plan.PlanRequest(job_id=JOB, draft=DRAFT, machines=(CPU,))
 EVENTS: tuple[Event, ...] = (
+    JobDrafted(job_id=JOB, draft=DRAFT),
+    WorkOrdered(work_id=WorkId("plan"), request=PLAN_REQUEST, why="it is left open"),
+    WorkEnded(work_id=WorkId("plan"), attempt=1, result=PLAN),
     JobSubmitted(job_id=JOB, spec=SPEC),
     WorkOrdered(work_id=WorkId("brief"), request=BRIEF_REQUEST, why="a look at the data"),
     WorkOrdered(

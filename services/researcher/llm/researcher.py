@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.researcher.llm import briefing, diagnosing, planning, proposing
 from services.researcher.llm.adviser import Adviser, NoCounsel
+from services.researcher.llm.context import context
 from services.researcher.researcher import Researcher
 from services.researcher.tools.research import Research
 from shared.contracts.base import ExperimentId
@@ -34,21 +35,11 @@ class LlmResearcher:
 
     def plan(self, request: PlanRequest) -> Plan:
         """Return the model's choices for what a draft leaves open; of rules where it has none."""
-        by_rules = self.rules.plan(request)
-        try:
-            plan = planning.plan(request, by_rules, self.adviser)
-        except NoCounsel as none:
-            return by_rules.model_copy(update={"counsel": self._counsel(fallback=str(none))})
-        return plan.model_copy(update={"counsel": self._counsel()})
+        return planning.plan(request, self.rules.plan(request), self.adviser)
 
     def brief(self, request: BriefRequest) -> Brief:
         """Return what the rules count, with the model's analysis and what it read."""
-        counted = self.rules.brief(request)
-        try:
-            brief = briefing.brief(request, counted, self.research, self.adviser)
-        except NoCounsel as none:
-            return counted.model_copy(update={"counsel": self._counsel(fallback=str(none))})
-        return brief.model_copy(update={"counsel": self._counsel()})
+        return briefing.brief(request, self.rules.brief(request), self.research, self.adviser)
 
     def propose(self, request: ProposeRequest) -> Proposals:
         """Return the model's recipes for its share of the experiments, and of rules for the rest.
@@ -84,7 +75,7 @@ class LlmResearcher:
     ) -> tuple[proposing.Proposed, str | None]:
         wanted = request.model_copy(update={"experiments": asked})
         try:
-            return proposing.propose(wanted, self.lessons(), self.adviser), None
+            return proposing.propose(wanted, self.lessons(), self.adviser, tell=context), None
         except NoCounsel as none:
             return proposing.Proposed((), ()), str(none)
 

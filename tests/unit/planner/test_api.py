@@ -4,13 +4,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.planner.api import make_api
+from services.planner.loop import PlanningLoop
 from shared.contracts.base import JobId
 from shared.contracts.brief import Brief
 from shared.contracts.events import JobEnded
-from shared.contracts.views import SystemView
+from shared.contracts.views import PlanView, SystemView
+from shared.contracts.work import Result
 from shared.notebook_memory import MemoryNotebook
+from shared.store import PLAN as PLANNING
 from shared.store_memory import MemoryStore
-from tests.support.examples import BRIEF, CPU, JOB, SPEC
+from tests.support.examples import BRIEF, CPU, DRAFT, FAILED, JOB, PLAN, SPEC
 from tests.support.planning import Bench
 
 BODY = SPEC.model_dump(mode="json")
@@ -126,7 +129,7 @@ def test_an_unknown_experiment_is_not_found(api: TestClient, store: MemoryStore)
 def test_the_brief_is_there_when_it_is_written() -> None:
     bench = Bench()
     bench.plan()
-    api = TestClient(make_api(bench.store, token="t0ken"), headers=TOKEN)
+    api = TestClient(make_api(bench.store, MemoryNotebook(), token="t0ken"), headers=TOKEN)
 
     before = api.get(f"/v1/jobs/{JOB}/brief")
     bench.run_until(lambda state: state.brief is not None)
@@ -203,3 +206,97 @@ def test_cancelling_twice_is_one_wish(api: TestClient, store: MemoryStore) -> No
 
     assert answers == [202, 202]
     assert [e.event.kind for e in store.read(JOB)] == ["job_submitted", "cancel_requested"]
+
+
+def planned(api: TestClient, store: MemoryStore, result: Result | None) -> str:
+    """Hand a draft over, have it planned with that result, and return its id."""
+    drafted = api.post("/v1/plans", json=DRAFT.model_dump(mode="json"))
+    assert drafted.status_code == 202
+    job_id = JobId(drafted.json()["job_id"])
+    loop = PlanningLoop(store, lambda job, work, request: None, "planner")
+    loop.step(job_id)
+    claim = store.claim(job_id, PLANNING, lease_s=60)
+    if result is not None and claim is not None:
+        store.finish(claim, result)
+        loop.step(job_id)
+    return job_id
+
+
+def test_a_draft_is_shown_as_a_job_and_its_plan_while_it_is_planned(
+    api: TestClient, store: MemoryStore
+) -> None:
+    job_id = planned(api, store, None)
+
+    job = api.get(f"/v1/jobs/{job_id}").json()
+    plan = PlanView.model_validate(api.get(f"/v1/plans/{job_id}").json())
+
+    assert (job["state"], job["sentence"]) == ("planning", "planning what the job leaves open")
+    assert [one["job_id"] for one in api.get("/v1/jobs").json()] == [job_id]
+    assert api.get(f"/v1/jobs/{job_id}/tree").json()["nodes"] == []
+    assert (plan.draft, plan.plan) == (DRAFT, None)
+
+
+def test_a_plan_waits_with_what_it_may_cost(api: TestClient, store: MemoryStore) -> None:
+    job_id = planned(api, store, PLAN.model_copy(update={"run_s": 100.0}))
+
+    view = PlanView.model_validate(api.get(f"/v1/plans/{job_id}").json())
+
+    assert view.job.state == "waiting"
+    assert f"approve it with `trex approve {job_id}`" in view.job.sentence
+    assert view.plan is not None
+    assert view.plan.choices == PLAN.choices
+    assert (view.cost.full_runs, view.cost.expected_s, view.cost.most_s) == (4, 400.0, 14_400.0)
+
+
+def test_an_approved_plan_is_a_job_and_still_a_plan(api: TestClient, store: MemoryStore) -> None:
+    job_id = planned(api, store, PLAN)
+
+    for _ in range(2):
+        approved = api.post(f"/v1/plans/{job_id}/approve", json=BODY)
+    other = api.post(f"/v1/plans/{job_id}/approve", json={**BODY, "seed": 7})
+
+    assert (approved.status_code, approved.json()["state"]) == (202, "searching")
+    assert (other.status_code, "approved as another job" in other.text) == (400, True)
+    assert api.get(f"/v1/jobs/{job_id}/report").status_code == 200
+    assert api.get(f"/v1/plans/{job_id}").json()["job"]["state"] == "searching"
+
+
+def test_a_draft_without_a_plan_is_neither_approved_nor_reported(
+    api: TestClient, store: MemoryStore
+) -> None:
+    job_id = planned(api, store, None)
+
+    approved = api.post(f"/v1/plans/{job_id}/approve", json=BODY)
+    report = api.get(f"/v1/jobs/{job_id}/report")
+
+    assert (approved.status_code, report.status_code) == (400, 400)
+    assert "wanted a plan to approve" in approved.json()["detail"]
+    assert "approve its plan first" in report.json()["detail"]
+
+
+def test_a_draft_that_failed_says_why(api: TestClient, store: MemoryStore) -> None:
+    job_id = planned(api, store, FAILED)
+
+    job = api.get(f"/v1/jobs/{job_id}").json()
+
+    assert (job["state"], job["sentence"]) == ("failed", f"failed: {FAILED.detail}")
+
+
+def test_a_job_submitted_whole_has_no_plan(api: TestClient) -> None:
+    job_id = api.post("/v1/jobs", json=BODY).json()["job_id"]
+
+    found = [api.get(f"/v1/plans/{job_id}"), api.get("/v1/plans/j-2")]
+
+    assert [one.status_code for one in found] == [404, 404]
+    assert "was submitted whole" in found[0].json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"metric": "ftbench"}, {"dev": "ftbench:sst2/dev"}],
+)
+def test_a_benchmark_task_leaves_nothing_open(api: TestClient, change: dict[str, str]) -> None:
+    refused = api.post("/v1/plans", json={**DRAFT.model_dump(mode="json"), **change})
+
+    assert refused.status_code == 422
+    assert "submit it as a job" in refused.json()["detail"]

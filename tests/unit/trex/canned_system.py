@@ -13,23 +13,26 @@ from shared.contracts.job import Budget, JobData, JobSpec, MetricName
 from shared.contracts.mapping import Templates
 from shared.contracts.method import FullTuning, Sft
 from shared.contracts.operators import Load, Map
+from shared.contracts.plan import JobDraft
 from shared.contracts.proposal import Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.score import BadCase, Confusion, Fault
 from shared.contracts.views import (
     Comparison,
+    Cost,
     ExperimentView,
     JobState,
     JobView,
     NodeView,
+    PlanView,
     Report,
     ScoreView,
     Spent,
     SystemView,
     TreeView,
 )
-from tests.support.examples import BRIEF, CPU, LESSON, TOKENISED
+from tests.support.examples import BRIEF, CPU, DRAFT, LESSON, PLAN, TOKENISED
 from trex.client import Address
 
 TOKEN = "secret"
@@ -204,6 +207,17 @@ def report(ended: JobView) -> Report:
     )
 
 
+def plan(state: JobState = "waiting", **fields: object) -> PlanView:
+    cost = Cost(full_runs=4, expected_s=40.0, most_s=600.0, llm_tokens=9000, money=None)
+    usual: dict[str, object] = {
+        "job": job(state),
+        "draft": DRAFT,
+        "plan": PLAN,
+        "cost": cost,
+    }
+    return PlanView.model_validate({**usual, **fields})
+
+
 class CannedSystem:
     """Knows one job. What it answers may be changed at any time; what it was asked is kept."""
 
@@ -217,6 +231,9 @@ class CannedSystem:
         self.asked: list[tuple[str, str]] = []
         self.resumed_after: list[str | None] = []
         self.submitted: list[JobSpec] = []
+        self.drafted: list[JobDraft] = []
+        self.planned = plan()
+        self.approved: list[JobSpec] = []
 
     @property
     def address(self) -> Address:
@@ -272,6 +289,16 @@ class CannedSystem:
             case ("POST", "/v1/jobs"):
                 self.submitted.append(JobSpec.model_validate_json(body))
                 _send(request, 202, ended.model_dump_json())
+            case ("POST", "/v1/plans"):
+                self.drafted.append(JobDraft.model_validate_json(body))
+                _send(request, 202, job("planning").model_dump_json())
+            case ("GET", "/v1/plans/j-1"):
+                draft = self.drafted[-1] if self.drafted else self.planned.draft
+                view = self.planned.model_copy(update={"draft": draft})
+                _send(request, 200, view.model_dump_json())
+            case ("POST", "/v1/plans/j-1/approve"):
+                self.approved.append(JobSpec.model_validate_json(body))
+                _send(request, 202, job("searching").model_dump_json())
             case ("GET", "/v1/jobs/j-1"):
                 _send(request, 200, ended.model_dump_json())
             case ("GET", "/v1/jobs/j-1/tree"):

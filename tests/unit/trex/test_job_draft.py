@@ -8,7 +8,8 @@ from shared.contracts.job import MetricName
 from shared.contracts.mapping import Messages, Templates
 from shared.errors import Rejected
 from shared.rows import read_rows, read_samples
-from trex.inspect_data import look_at, suggest_metric
+from shared.suiting import suggest_metric
+from trex.inspect_data import look_at
 from trex.job_draft import draft_job
 from trex.jobfile import read_job
 from trex.split import write_split

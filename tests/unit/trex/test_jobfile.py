@@ -6,7 +6,7 @@ import pytest
 from shared.contracts.job import MetricName, SearchMode
 from shared.contracts.mapping import Preference
 from shared.errors import Rejected
-from trex.job_data import is_free_text, unsuited
+from shared.suiting import is_free_text, unsuited
 from trex.jobfile import read_job
 
 JOB = """\
