@@ -8,7 +8,7 @@ from typing import Any
 from services.researcher.llm.adviser import ModelUseless
 from services.researcher.llm.endpoint import Endpoint
 from services.researcher.llm.prompts import Prompt
-from services.researcher.llm.redacting import kept
+from services.researcher.llm.redacting import kept, redacted
 from services.researcher.llm.refusals import meaning
 from services.researcher.llm.replies import Reply, read_reply
 from services.researcher.llm.reserving import Purse
@@ -137,14 +137,16 @@ class Desk:
     def _refusal(self, heard: "Heard", received: Received, extra: Mapping[str, Any]) -> Exception:
         """Note a refusal and return what to raise about it."""
         said = received.body.decode(errors="replace")
-        why = self.endpoint.server.refusal(received.status, said)
+        server = self.endpoint.server
+        why = redacted(server.refusal(received.status, said), server.key)
         self.note(heard, why)
         match meaning(received.status, said, with_schema="response_format" in extra):
             case "away":
                 return self.endpoint.went_away(why, received.retry_after_s)
             case "too long":
                 return ModelUseless(
-                    f"{why}; or set TREX_RESEARCHER_CONTEXT_TOKENS to what the server takes"
+                    f"{why}; or lower TREX_RESEARCHER_MAX_TOKENS, or set "
+                    "TREX_RESEARCHER_CONTEXT_TOKENS to what the server takes"
                 )
             case "no schemas":
                 return SchemasRefused()

@@ -178,7 +178,8 @@ class Endpoint:
 
         Args:
             for_s: seconds to wait at most.
-            give_up: called about twice a second; what it raises ends the waiting.
+            give_up: called about twice a second, but while the server is looked at, which takes ten
+                seconds at most; what it raises ends the waiting.
             say: told every few seconds why there is a wait.
         """
         end = self._clock() + for_s

@@ -321,7 +321,10 @@ def test_the_room_leaves_out_the_reply_and_what_stands_beside_a_question() -> No
 
 def test_a_server_that_finds_a_question_too_long_after_all_says_so() -> None:
     refusal = Refuses(400, "This model's maximum context length is 100 tokens")
-    with FakeLlm(lambda _, __: refusal) as fake, pytest.raises(ModelUseless, match="set TREX_RES"):
+    with (
+        FakeLlm(lambda _, __: refusal) as fake,
+        pytest.raises(ModelUseless, match="or lower TREX_RES"),
+    ):
         ask(Consulted(fake).adviser)
 
 
