@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,7 +25,8 @@ S = TypeVar("S", bound=Shape)
 def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
     """Return what a model says, which may have put words around it.
 
-    Of several objects the last that fits counts: models think before they answer.
+    Of several objects the last that fits counts: models think before they answer. Signs that no
+    terminal should be sent are left out.
 
     Raises:
         Rejected: none fits; the sentence is for the model.
@@ -37,7 +38,7 @@ def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
     wrong: ValidationError | None = None
     for candidate in reversed(list(_objects(text))):
         try:
-            return shape.model_validate_json(candidate)
+            return shape.model_validate_json(json.dumps(_printable(candidate)))
         except ValidationError as error:
             wrong = wrong or error
     if is_cut_off:
@@ -49,16 +50,33 @@ def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
     raise Rejected("; ".join(said[:FAULTS]) + more)
 
 
-def _objects(text: str) -> Iterator[str]:
+def _objects(text: str) -> Iterator[Any]:
     """Yield the JSON objects in a text, without those inside of others."""
-    decoder = json.JSONDecoder()
+    # Not strict: the grammars of vLLM 0.32 let control characters into texts.
+    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse)
     start = text.find("{")
     for _ in range(STARTS):
         if start < 0:
             return
         try:
-            _, end = decoder.raw_decode(text, start)
-            yield text[start:end]
+            found, end = decoder.raw_decode(text, start)
+            yield found
         except (ValueError, RecursionError):
             end = start + 1
         start = text.find("{", end)
+
+
+def _printable(value: Any) -> Any:
+    match value:
+        case str():
+            return "".join(sign for sign in value if sign.isprintable() or sign in "\n\t")
+        case list():
+            return [_printable(item) for item in value]
+        case dict():
+            return {name: _printable(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _refuse(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")

@@ -429,6 +429,7 @@ def test_what_is_kept_of_a_text_is_cut() -> None:
     with FakeLlm(PLAYS["long"]) as fake:
         consulted = Consulted(fake)
         with pytest.raises(ModelUseless):
-            ask(consulted.adviser)
+            consulted.adviser.ask(PROMPT, "About dates. " * 6000, Idea)
 
-    assert len(consulted.calls[0].reply) == 60_000
+    (_, told), reply = consulted.calls[0].asked, consulted.calls[0].reply
+    assert (len(told.text), len(reply)) == (60_000, 60_000)

@@ -27,6 +27,16 @@ def test_the_last_object_that_fits_is_taken_whatever_stands_around_it(text: str)
     assert read(Pair, text) == Pair(a=1)
 
 
+@pytest.mark.parametrize("sign", ["\x1f", "\\u0000", "\\u001b", "\\ud800"])
+def test_signs_that_no_terminal_should_be_sent_are_left_out(sign: str) -> None:
+    assert read(Pair, f'{{\r"a"\t: 1, "b": "x{sign}\ny"}}') == Pair(a=1, b="x\ny")
+
+
+def test_a_number_that_is_none_is_no_json() -> None:
+    with pytest.raises(Rejected, match="no whole object"):
+        read(Pair, '{"a": NaN}')
+
+
 def test_braces_inside_of_texts_are_no_objects() -> None:
     assert read(Pair, '{"a": 1, "b": "{\\"a\\": 2}"}') == Pair(a=1, b='{"a": 2}')
 
