@@ -192,6 +192,22 @@ def test_a_model_is_left_alone_as_long_as_it_asks() -> None:
         ask(Consulted(fake).adviser)
 
 
+def test_a_model_that_answers_again_is_left_alone_briefly_when_it_next_fails() -> None:
+    now = [0.0]
+    script = ["500", "500", "valid", "500"]
+    with FakeLlm(lambda body, nth: PLAYS[script[nth]](body, nth)) as fake:
+        consulted = Consulted(fake, endpoint=endpoint_of(fake, clock=lambda: now[0]))
+        waits = []
+        for _ in script:
+            now[0] += 1000
+            try:
+                ask(consulted.adviser)
+            except ModelAway as away:
+                waits.append(str(away).rpartition("; ")[2])
+
+    assert waits == [f"it is tried again in {seconds} s" for seconds in (5, 10, 5)]
+
+
 def test_a_model_that_the_server_does_not_have_is_away() -> None:
     refusal = Refuses(404, "no such model")
     with FakeLlm(lambda _, __: refusal) as fake, pytest.raises(ModelAway, match="correct TREX_R"):
@@ -232,9 +248,9 @@ def test_work_that_is_taken_away_ends_while_the_model_thinks() -> None:
             raise GivenUp
 
     with FakeLlm(PLAYS["stall"]) as fake, pytest.raises(GivenUp):
-        ask(Consulted(fake, give_up=give_up).adviser)
+        ask(Consulted(fake, give_up=give_up, answer_s=300).adviser)
 
-    assert time.monotonic() < began + 3
+    assert time.monotonic() < began + 30
 
 
 def test_work_that_is_over_asks_nothing() -> None:

@@ -65,9 +65,9 @@ def test_what_was_cut_off_is_to_be_shorter() -> None:
 
 @pytest.mark.parametrize("text", ['{"a":' * 9000, "{" * LONGEST, '{"' * 30_000, '{"a":1,' * 8000])
 def test_text_made_to_take_long_does_not(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(Rejected):
         read(Pair, text)
 
-    assert time.monotonic() < began + 2
+    assert time.process_time() < began + 2
