@@ -65,6 +65,7 @@ class Desk:
         messages = clean(messages, self.endpoint.server.key)
         read = self.tokens(messages, extra)
         self._refuse_what_does_not_fit(read)
+        self.give_up()
         at, began = self.clock(), time.monotonic()
         most = self.purse.cost(read, self.settings.max_tokens)
         reserved = self.purse.reserve(most, at=at)

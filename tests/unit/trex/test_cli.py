@@ -230,3 +230,22 @@ def test_the_command_starts_without_its_heavy_parts() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_a_play_that_the_fake_language_model_does_not_know_is_answered_with_all() -> None:
+    done = trex(None, "fake-llm", "--play", "tragedy")
+
+    assert done.exit_code == 2
+    assert "wanted a play of valid, truncated" in done.stderr
+
+
+def test_a_fake_language_model_says_how_to_ask_it() -> None:
+    command = [sys.executable, "-m", "trex", "fake-llm", "--port", "0", "--play", "500"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as fake:
+        assert fake.stderr is not None
+        said = fake.stderr.readline()
+        fake.terminate()
+
+    assert said.startswith("OPENAI_BASE_URL=http://127.0.0.1:")
+    assert "/v1 TREX_RESEARCHER_MODEL=fake; stop it with Ctrl-C" in said
+    assert fake.returncode == 128 + 15

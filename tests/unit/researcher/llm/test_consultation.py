@@ -253,15 +253,17 @@ def test_work_that_is_taken_away_ends_while_the_model_thinks() -> None:
     assert time.monotonic() < began + 30
 
 
-def test_work_that_is_over_asks_nothing() -> None:
+def test_work_that_is_over_asks_and_reserves_nothing() -> None:
     def give_up() -> None:
         raise GivenUp
 
     with FakeLlm() as fake:
+        consulted = Consulted(fake, give_up=give_up)
         with pytest.raises(GivenUp):
-            ask(Consulted(fake, give_up=give_up).adviser)
+            ask(consulted.adviser)
 
         assert fake.asked == []
+        assert consulted.spent.tokens == 0
 
 
 def test_a_server_that_takes_schemas_is_asked_once_whether_it_does() -> None:
