@@ -297,16 +297,17 @@ def test_numbers_of_another_adapter_are_not_joined() -> None:
     assert value_of(joined, "batch_size") == 32
 
 
-def test_an_adapter_is_joined_with_its_learning_rate() -> None:
+@pytest.mark.parametrize("rate", [1e-5, 2e-4])
+def test_an_adapter_is_joined_with_its_learning_rate(rate: float) -> None:
     findings = [
-        finding(1, recipe(num_train_epochs=5.0), value=0.5),
-        finding(2, recipe(), value=0.5),
-        finding(3, recipe(adapter="full", learning_rate=1e-5), value=0.7, parent=2),
+        finding(1, recipe(learning_rate=5e-4, num_train_epochs=5.0), value=0.5),
+        finding(2, recipe(learning_rate=2e-4), value=0.5),
+        finding(3, recipe(adapter="full", learning_rate=rate), value=0.7, parent=2),
     ]
 
     joined = proposed(asked(findings), [idea(join=[3])]).proposals[0].recipe
 
-    assert joined == recipe(num_train_epochs=5.0, adapter="full", learning_rate=1e-5)
+    assert joined == recipe(num_train_epochs=5.0, adapter="full", learning_rate=rate)
 
 
 @pytest.mark.parametrize("number", [1, 9])

@@ -92,7 +92,9 @@ def test_a_change_beside_stays_below_the_rate_that_broke_down() -> None:
 
     after = made(idea({"kind": "adapter", "to": "full"}, knobs=[knob("batch_size")]), here, broken)
     beside = made(turned("batch_size"), here, broken)
+    without = made(idea({"kind": "curriculum"}), here, broken)
 
+    assert without.method.learning_rate == pytest.approx(2e-4)
     assert beside.method.learning_rate == pytest.approx(2e-4)
     assert after.method.learning_rate == pytest.approx(2.2e-5)  # another kind breaks down elsewhere
 
