@@ -6,7 +6,7 @@ from services.planner.state import JobState
 from services.planner.warnings import warnings
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.counsel import Proposer
-from shared.contracts.job import Search
+from shared.contracts.job import Search, SearchMode
 from shared.contracts.proposal import Proposals
 from shared.contracts.run import RunRequest
 from shared.contracts.work import Request, Result
@@ -48,7 +48,7 @@ def drafts(
             return FAILED.model_copy(update={"error": error})
         return result
 
-    random = Search(mode="random", smallest_gain=0)  # fresh starts and nothing else
+    random = Search(mode=SearchMode.RANDOM, smallest_gain=0)  # fresh starts and nothing else
     bench = Bench(with_search(random, experiments=len(whose)), answer)
     return bench.run_to_the_end()
 
@@ -82,7 +82,7 @@ def test_the_same_change_to_another_value_is_nearly_the_same_recipe() -> None:
 
 def test_what_the_other_proposes_there_ends_the_pause() -> None:
     failed: tuple[Proposer, ...] = ("llm", "llm", "llm")
-    others: tuple[Proposer, ...] = ("rules",) * PAUSE
+    others: list[Proposer] = ["rules"] * PAUSE
 
     assert paused(drafts(*failed, *others[1:]), ROOT, "llm")
     assert not paused(drafts(*failed, *others), ROOT, "llm")
