@@ -85,16 +85,25 @@ def proposers(
     Empty where the researcher has no language model, as far as is known. A share is spread evenly
     over the numbers by the multiples of the golden ratio.
 
-    Source: Weyl's equidistribution, best constant by Knuth, "The Art of Computer Programming",
-    volume 3, section 6.4, theorem S.
+    Source: Knuth, "The Art of Computer Programming", volume 3, section 6.4, theorem S: no other
+    multiples are spread more evenly, however many there are.
     """
     if state.advice.model is None:
         return ()
-    able = [proposer for proposer in get_args(Proposer) if not paused(state, parent, proposer)]
-    if len(able) == 1:
-        return (able[0],) * len(numbers)
-    share = llm_share(state)
+    share = _share_below(state, parent)
     return tuple("llm" if number * _GOLDEN % 1.0 < share else "rules" for number in numbers)
+
+
+def _share_below(state: JobState, parent: ExperimentId) -> float:
+    """Return the model's share of what is proposed below a node, where one of the two may pause.
+
+    A job that wants none of a model's recipes gets none.
+    """
+    share = llm_share(state)
+    model, rules = (paused(state, parent, proposer) for proposer in ("llm", "rules"))
+    if model == rules or share == 0.0:
+        return share
+    return 0.0 if model else 1.0
 
 
 def llm_share(state: JobState) -> float:

@@ -282,7 +282,7 @@ def _carry_out(
 
 
 def _left(state: JobState, *, now: float) -> Left:
-    """Return what is left of the budget, what is under way taken off it as far as it is known."""
+    """Return what is left of the budget: runs under way count as spent, their seconds not yet."""
     now_spent, budget = spending(state), state.spec.budget
     gpu_s, wall_s = budget.gpu_seconds, _wall_clock_left_s(state, now=now)
     return Left(

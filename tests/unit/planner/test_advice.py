@@ -43,7 +43,8 @@ def after_proposals(count: int, *counsels: Counsel | None) -> Bench:
 
 
 def with_caps(**caps: float) -> JobSpec:
-    return SPEC.model_copy(update={"budget": Budget(experiments=4, **caps)})
+    budget = Budget.model_validate({"experiments": 4, **caps})
+    return SPEC.model_copy(update={"budget": budget})
 
 
 def test_what_questions_cost_is_summed_over_brief_proposals_and_lessons() -> None:

@@ -178,7 +178,8 @@ def test_one_score_has_no_error_and_none_has_no_gain() -> None:
 
     assert none.gain is None
     assert one.gain == (0.25, None)
-    assert two.gain == (0.25, pytest.approx(math.sqrt(0.125) / math.sqrt(2)))
+    assert two.gain is not None
+    assert two.gain == pytest.approx((0.25, math.sqrt(0.125) / math.sqrt(2)))
 
 
 def test_the_report_says_who_proposed_what_and_what_it_earned() -> None:

@@ -6,7 +6,7 @@ from services.planner.state import JobState
 from services.planner.warnings import warnings
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.counsel import Proposer
-from shared.contracts.job import Search
+from shared.contracts.job import Search, SearchMode
 from shared.contracts.proposal import Proposals
 from shared.contracts.run import RunRequest
 from shared.contracts.work import Request, Result
@@ -18,17 +18,23 @@ NUMBERS = [ExperimentId(number) for number in range(100, 120)]
 
 
 def drafts(
-    *whose: Proposer, changed: tuple[str, ...] = ("learning_rate 0.001 → 1",), errors: str = ""
+    *whose: Proposer,
+    failing: Proposer = "llm",
+    changed: tuple[str, ...] = ("learning_rate 0.001 → 1",),
+    errors: str = "",
+    rules_share: float | None = None,
 ) -> JobState:
-    """Fresh starts of these proposers, those of the model changed alike; all of its runs fail.
+    """Fresh starts of these proposers, changed alike; all runs of one of them fail.
 
     Args:
         whose: who proposes each.
-        changed: what the model's change, one for each after the other if there are several.
+        failing: whose runs fail.
+        changed: what they change, one for each after the other if there are several.
         errors: a letter for the error of each experiment; nothing for the same of all.
+        rules_share: of the job.
     """
     usual = advised(lambda _, __: 0.5)
-    models = {n for n, who in enumerate(whose, start=1) if who == "llm"}
+    fails = {n for n, who in enumerate(whose, start=1) if who == failing}
 
     def answer(request: Request) -> Result:
         result = usual(request)
@@ -43,12 +49,13 @@ def drafts(
                 for n, one in zip(request.experiments, result.proposals, strict=False)
             ]
             return result.model_copy(update={"proposals": tuple(its)})
-        if isinstance(request, RunRequest) and request.experiment in models:
+        if isinstance(request, RunRequest) and request.experiment in fails:
             error = errors[request.experiment - 1] if errors else "Diverged"
             return FAILED.model_copy(update={"error": error})
         return result
 
-    random = Search(mode="random", smallest_gain=0)  # fresh starts and nothing else
+    # Fresh starts and nothing else.
+    random = Search(mode=SearchMode.RANDOM, smallest_gain=0, rules_share=rules_share)
     bench = Bench(with_search(random, experiments=len(whose)), answer)
     return bench.run_to_the_end()
 
@@ -60,6 +67,16 @@ def test_three_times_the_same_failure_makes_a_proposer_pause_there_alone() -> No
     assert not paused(state, ROOT, "rules")
     assert set(proposers(state, ROOT, NUMBERS)) == {"rules"}
     assert set(proposers(state, ExperimentId(1), NUMBERS)) == {"rules", "llm"}
+
+
+def test_a_job_that_wants_rules_alone_gets_no_model_where_they_pause() -> None:
+    whose: tuple[Proposer, ...] = ("llm", "rules", "rules", "rules")
+
+    mixed = drafts(*whose, failing="rules")
+    alone = drafts(*whose, failing="rules", rules_share=1.0)
+
+    assert set(proposers(mixed, ROOT, NUMBERS)) == {"llm"}
+    assert set(proposers(alone, ROOT, NUMBERS)) == {"rules"}
 
 
 def test_two_failures_may_be_chance() -> None:
@@ -82,7 +99,7 @@ def test_the_same_change_to_another_value_is_nearly_the_same_recipe() -> None:
 
 def test_what_the_other_proposes_there_ends_the_pause() -> None:
     failed: tuple[Proposer, ...] = ("llm", "llm", "llm")
-    others: tuple[Proposer, ...] = ("rules",) * PAUSE
+    others: list[Proposer] = ["rules"] * PAUSE
 
     assert paused(drafts(*failed, *others[1:]), ROOT, "llm")
     assert not paused(drafts(*failed, *others), ROOT, "llm")
