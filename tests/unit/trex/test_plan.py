@@ -192,6 +192,22 @@ def test_choices_can_be_changed_when_a_plan_is_approved(
     assert Path(spec.data.dev).parent == out.with_name("mine-split")
 
 
+def test_a_grader_that_was_proposed_goes_with_the_metric_it_was_proposed_for(
+    system: CannedSystem, draft: Path, tmp_path: Path
+) -> None:
+    grader = Choice(field="grader", value='{"kind": "regex", "pattern": ".+"}', reason="any")
+    metric = CHOICES[0].model_copy(update={"value": "grader"})
+    choices = (metric, grader, *CHOICES[1:])
+    system.planned = plan(plan=PLAN.model_copy(update={"choices": choices}))
+    trex(system, "plan", draft, "--yes")
+
+    trex(system, "approve", "j-1", "--set", "metric=rouge1", "--out", tmp_path / "out.yaml")
+
+    proposed, changed = system.approved
+    assert proposed.grader == RegexGrader(pattern=".+")
+    assert (changed.metric, changed.grader) == ("rouge1", None)
+
+
 def test_a_share_of_ones_own_is_cut(system: CannedSystem, draft: Path, tmp_path: Path) -> None:
     trex(system, "plan", draft)
 

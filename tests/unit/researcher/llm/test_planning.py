@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from services.researcher.llm.adviser import NoCounsel
 from services.researcher.llm.planning import ROW_CHARS, plan
 from services.researcher.planning import plan as plan_by_rules
 from shared.contracts.grader import JsonSchemaGrader, RegexGrader
 from shared.contracts.job import MetricName
 from shared.contracts.plan import Plan
 from tests.support.advising import ScriptedAdviser
-from tests.unit.researcher.test_planning import DATES, LABELS, TEXTS, chosen, requested
+from tests.unit.researcher.test_planning import DATES, TEXTS, chosen, requested
 
 RIGHT: dict[str, object] = {
     "task_type": "rewriting",
@@ -121,11 +122,16 @@ def test_what_stays_wrong_is_chosen_by_rules_and_the_rest_is_kept(tmp_path: Path
     assert "accuracy wanted a few labels" in (made.counsel.fallback or "")
 
 
-def test_a_model_that_says_nothing_leaves_the_plan_to_the_rules(tmp_path: Path) -> None:
-    made, _ = planned(tmp_path, "no JSON", "{", "[]", answers=LABELS)
+def test_a_model_that_says_nothing_is_no_counsel(tmp_path: Path) -> None:
+    with pytest.raises(NoCounsel):
+        planned(tmp_path, "no JSON", "{", "[]")
 
-    rules = plan_by_rules(requested(tmp_path, LABELS))
-    assert made.model_copy(update={"counsel": None}) == rules
+
+def test_a_model_that_falls_silent_over_a_repair_has_said_what_was_right(tmp_path: Path) -> None:
+    made, _ = planned(tmp_path, RIGHT | {"base_model": "evil/model"})
+
+    assert made.task_type == "rewriting"
+    assert chosen(made)["base_model"] == "Qwen/Qwen3-1.7B"
     assert made.counsel is not None
     assert made.counsel.fallback
 
