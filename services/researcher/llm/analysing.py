@@ -22,7 +22,7 @@ ROWS = 5
 _OF_LABELS = ("classification", "extraction", "question_answering")
 """Types of task whose answers are a few labels as a matter of course."""
 
-Sentence = Annotated[str, StringConstraints(max_length=600)]
+Sentence = Annotated[str, StringConstraints(max_length=400)]
 
 
 class Analysis(Shape):
@@ -55,8 +55,8 @@ def analyse(
 
     said = adviser.ask(prompt("requirements"), told, Analysis, check=check)
     return said.task_type, Requirements(
-        output_format=one_line(said.output_format, 600),
-        success=one_line(said.success, 600),
+        output_format=one_line(said.output_format, 400),
+        success=one_line(said.success, 400),
         constraints=_said(said.constraints),
         risks=_said(said.risks),
         missing=_said(said.missing),
@@ -103,5 +103,5 @@ def _make_sense(said: Analysis, counted: Brief) -> None:
 
 
 def _said(sentences: list[str]) -> tuple[str, ...]:
-    lines = (one_line(sentence, 600) for sentence in sentences)
+    lines = (one_line(sentence, 400) for sentence in sentences)
     return tuple(dict.fromkeys(line for line in lines if line))

@@ -17,7 +17,7 @@ def test_without_a_document_the_summary_stands_and_does_nothing_as_markdown() ->
     assert brief_lines(brief) == [
         "## The brief",
         "",
-        r"the most frequent one is '\[x\](http://x)'",
+        r"the most frequent one is '\[x\](http\://x)'",
         "",
     ]
 

@@ -183,7 +183,7 @@ def test_a_brief_is_written_from_recorded_answers_without_network(tmp_path: Path
 
 
 def test_what_is_not_cited_is_not_listed(tmp_path: Path) -> None:
-    written = with_written(literature=WRITTEN["literature"][1:], data=[], first="LoRA.")  # type: ignore[index]
+    written = with_written(literature=WRITTEN["literature"][1:], data=[], first="LoRA.")
 
     found = brief_of(tmp_path, scripted(Written=written))
 
@@ -249,20 +249,20 @@ def test_instructions_in_an_abstract_stay_within_its_quotation(tmp_path: Path) -
 
 
 def test_markdown_of_models_and_strangers_does_nothing(tmp_path: Path) -> None:
-    shelf = Shelf(papers=[Paper("A <b>bold</b> | ![x](http://x)", "", LORA.where, None)])
+    shelf = Shelf(papers=[Paper("A <b>bold</b> | ![x](y)", "", LORA.where, None)])
     written = with_written(
-        overview="# Buy\n\n[here](http://x) `now` *today*",
-        literature=[{"source": 1, "says": "| a | snake_case |"}],
+        overview="# Buy\n\n[here](http://x.y) `now` *today*",
+        literature=[{"source": 1, "says": "| a | snake_case | _b_"}],
         data=[],
-        first="1. Do\n- this",
+        first="1. Do\n- this at www.x.y",
     )
 
     found = brief_of(tmp_path, scripted(Written=written), shelf)
 
-    assert "\n\\# Buy \\[here\\](http://x) \\`now\\` \\*today\\*\n" in found.document
-    assert "- \\| a \\| snake_case \\| [1]\n" in found.document
-    assert "\n1\\. Do - this\n" in found.document
-    assert "[1] A \\<b\\>bold\\</b\\> \\| !\\[x\\](http://x): <https" in found.document
+    assert "\n\\# Buy \\[here\\](http\\://x.y) \\`now\\` \\*today\\*\n" in found.document
+    assert "- \\| a \\| snake_case \\| \\_b\\_ [1]\n" in found.document
+    assert "\n1\\. Do - this at www\\.x.y\n" in found.document
+    assert "[1] A \\<b\\>bold\\</b\\> \\| !\\[x\\](y): <https" in found.document
 
 
 def test_without_a_place_to_look_into_no_queries_are_asked_for(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_what_could_not_be_looked_into_stands_in_the_brief_once(tmp_path: Path) 
     ],
 )
 def test_where_counsel_ends_what_is_there_stays_and_the_rest_is_said_to_be_missing(
-    tmp_path: Path, replies: dict[str, object], there: str, absent: str
+    tmp_path: Path, replies: dict[str, Any], there: str, absent: str
 ) -> None:
     found = brief_of(tmp_path, scripted(**replies))
 
