@@ -10,10 +10,14 @@ import psutil
 import pytest
 
 from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName
+from shared.contracts.lesson import Remark
 from shared.contracts.mapping import Mapping
 from shared.contracts.run import Trained
 from shared.contracts.views import TreeView
 from shared.errors import Rejected
+from shared.notebook_redis import RedisNotebook
+from shared.store_redis import connect
+from tests.support.examples import banked_lesson
 from tests.support.nano import write_rows
 from trex.approval import complete
 from trex.client import TrexClient
@@ -99,6 +103,23 @@ def test_an_executor_says_what_its_machine_can_train(client: TrexClient) -> None
 
     assert [machine.devices for machine in machines] == [1]
     assert client.system().executors == 1
+
+
+def test_a_lesson_that_a_researcher_banked_can_be_read_edited_and_forgotten(
+    client: TrexClient,
+) -> None:
+    [planner] = processes("planner")
+    lesson = banked_lesson(factor="near_duplicates threshold")
+    with connect(planner.environ()["TREX_QUEUE_URL"]) as redis:
+        RedisNotebook(redis).bank(lesson)
+
+    listed = client.lessons(factor=lesson.factor)
+    edited = client.edit_lesson(lesson.id, Remark(ignored=True))
+    client.forget_lesson(lesson.id)
+
+    assert listed == [lesson]
+    assert edited == lesson.model_copy(update={"ignored": True})
+    assert client.lessons() == []
 
 
 def test_a_job_survives_the_death_of_its_executor_in_mid_run(
