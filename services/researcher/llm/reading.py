@@ -13,8 +13,8 @@ from shared.errors import Rejected
 LONGEST = 60_000
 """Characters of an answer; more is none."""
 
-STARTS = 200
-"""Places in an answer at which JSON may begin."""
+STARTS = 2000
+"""Places in an answer at which JSON may begin; each takes time in proportion to the answer."""
 
 FAULTS = 5
 """Wrong fields that a model is told at once."""

@@ -3,6 +3,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from shared.settings import ClientSettings, LlmSettings
 from tests.unit.trex.canned_system import CannedSystem
@@ -108,6 +109,15 @@ def test_a_language_model_that_is_not_there_is_a_warning() -> None:
     assert {unknown.verdict, gone.verdict} == {"warning"}
     assert "found that it has fake; correct TREX_RESEARCHER_MODEL" in unknown.sentence
     assert "correct OPENAI_BASE_URL; until then rules propose" in gone.sentence
+
+
+def test_a_key_that_a_language_model_refuses_is_not_shown() -> None:
+    with FakeLlm(key="another") as fake:
+        settings = LlmSettings(base_url=fake.url, api_key=SecretStr("of-the-user"))
+        found = language_model(settings, "fake")
+
+    assert "correct OPENAI_API_KEY" in found.sentence
+    assert "of-the-user" not in found.sentence
 
 
 def test_a_language_model_is_looked_for_where_one_is_set(

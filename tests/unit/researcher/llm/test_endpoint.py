@@ -178,6 +178,18 @@ def test_a_key_that_is_refused_is_told_without_it() -> None:
     assert KEY not in str(error.value)
 
 
+def test_what_looks_like_a_key_is_told_to_nobody() -> None:
+    secret, time, said = "sk-of-somebody-else-0123", Time(), list[str]()
+    with FakeLlm(model=secret) as fake:
+        llm, settings = LlmSettings(base_url=fake.url), ResearcherSettings(model="wanted")
+        endpoint = Endpoint(llm, settings, clock=time, sleep=time.sleep)
+        endpoint.wait_until_there(1, nothing, said.append)
+    said.append(str(endpoint.went_away(f"it has {secret}")))
+
+    assert len(said) == 2
+    assert secret not in " ".join(said)
+
+
 @pytest.mark.parametrize(
     ("llm", "named"),
     [

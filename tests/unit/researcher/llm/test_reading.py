@@ -21,6 +21,8 @@ class Pair(Shape):
         '{"a": "no"} and then {"a": 1}',
         '{not json} {"a": 1, "more": {"a": 2}}',
         '{"a": 1, "b": ""} {"unfinished',
+        '{"a": 2} would be wrong, so {"a": 1}',
+        "{" * 900 + ' {"a": 1}',
     ],
 )
 def test_the_last_object_that_fits_is_taken_whatever_stands_around_it(text: str) -> None:
@@ -63,11 +65,13 @@ def test_what_was_cut_off_is_to_be_shorter() -> None:
         read(Pair, '{"a": 1, "b": "and so', is_cut_off=True)
 
 
-@pytest.mark.parametrize("text", ['{"a":' * 9000, "{" * LONGEST, '{"' * 30_000, '{"a":1,' * 8000])
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 9000, "{" * LONGEST, '{"' * 30_000, '{"a":1,' * 8000, '{"a":[1,' * 7500]
+)
 def test_text_made_to_take_long_does_not(text: str) -> None:
     began = time.process_time()
 
     with pytest.raises(Rejected):
         read(Pair, text)
 
-    assert time.process_time() < began + 2
+    assert time.process_time() < began + 1.5
