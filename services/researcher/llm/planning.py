@@ -64,12 +64,11 @@ def plan(request: PlanRequest, counted: Plan, adviser: Adviser) -> Plan:
 
     Args:
         request: what is asked for.
-        counted: what rules propose, which stands where the model chose what cannot work. That is
-            then the ``fallback`` of the plan's counsel.
+        counted: what rules propose, which stands where the model said nothing or chose what cannot
+            work. Why is then the ``fallback`` of the plan's counsel.
         adviser: who is asked.
 
     Raises:
-        NoCounsel: the model gave nothing.
         DataFailed: the training rows cannot be read any more.
         shared.answering.GivenUp: the work was cancelled or taken away meanwhile.
     """
@@ -86,9 +85,10 @@ def plan(request: PlanRequest, counted: Plan, adviser: Adviser) -> Plan:
     try:
         adviser.ask(prompt("plan"), _told(request, counted, adviser), JobPlan, check=check)
     except NoCounsel as error:
-        if not heard:
-            raise
         lacking = str(error)
+    counsel = adviser.counsel.model_copy(update={"fallback": lacking})
+    if not heard:
+        return counted.model_copy(update={"counsel": counsel})
     said, faults = heard[-1]
     requirements = Requirements(
         output_format=said.output_format,
@@ -101,7 +101,7 @@ def plan(request: PlanRequest, counted: Plan, adviser: Adviser) -> Plan:
         "task_type": said.task_type,
         "requirements": requirements,
         "choices": tuple(trial.chosen(said, faults, counted)),
-        "counsel": adviser.counsel.model_copy(update={"fallback": lacking}),
+        "counsel": counsel,
     }
     return counted.model_copy(update=changed)
 

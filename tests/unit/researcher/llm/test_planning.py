@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from services.researcher.llm.adviser import NoCounsel
 from services.researcher.llm.planning import ROW_CHARS, plan
 from services.researcher.planning import plan as plan_by_rules
 from shared.contracts.grader import JsonSchemaGrader, RegexGrader
@@ -122,9 +121,16 @@ def test_what_stays_wrong_is_chosen_by_rules_and_the_rest_is_kept(tmp_path: Path
     assert "accuracy wanted a few labels" in (made.counsel.fallback or "")
 
 
-def test_a_model_that_says_nothing_is_no_counsel(tmp_path: Path) -> None:
-    with pytest.raises(NoCounsel):
-        planned(tmp_path, "no JSON", "{", "[]")
+@pytest.mark.parametrize("replies", [("no JSON", "{", "[]"), ()])
+def test_a_model_that_says_nothing_leaves_the_plan_to_the_rules(
+    tmp_path: Path, replies: tuple[str, ...]
+) -> None:
+    made, _ = planned(tmp_path, *replies)
+
+    rules = plan_by_rules(requested(tmp_path, DATES))
+    assert made.model_copy(update={"counsel": None}) == rules
+    assert made.counsel is not None
+    assert made.counsel.fallback
 
 
 def test_a_model_that_falls_silent_over_a_repair_has_said_what_was_right(tmp_path: Path) -> None:
