@@ -83,6 +83,10 @@ def propose(
         base_value=state.base_score.value,
         findings=tuple(_findings(state, parent)),
         proposers=proposers(state, parent, numbers),
+        awaited=sum(
+            e.parent == parent and e.proposal is None and e.dropped is None
+            for e in state.experiments.values()
+        ),
         left=left,
         caps=_caps(state),
     )

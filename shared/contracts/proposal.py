@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from shared.contracts.base import Contract, ExperimentId, JobId, Versioned
 from shared.contracts.brief import Brief, ProposalContext
@@ -99,6 +99,10 @@ class ProposeRequest(Versioned):
     proposers: tuple[Proposer, ...] = ()
     """Who shall propose each of the experiments; empty leaves it to the researcher. Rules stand in
     for a language model that is away or has nothing of use."""
+
+    awaited: NonNegativeInt = 0
+    """Experiments below the same parent that were asked for before and have no recipe yet: whoever
+    would propose the same to the same question goes on behind so many."""
 
     left: Left | None = None
     """What is left of the budget; None where nobody said."""

@@ -2,7 +2,6 @@
 
 import math
 import threading
-from collections.abc import Iterator
 
 from benchmarks.search.fttable.grid import AXES, Point
 from benchmarks.search.fttable.table import Table, read_table
@@ -12,6 +11,7 @@ from services.researcher.llm.endpoint import Endpoint
 from services.researcher.worker import Desk
 from shared.answering import Lease
 from shared.contracts.base import WorkId, digest
+from shared.contracts.brief import Brief
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
@@ -48,7 +48,7 @@ class Researched(Services):
         if isinstance(request, ProposeRequest | DiagnoseRequest):
             return self._researched(request)
         answer = super().answer(request)
-        if request.kind == "brief":
+        if isinstance(answer, Brief):
             return answer.model_copy(update={"base_parameters": NANO})
         return answer
 
@@ -93,22 +93,21 @@ def nearest(recipe: Recipe, levels: Point) -> Point:
 
 
 def worth_after_each(task: str, desk: Desk, *, seed: int, experiments: int) -> list[float]:
-    """Return what a job would hand back after each experiment: true scores, shares of the best."""
-    return [worth for _, worth in _played(task, desk, seed=seed, experiments=experiments)]
+    """Return what a job would hand back once each of its experiments is over.
 
-
-def _played(
-    task: str, desk: Desk, *, seed: int, experiments: int
-) -> Iterator[tuple[JobState, float]]:
+    That is the true score of its best recipe, as a share of the best of the table.
+    """
     table = read_table(task)
     services = Researched(table, task, desk, seed=seed)
     spec = job_on(task, experiments=experiments, rules_share=None)
-    seen = 0
+    worth: list[float] = []
     for state in play(spec.model_copy(update={"seed": seed}), services):
-        told = sum(e.outcome is not None and (e.score or e.failure) is not None
-                   for e in state.experiments.values() if e.runs)
-        if told > seen:
-            seen = told
+        if _over(state) > len(worth):
             best = state.best()
             truth = 0.0 if best is None else table.truth(services.points[digest(best.recipe)])
-            yield state, truth / table.best
+            worth.append(truth / table.best)
+    return worth
+
+
+def _over(state: JobState) -> int:
+    return sum(bool(e.score or e.failure) for e in state.experiments.values() if e.runs)

@@ -34,7 +34,9 @@ def _idea(
 _FULL = {"kind": "adapter", "to": "full"}
 
 _GOOD = (
-    _idea("So small a model must change in all of its weights.", changes=(_FULL,), knobs={}, gain=0.3),
+    _idea(
+        "So small a model must change in all of its weights.", changes=(_FULL,), knobs={}, gain=0.3
+    ),
     _idea("It still learns when training ends.", knobs={"num_train_epochs": "up"}, gain=0.1),
     _idea("Larger steps get further.", knobs={"learning_rate": "up"}, gain=0.05),
     _idea("Smaller steps end closer.", knobs={"learning_rate": "down"}, gain=0.05),

@@ -16,6 +16,9 @@ from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.proposal import Finding, Proposal, Proposals, ProposeRequest
 from shared.errors import NothingNew
 
+MOST_BEFORE = 3
+"""Ideas that are asked for beside those that are wanted, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlmResearcher:
@@ -73,11 +76,19 @@ class LlmResearcher:
     def _from_the_model(
         self, request: ProposeRequest, asked: tuple[ExperimentId, ...]
     ) -> tuple[proposing.Proposed, str | None]:
-        wanted = request.model_copy(update={"experiments": asked})
+        """Return the model's recipes, or none and why.
+
+        A model that is asked the same again before its first answer is known says the same again:
+        so as many more ideas are asked for as are awaited, and the later ones taken.
+        """
+        first = asked[0]
+        before = range(max(1, first - min(request.awaited, MOST_BEFORE)), first)
+        wanted = request.model_copy(update={"experiments": (*map(ExperimentId, before), *asked)})
         try:
-            return proposing.propose(wanted, self.lessons(), self.adviser, tell=context), None
+            found = proposing.propose(wanted, self.lessons(), self.adviser, tell=context)
         except NoCounsel as none:
             return proposing.Proposed((), ()), str(none)
+        return proposing.Proposed(found.proposals[-len(asked) :], found.dropped), None
 
     def _from_rules(
         self, request: ProposeRequest, proposed: dict[ExperimentId, Proposal]
