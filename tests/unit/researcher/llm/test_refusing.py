@@ -198,8 +198,8 @@ def test_what_was_worse_elsewhere_or_with_more_or_the_other_way_is_not_refuted(
 ) -> None:
     findings = [
         finding(1, recipe(), value=0.5),
-        finding(2, recipe(**begun, lora_dropout=0.05), value=0.5),
-        finding(3, recipe(**child, lora_dropout=0.05), value=0.4, parent=2, taught=WORSE),
+        finding(2, recipe(**begun), value=0.5),
+        finding(3, recipe(**child), value=0.4, parent=2, taught=WORSE),
     ]
 
     done = proposed(asked(findings), [turned("num_train_epochs")])
