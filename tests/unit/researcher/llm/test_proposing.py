@@ -109,12 +109,14 @@ def test_fewer_ideas_than_were_asked_for_are_taken() -> None:
 
 
 def test_a_proposal_counts_as_under_way_for_the_next() -> None:
-    done = propose(asked(many=2), (), answering([LINEAR, turned("r")]), tell=told)
+    constant = {"kind": "lr_scheduler_type", "to": "constant_with_warmup"}
+    roundabout = idea(constant, *LINEAR["changes"])
 
-    joined = propose(asked(many=2), (), answering([LINEAR, idea(join=[2]), turned("r")]), tell=told)
+    done = propose(asked(many=2), (), answering([LINEAR, roundabout], [turned("r")]), tell=told)
+    alone = propose(asked(many=2), (), answering(*[[LINEAR, roundabout]] * 3), tell=told)
 
-    assert len(done.proposals) == len(joined.proposals) == 2
     assert done.proposals[1].recipe.method == recipe().method
+    assert alone.dropped == ("#2 did that: not scored yet; try something else",)
 
 
 def test_below_the_base_model_an_idea_changes_the_usual_recipe() -> None:

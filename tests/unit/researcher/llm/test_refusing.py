@@ -223,6 +223,7 @@ def test_what_did_harm_in_three_like_jobs_is_refused_until_the_model_says_why_no
 
     assert "earlier jobs speak against it: deduplicate on: tried 3 times in 1 job" in said[0]
     assert len(said) == 1
+    assert proposed(asked(), [insisting], lessons=HARMFUL).proposals
 
 
 @pytest.mark.parametrize(
