@@ -3,7 +3,7 @@ import pytest
 from services.researcher.costs import fitted, predicted_s
 from services.researcher.drafts import draft
 from services.researcher.evidence import learning_rate_ceiling
-from services.researcher.factors import replaced, with_value
+from services.researcher.factors import replaced, with_method, with_value
 from services.researcher.grounding import grounded
 from services.researcher.rules import RuleResearcher
 from shared.contracts.base import digest
@@ -59,8 +59,8 @@ def test_a_rate_that_broke_down_bounds_those_of_the_same_method_alone() -> None:
 
 
 def test_drafts_do_not_look_around_the_rate_of_another_method() -> None:
-    alone = draft(request(), 5).recipe.method.learning_rate
-    beside = draft(request([finding(1, rewarded(), value=0.9)]), 5).recipe.method.learning_rate
+    alone = draft(request(), 4).recipe.method.learning_rate
+    beside = draft(request([finding(1, rewarded(), value=0.9)]), 4).recipe.method.learning_rate
 
     assert beside == alone
 
@@ -80,12 +80,11 @@ def test_answers_to_one_prompt_cost_as_many_samples() -> None:
 
 
 def test_groups_of_answers_are_not_split_to_save_memory() -> None:
-    long = request(brief=brief(prompt_chars_p95=100_000))
+    long = request(brief=brief(prompt_chars_p95=100_000))  # room for 4 rows of 2048 tokens
 
-    method = fitted(rewarded(batch_size=32), long).method
+    method = fitted(with_method(rewarded(batch_size=32), max_length=2048), long).method
 
-    assert (method.per_device_train_batch_size, method.gradient_accumulation_steps) == (16, 2)
-    assert fitted(rewarded(batch_size=8), long).method.per_device_train_batch_size == 8
+    assert (method.per_device_train_batch_size, method.gradient_accumulation_steps) == (8, 4)
 
 
 def test_judged_answers_stay_beside_another_whatever_memory_there_is() -> None:
