@@ -1,6 +1,7 @@
 """Plays of a researcher: one that knows its trade, and one that is of no use to anybody. Pure."""
 
 import json
+import re
 from typing import Any
 
 from trex.fake_llm.answers import Answer, Body, Says, wanted
@@ -62,11 +63,42 @@ def _play(body: Body, direction: str, ideas: tuple[dict[str, Any], ...]) -> Answ
     shape = wanted(body)
     if shape is None:
         return Says("fine")
+    told = next(str(one["content"]) for one in body["messages"] if one["role"] == "user")
     match shape.name:
+        case "analysis":
+            said: dict[str, Any] = {
+                "task_type": "other",
+                "why": "The rows show no more.",
+                "output_format": "One short text, as the rows have it.",
+                "success": "It equals the answer that is kept back.",
+                "risks": ["There are few rows."],
+            }
+        case "queries":
+            said = {kind: ["small language models"] for kind in ("papers", "documents", "datasets")}
+        case "written":
+            said = {"overview": "A small model is to learn what the rows show.", **_remarks(told)}
         case "course":
-            said: Any = {"direction": direction, "reason": "Nothing else matters as much."}
+            said = {"direction": direction, "reason": "Nothing else matters as much."}
         case "ideas":
             said = {"ideas": list(ideas)}
+        case "diagnosis":
+            said = {"verdict": _measured(told), "why": "It is as large as that.", "next": "Go on."}
         case _:
-            said = smallest(shape.schema)
-    return Says(json.dumps(said))
+            said = {}
+    return Says(json.dumps(smallest(shape.schema) | said))
+
+
+def _remarks(told: str) -> dict[str, Any]:
+    """Return what rests on the first source, where there is one."""
+    if "Source 1 is a" not in told:
+        return {"first": "Train all weights."}
+    return {
+        "literature": [{"source": 1, "says": "Small models are trained in all their weights."}],
+        "first": "Train all weights, as [1] advises.",
+    }
+
+
+def _measured(told: str) -> str:
+    """Return the verdict that the question repeats, since an answer has to agree with it."""
+    found = re.search(r"Measured against .*?: (better|worse|same|failed)\.", told)
+    return found[1] if found else "same"
