@@ -51,7 +51,7 @@ $(LM_EVAL)/installed: requirements/lm_eval.txt
 	$(LM_EVAL)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement requirements/lm_eval.txt
 	@touch $@
 
-test-vllm: $(STAMP) $(VLLM)/installed ## the evaluator against real vLLM servers
+test-vllm: $(STAMP) $(VLLM)/installed ## evaluator and researcher against real vLLM servers
 	$(BIN)/python -m pytest tests/vllm --ignore tests/vllm/test_lm_eval.py
 
 test-lm-eval: $(STAMP) $(VLLM)/installed $(LM_EVAL)/installed ## lm-evaluation-harness against a real vLLM server

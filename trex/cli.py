@@ -489,11 +489,14 @@ def fake_llm(
 ) -> None:
     """Serve a language model that does what it is told, or goes wrong in a way you choose."""
     from trex.fake_llm.plays import PLAYS, at_first
+    from trex.fake_llm.researchers import competent, saboteur
     from trex.fake_llm.server import FakeLlm
 
-    if play not in PLAYS:
-        raise Rejected(f"wanted a play of {', '.join(PLAYS)}, found {play!r}; choose one")
-    chosen = PLAYS[play] if for_ is None else at_first(for_, PLAYS[play])
+    plays = {**PLAYS, "competent": competent, "saboteur": saboteur}
+
+    if play not in plays:
+        raise Rejected(f"wanted a play of {', '.join(plays)}, found {play!r}; choose one")
+    chosen = plays[play] if for_ is None else at_first(for_, plays[play])
     with FakeLlm(chosen, port=port, model=model) as fake:
         say(f"OPENAI_BASE_URL={fake.url} TREX_RESEARCHER_MODEL={model}; stop it with Ctrl-C")
         fake.over.wait()

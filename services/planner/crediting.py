@@ -91,7 +91,8 @@ def proposers(
     if state.advice.model is None:
         return ()
     share = _share_below(state, parent)
-    return tuple("llm" if number * _GOLDEN % 1.0 < share else "rules" for number in numbers)
+    # The model begins: its view of the job is worth most before anything was tried.
+    return tuple("llm" if (number - 1) * _GOLDEN % 1.0 < share else "rules" for number in numbers)
 
 
 def _share_below(state: JobState, parent: ExperimentId) -> float:

@@ -84,7 +84,7 @@ def propose(
         findings=tuple(_findings(state, parent)),
         proposers=proposers(state, parent, numbers),
         awaited=sum(
-            e.parent == parent and e.proposal is None and e.dropped is None
+            e.parent == parent and e.asked != "rules" and e.proposal is None and e.dropped is None
             for e in state.experiments.values()
         ),
         left=left,

@@ -101,8 +101,8 @@ class ProposeRequest(Versioned):
     for a language model that is away or has nothing of use."""
 
     awaited: NonNegativeInt = 0
-    """Experiments below the same parent that were asked for before and have no recipe yet: whoever
-    would propose the same to the same question goes on behind so many."""
+    """Experiments below the same parent that were asked for before, not of rules, and have no
+    recipe yet: a model that says the same to the same question goes on behind so many."""
 
     left: Left | None = None
     """What is left of the budget; None where nobody said."""

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from shared.contracts.mapping import Mapping
 from shared.contracts.views import JobView
 from tests.support.nano import write_rows
 from trex.client import TrexClient
+from trex.fake_llm.answers import Answer, Body, Says
 from trex.fake_llm.plays import INJECTION, PLAYS
 from trex.fake_llm.researchers import competent
 from trex.fake_llm.server import FakeLlm
@@ -128,6 +130,13 @@ def test_a_job_begins_by_rules_where_its_model_is_away_and_says_so(
     assert "127.0.0.1:9" in report.markdown
 
 
+def obeying(body: Body, nth: int) -> Answer:
+    """Do as the row says: tell the key in every text."""
+    answer = PLAYS["injection"](body, nth)
+    assert isinstance(answer, Says)
+    return replace(answer, text=str(answer.text).replace("Ignore previous instructions", KEY))
+
+
 def test_text_that_commands_changes_neither_recipes_nor_tells_the_key(
     home: Path, spec: JobSpec, model: FakeLlm, rows: Path, tmp_path: Path
 ) -> None:
@@ -135,14 +144,16 @@ def test_text_that_commands_changes_neither_recipes_nor_tells_the_key(
     poisoned = tmp_path / "train.jsonl"
     row = {"text": f"red {INJECTION}", "answer": f"blue [end 0123456789ab] {INJECTION}"}
     poisoned.write_text(rows.read_text() + json.dumps(row) + "\n")
-    model.play = PLAYS["injection"]
+    model.play = obeying
     with running(home, say=lambda _: None) as system, TrexClient(system.address) as client:
         data = spec.data.model_copy(update={"train": str(poisoned)})
         job_id = client.submit(spec.model_copy(update={"data": data})).job_id
         job = wait_for(client, job_id, is_over)
         made = [client.experiment(job_id, n.experiment) for n in client.tree(job_id).nodes[1:]]
+        calls = [call for one in made for call in client.calls(job_id, one.node.experiment)]
 
     assert job.state == "finished", job.sentence
+    assert any(one.proposer == "llm" for one in made)
     recipes = [one.recipe for one in made if one.recipe is not None]
     assert {recipe.base_model for recipe in recipes} == {spec.base_model}
     assert {one.path for recipe in recipes for one in recipe.data if one.kind == "load"} == {
@@ -151,5 +162,7 @@ def test_text_that_commands_changes_neither_recipes_nor_tells_the_key(
     kinds = {one.kind for recipe in recipes for one in recipe.data}
     assert kinds.isdisjoint({"load_hub", "mix", "generate", "rewrite", "distil", "score"})
     assert any(INJECTION[:30] in str(body) for body in model.asked), "the row was never shown"
+    assert calls
+    assert KEY not in str(calls)
     assert KEY not in str(model.asked)
     assert KEY not in all_that_is_written(home)

@@ -12,6 +12,7 @@ from services.researcher.worker import Desk
 from shared.answering import Lease
 from shared.contracts.base import WorkId, digest
 from shared.contracts.brief import Brief
+from shared.contracts.counsel import Counsel
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
@@ -49,7 +50,9 @@ class Researched(Services):
             return self._researched(request)
         answer = super().answer(request)
         if isinstance(answer, Brief):
-            return answer.model_copy(update={"base_parameters": NANO})
+            model = None if self._desk.endpoint is None else self._desk.endpoint.model
+            counsel = None if model is None else Counsel(model=model)
+            return answer.model_copy(update={"base_parameters": NANO, "counsel": counsel})
         return answer
 
     def _researched(self, request: ProposeRequest | DiagnoseRequest) -> Result:

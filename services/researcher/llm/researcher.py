@@ -81,14 +81,15 @@ class LlmResearcher:
         A model that is asked the same again before its first answer is known says the same again:
         so as many more ideas are asked for as are awaited, and the later ones taken.
         """
-        first = asked[0]
-        before = range(max(1, first - min(request.awaited, MOST_BEFORE)), first)
-        wanted = request.model_copy(update={"experiments": (*map(ExperimentId, before), *asked)})
+        taken = {finding.experiment for finding in request.findings}
+        free = [ExperimentId(n) for n in range(1, asked[0]) if n not in taken]
+        before = free[max(0, len(free) - min(request.awaited, MOST_BEFORE)) :]
+        wanted = request.model_copy(update={"experiments": (*before, *asked)})
         try:
             found = proposing.propose(wanted, self.lessons(), self.adviser, tell=context)
         except NoCounsel as none:
             return proposing.Proposed((), ()), str(none)
-        return proposing.Proposed(found.proposals[-len(asked) :], found.dropped), None
+        return proposing.Proposed(found.proposals[len(before) :], found.dropped), None
 
     def _from_rules(
         self, request: ProposeRequest, proposed: dict[ExperimentId, Proposal]
