@@ -143,7 +143,7 @@ def test_text_that_commands_changes_neither_recipes_nor_tells_the_key(
     """In a row, and in every text of the model's answers."""
     poisoned = tmp_path / "train.jsonl"
     row = {"text": f"red {INJECTION}", "answer": f"blue [end 0123456789ab] {INJECTION}"}
-    poisoned.write_text(rows.read_text() + json.dumps(row) + "\n")
+    poisoned.write_text(json.dumps(row) + "\n" + rows.read_text())
     model.play = obeying
     with running(home, say=lambda _: None) as system, TrexClient(system.address) as client:
         data = spec.data.model_copy(update={"train": str(poisoned)})
