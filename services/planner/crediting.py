@@ -18,6 +18,7 @@ from services.planner.pausing import paused
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.counsel import Proposer
+from shared.contracts.run import NOBODYS_FAULT
 
 WORST = -2.0
 """What a recipe earns that came to nothing, and the least that any earns, in deviations."""
@@ -30,7 +31,6 @@ BEFORE: Mapped[Proposer, float] = MappingProxyType({"rules": 0.0, "llm": -0.5})
 measured on many jobs, a model that is new has shown nothing yet."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
-_NOT_ITS_FAULT = ("WorkerLost", "Cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _earned(state: JobState, its: list[Experiment]) -> Iterator[float]:
             yield WORST
         elif state.search.posterior.is_measured(experiment.id):
             yield min(-WORST, max(WORST, _surprise(state, experiment)))
-        elif failure is not None and failure.error not in _NOT_ITS_FAULT:
+        elif failure is not None and failure.error not in NOBODYS_FAULT:
             yield WORST
 
 
