@@ -1,10 +1,12 @@
 """What the researcher is told with a request."""
 
+import pytest
+
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.brief import BriefRequest
 from shared.contracts.counsel import Caps
-from shared.contracts.job import Budget, JobSpec
+from shared.contracts.job import Budget, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Finding, Left, Proposals, ProposeRequest
 from shared.contracts.score import Confusion
@@ -142,3 +144,15 @@ def test_what_a_run_taught_is_asked_for_with_the_job_and_the_parents_recipe() ->
         assert request.base_parameters == BRIEF.base_parameters
         assert request.task_type == BRIEF.task_type
     assert {request.parent == ROOT for request in asked} == {True, False}
+
+
+@pytest.mark.parametrize(("rules_share", "awaited"), [(0.0, [0, 1]), (1.0, [0, 0])])
+def test_a_request_counts_what_was_asked_for_before_unless_of_rules(
+    rules_share: float, awaited: list[int]
+) -> None:
+    spec = SPEC.model_copy(update={"search": Search(replicates=0, rules_share=rules_share)})
+    bench = Bench(spec, advised(lambda *_: 0.5), executors=1)
+
+    state = bench.run_until(lambda state: len(proposals_of(state)) == 2)
+
+    assert [one.awaited for one in proposals_of(state)] == awaited
