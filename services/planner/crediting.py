@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from services.planner.experiment import Experiment
-from services.planner.pausing import paused
+from services.planner.pausing import NOT_ITS_FAULT, paused
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.counsel import Proposer
@@ -30,7 +30,6 @@ BEFORE: Mapped[Proposer, float] = MappingProxyType({"rules": 0.0, "llm": -0.5})
 measured on many jobs, a model that is new has shown nothing yet."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
-_NOT_ITS_FAULT = ("WorkerLost", "Cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Record:
     dropped: int
     """Recipes of it that were wrong, repeated or refuted."""
     gains: tuple[float, ...]
-    """Scores of its experiments minus what was believed of the place, in the metric's unit."""
+    """Scores of its experiments minus what is now believed of the place, in the metric's unit."""
     earned: tuple[float, ...]
     """Of each that came to something or nothing, in deviations of what could be expected."""
     best: float | None
@@ -82,19 +81,19 @@ def proposers(
 ) -> tuple[Proposer, ...]:
     """Return who shall propose each of some experiments below a node.
 
-    Empty where the researcher has no language model, as far as is known. A share is spread evenly
-    over the numbers by the multiples of the golden ratio.
+    Empty where the job gives no share and the researcher has no language model, as far as is known.
+    A share is spread evenly over the numbers by the multiples of the golden ratio.
 
     Source: Knuth, "The Art of Computer Programming", volume 3, section 6.4, theorem S: no other
     multiples are spread more evenly, however many there are.
     """
-    if state.advice.model is None:
+    if state.advice.model is None and state.spec.search.rules_share is None:
         return ()
-    share = _share_below(state, parent)
+    share = share_below(state, parent)
     return tuple("llm" if number * _GOLDEN % 1.0 < share else "rules" for number in numbers)
 
 
-def _share_below(state: JobState, parent: ExperimentId) -> float:
+def share_below(state: JobState, parent: ExperimentId) -> float:
     """Return the model's share of what is proposed below a node, where one of the two may pause.
 
     A job that wants none of a model's recipes gets none.
@@ -145,7 +144,7 @@ def _earned(state: JobState, its: list[Experiment]) -> Iterator[float]:
             yield WORST
         elif state.search.posterior.is_measured(experiment.id):
             yield min(-WORST, max(WORST, _surprise(state, experiment)))
-        elif failure is not None and failure.error not in _NOT_ITS_FAULT:
+        elif failure is not None and failure.error not in NOT_ITS_FAULT:
             yield WORST
 
 
