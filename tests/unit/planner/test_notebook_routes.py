@@ -147,7 +147,7 @@ def test_other_routes_do_not_wait_while_the_notebook_is_read(
 ) -> None:
     read, pool = notebook.calls, ThreadPoolExecutor(1)
 
-    def slow(job_id: JobId, work_id: WorkId) -> list[Call]:
+    def slow(job_id: JobId, work_id: WorkId) -> tuple[Call, ...]:
         looked = pool.submit(api.get, f"/v1/jobs/{JOB}")
         assert looked.result(timeout=5).status_code == 200
         return read(job_id, work_id)
