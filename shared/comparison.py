@@ -12,6 +12,9 @@ import numpy as np
 
 from shared.contracts.score import Score, positions
 
+CONFIDENCE = 1.96
+"""Standard errors a difference must reach to count: 19 of 20 differences by chance do not."""
+
 DRAWS = 4000
 """Of `better`: its own error is below 0.01."""
 

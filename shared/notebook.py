@@ -11,15 +11,15 @@ What both promise:
   not settled, because a worker died, stays counted.
 * Calls are kept in the order of `keep`, and by all attempts at a piece of work: each was paid for.
   Of a piece of work the latest `MOST_CALLS` are kept.
-* A lesson is banked once; banking it again changes nothing that a person wrote, and brings nothing
-  back that a person removed.
+* Of the lessons banked under one id the latest is kept: an experiment is measured again as its runs
+  become longer. That changes nothing that a person said, and brings nothing back that one removed.
 """
 
 from typing import Literal, Protocol
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Call, Caps, Spend
-from shared.contracts.lesson import BankedLesson
+from shared.contracts.lesson import BankedLesson, Remark
 from shared.errors import Unknown
 
 MOST_CALLS = 200
@@ -69,15 +69,18 @@ class Notebook(Protocol):
         ...
 
     def bank(self, lesson: BankedLesson) -> None:
-        """Keep a lesson for jobs to come. One of that id stays as it is."""
+        """Keep a lesson for jobs to come, in place of an earlier one of its id.
+
+        What a person said about that one stays, and one that was forgotten stays forgotten.
+        """
         ...
 
     def lessons(self) -> tuple[BankedLesson, ...]:
         """Return every lesson, the oldest first."""
         ...
 
-    def edit(self, lesson_id: str, *, note: str | None, ignored: bool) -> BankedLesson:
-        """Replace what a person says about a lesson, and return it.
+    def edit(self, lesson_id: str, remark: Remark) -> BankedLesson:
+        """Say something about a lesson, and return it. What the remark does not give stays.
 
         Raises:
             Unknown: there is no such lesson.
@@ -85,7 +88,11 @@ class Notebook(Protocol):
         ...
 
     def forget(self, lesson_id: str) -> None:
-        """Remove a lesson for good. Removing it twice changes nothing."""
+        """Remove a lesson for good. Removing it twice changes nothing.
+
+        Raises:
+            Unknown: there never was such a lesson.
+        """
         ...
 
 

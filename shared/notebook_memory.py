@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Call, Caps, Spend
-from shared.contracts.lesson import BankedLesson
+from shared.contracts.lesson import BankedLesson, Remark
 from shared.notebook import MOST_CALLS, amount_of, cap_words, nanos, no_lesson
 
 
@@ -31,6 +31,7 @@ class MemoryNotebook:
         self._days: defaultdict[str, _Account] = defaultdict(_Account)
         self._calls: defaultdict[tuple[JobId, WorkId], list[Call]] = defaultdict(list)
         self._lessons: dict[str, BankedLesson | None] = {}
+        self._remarks: defaultdict[str, dict[str, Any]] = defaultdict(dict)
 
     def reserve(
         self, job_id: JobId, day: str, most: Spend, *, job: Caps, daily: Caps
@@ -77,26 +78,35 @@ class MemoryNotebook:
 
     def bank(self, lesson: BankedLesson) -> None:
         """See `shared.notebook.Notebook.bank`."""
-        self._lessons.setdefault(lesson.id, lesson)
+        with self._lock:
+            if self._lessons.get(lesson.id, lesson) is not None:
+                self._lessons[lesson.id] = lesson
 
     def lessons(self) -> tuple[BankedLesson, ...]:
         """See `shared.notebook.Notebook.lessons`."""
-        there = [lesson for lesson in self._lessons.values() if lesson is not None]
+        with self._lock:
+            there = [self._remarked(lesson) for lesson in self._lessons.values() if lesson]
         return tuple(sorted(there, key=lambda lesson: (lesson.at, lesson.id)))
 
-    def edit(self, lesson_id: str, *, note: str | None, ignored: bool) -> BankedLesson:
+    def edit(self, lesson_id: str, remark: Remark) -> BankedLesson:
         """See `shared.notebook.Notebook.edit`."""
-        lesson = self._lessons.get(lesson_id)
-        if lesson is None:
-            raise no_lesson(lesson_id)
-        edited = lesson.model_copy(update={"note": note, "ignored": ignored})
-        self._lessons[lesson_id] = edited
-        return edited
+        with self._lock:
+            lesson = self._lessons.get(lesson_id)
+            if lesson is None:
+                raise no_lesson(lesson_id)
+            self._remarks[lesson_id].update(remark.model_dump(exclude_unset=True))
+            return self._remarked(lesson)
 
     def forget(self, lesson_id: str) -> None:
         """See `shared.notebook.Notebook.forget`."""
-        if lesson_id in self._lessons:
+        with self._lock:
+            if lesson_id not in self._lessons:
+                raise no_lesson(lesson_id)
             self._lessons[lesson_id] = None
+            self._remarks.pop(lesson_id, None)
+
+    def _remarked(self, lesson: BankedLesson) -> BankedLesson:
+        return lesson.model_copy(update=self._remarks.get(lesson.id, {}))
 
 
 def _in_the_way(

@@ -9,11 +9,10 @@ import uuid
 from typing import Any, cast
 
 import redis
-from pydantic import BaseModel
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Call, Caps, Spend
-from shared.contracts.lesson import BankedLesson
+from shared.contracts.lesson import BankedLesson, Remark
 from shared.notebook import MOST_CALLS, amount_of, cap_words, nanos, no_lesson
 from shared.store_redis import reaching, scripts
 
@@ -24,14 +23,7 @@ ONCE_LIFETIME_S = 3600
 """How long it is known that a reservation was made: far longer than a command is sent again."""
 
 _LESSONS = "trex:{lessons}:banked"
-_REMARKS = "trex:{lessons}:remarks"
-
-
-class _Remark(BaseModel):
-    """What a person says about a lesson, apart from it, so that banking it again loses nothing."""
-
-    note: str | None
-    ignored: bool
+_REMARKS = "trex:{lessons}:remarks"  # apart, so that banking a lesson again loses none
 
 
 class RedisNotebook:
@@ -85,8 +77,7 @@ class RedisNotebook:
 
     def bank(self, lesson: BankedLesson) -> None:
         """See `shared.notebook.Notebook.bank`."""
-        with reaching():
-            self._redis.hsetnx(_LESSONS, lesson.id, lesson.model_dump_json())
+        self._run("bank_lesson", [_LESSONS], [lesson.id, lesson.model_dump_json()])
 
     def lessons(self) -> tuple[BankedLesson, ...]:
         """See `shared.notebook.Notebook.lessons`."""
@@ -97,17 +88,18 @@ class RedisNotebook:
         found = [_read(text, remarks.get(name)) for name, text in banked.items() if text]
         return tuple(sorted(found, key=lambda lesson: (lesson.at, lesson.id)))
 
-    def edit(self, lesson_id: str, *, note: str | None, ignored: bool) -> BankedLesson:
+    def edit(self, lesson_id: str, remark: Remark) -> BankedLesson:
         """See `shared.notebook.Notebook.edit`."""
-        remark = _Remark(note=note, ignored=ignored).model_dump_json()
-        text = self._run("edit_lesson", [_LESSONS, _REMARKS], [lesson_id, remark])
-        if text is None:
+        given = remark.model_dump_json(exclude_unset=True)
+        found = self._run("edit_lesson", [_LESSONS, _REMARKS], [lesson_id, given])
+        if not found:
             raise no_lesson(lesson_id)
-        return _read(text, remark)
+        return _read(*found)
 
     def forget(self, lesson_id: str) -> None:
         """See `shared.notebook.Notebook.forget`."""
-        self._run("forget_lesson", [_LESSONS, _REMARKS], [lesson_id])
+        if not self._run("forget_lesson", [_LESSONS, _REMARKS], [lesson_id]):
+            raise no_lesson(lesson_id)
 
     def _account(self, key: str) -> Spend:
         with reaching():
@@ -120,7 +112,7 @@ class RedisNotebook:
 
 
 def _read(lesson: str, remark: str | None) -> BankedLesson:
-    said = {} if remark is None else _Remark.model_validate_json(remark).model_dump()
+    said = Remark.model_validate_json(remark or "{}").model_dump(exclude_unset=True)
     return BankedLesson.model_validate_json(lesson).model_copy(update=said)
 
 

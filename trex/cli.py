@@ -288,7 +288,9 @@ def show(
 
 @app.command()
 def calls(
-    experiment: Annotated[int, typer.Argument(help="Its number in the tree; 0 has the brief.")],
+    experiment: Annotated[
+        int, typer.Argument(help="Its number in the tree; 0 has the plan and the brief.")
+    ],
     job: JobArgument = None,
     full: Annotated[bool, typer.Option("--full", help="Cut and leave out nothing.")] = False,
     as_json: Json = False,

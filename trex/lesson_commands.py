@@ -1,5 +1,6 @@
 """`trex lessons`: what jobs have taught, and what a person has to say about it."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -55,7 +56,7 @@ def note(
 def ignore(lesson: Lesson) -> None:
     """Have a lesson passed over by jobs to come."""
     _pass_over(lesson, ignored=True)
-    say(f"{lesson} is ignored; take that back with: trex lessons use {lesson}")
+    say(f"{lesson} is ignored; take that back with: trex lessons use {shlex.quote(lesson)}")
 
 
 @lessons.command()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
+from shared.comparison import CONFIDENCE
 from shared.contracts.lesson import BankedLesson
 from trex.words import clean
 
@@ -33,14 +34,14 @@ def effect_words(lesson: BankedLesson) -> str:
     """Return a lesson's effect with half its 95 % interval, for example ``+0.030 ± 0.020``."""
     if lesson.effect is None:
         return "failed"
-    doubt = "" if lesson.effect_stderr is None else f" ± {1.96 * lesson.effect_stderr:.3f}"
+    doubt = "" if lesson.effect_stderr is None else f" ± {CONFIDENCE * lesson.effect_stderr:.3f}"
     return f"{lesson.effect:+.3f}{doubt}"
 
 
 def _style(lesson: BankedLesson) -> str:
     if lesson.effect is None:
         return "red"
-    if abs(lesson.effect) <= 1.96 * (lesson.effect_stderr or 0.0):
+    if abs(lesson.effect) <= CONFIDENCE * (lesson.effect_stderr or 0.0):
         return ""
     return "green" if lesson.effect > 0 else "red"
 

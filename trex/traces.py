@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeAlias
 
+from shared.comparison import CONFIDENCE
 from shared.contracts.base import ExperimentId, WorkId
 from shared.contracts.counsel import Call, Message
 from shared.contracts.events import Event, JobSubmitted, WorkEnded, WorkOrdered
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.mapping import Preference, Templates
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
+from shared.contracts.run import NOBODYS_FAULT
 
 IDEAS = Templates(prompt="{prompt}", completion="{completion}")
 """How a row of `completions` becomes a conversation."""
@@ -31,9 +33,6 @@ Row: TypeAlias = dict[str, Any]
 
 PROMPT = "ideas"
 """Name of the prompt that asks for experiments."""
-
-CLEAR = 1.96
-"""Standard errors by which one of two ideas must have done better to be preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ class _Job:
             request.experiment: (request, answer)
             for work_id, request in self.orders.items()
             if isinstance(request, DiagnoseRequest)
+            and not _lost(request)
             and isinstance(answer := self.answers.get(work_id), Lesson)
         }
 
@@ -79,8 +79,9 @@ class _Job:
 def traces(events: Sequence[Event], called_for: CalledFor) -> list[Trace]:
     """Return a trace for each experiment that a language model proposed and that was measured.
 
-    An idea counts as the model's where a reply that was kept holds its hypothesis. Experiments are
-    in the order of their numbers.
+    An idea counts as the model's where a reply that was kept holds its hypothesis. What was
+    cancelled, or lost with its machine, says nothing about it. Experiments are in the order of
+    their numbers.
     """
     spec = next((one for one in events if isinstance(one, JobSubmitted)), None)
     if spec is None:
@@ -142,6 +143,10 @@ def preferences(found: Sequence[Trace]) -> list[Row]:
     return rows
 
 
+def _lost(request: DiagnoseRequest) -> bool:
+    return request.outcome.kind == "failed" and request.outcome.error in NOBODYS_FAULT
+
+
 def _read(events: Sequence[Event]) -> _Job:
     orders = {one.work_id: one.request for one in events if isinstance(one, WorkOrdered)}
     answers = {one.work_id: one.result for one in events if isinstance(one, WorkEnded)}
@@ -181,7 +186,7 @@ def _ahead(one: Trace, other: Trace) -> bool:
     if mine.effect is None or theirs.effect is None:
         return mine.verdict in ("better", "same") and theirs.verdict == "failed"
     doubt = math.hypot(mine.effect_stderr or 0.0, theirs.effect_stderr or 0.0)
-    return mine.effect - theirs.effect > CLEAR * doubt
+    return mine.effect - theirs.effect > CONFIDENCE * doubt
 
 
 def _messages(asked: Sequence[Message]) -> list[dict[str, str]]:

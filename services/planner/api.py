@@ -20,7 +20,7 @@ from services.planner.reader import Reader
 from services.planner.report import report
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, tree_view
-from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
@@ -37,7 +37,7 @@ from shared.contracts.views import (
 )
 from shared.errors import Rejected, Unknown
 from shared.notebook import Notebook
-from shared.store import BEGINNING, JobStore
+from shared.store import BEGINNING, PLAN, JobStore
 
 NEWS_S = 1.0
 """Seconds between two looks for progress while a client follows a job."""
@@ -212,9 +212,16 @@ def _jobs(store: JobStore, notebook: Notebook, reader: Reader) -> APIRouter:
 
     @router.get("/{job_id}/experiments/{number}/calls")
     def calls(job_id: JobId, number: int) -> list[Call]:
-        """What a language model was asked about an experiment; 0 has the job's brief."""
-        with reader.state(job_id) as state:
-            works = works_about(state, _found(state, number).id)
+        """What a language model was asked about an experiment; 0 has the plan and the brief.
+
+        A draft has no experiments yet, and its plan all the same.
+        """
+        with reader.standing(job_id) as standing:
+            drafted = isinstance(standing, DraftState)
+        works = [PLAN]
+        if not (drafted and number == ROOT):
+            with reader.state(job_id) as state:
+                works = works_about(state, _found(state, number).id)
         return [call for work in works for call in notebook.calls(job_id, work)]
 
     @router.get("/{job_id}/brief")

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import get_args
 
 from services.planner.experiment import Experiment
-from services.planner.pausing import NOT_ITS_FAULT, paused
+from services.planner.pausing import paused
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.counsel import Proposer
+from shared.contracts.run import NOBODYS_FAULT
 
 WORST = -2.0
 """What a recipe earns that came to nothing, and the least that any earns, in deviations."""
@@ -144,7 +145,7 @@ def _earned(state: JobState, its: list[Experiment]) -> Iterator[float]:
             yield WORST
         elif state.search.posterior.is_measured(experiment.id):
             yield min(-WORST, max(WORST, _surprise(state, experiment)))
-        elif failure is not None and failure.error not in NOT_ITS_FAULT:
+        elif failure is not None and failure.error not in NOBODYS_FAULT:
             yield WORST
 
 

@@ -7,7 +7,8 @@ from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import TaskType
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Remark
 from shared.contracts.proposal import ProposeRequest
-from shared.notebook import Notebook, no_lesson
+from shared.notebook import Notebook
+from shared.store import PLAN
 
 
 def works_about(state: JobState, number: ExperimentId) -> list[WorkId]:
@@ -16,7 +17,7 @@ def works_about(state: JobState, number: ExperimentId) -> list[WorkId]:
     That is the proposal that it was part of, and its diagnosis; about the base model, the plan and
     the brief.
     """
-    return [WorkId("plan"), WorkId("brief")] if number == ROOT else _works(state, number)
+    return [PLAN, WorkId("brief")] if number == ROOT else _works(state, number)
 
 
 def lessons(notebook: Notebook) -> APIRouter:
@@ -42,15 +43,7 @@ def lessons(notebook: Notebook) -> APIRouter:
     @router.patch("/{lesson_id:path}")
     def edit(lesson_id: str, remark: Remark) -> BankedLesson:
         """Say something about a lesson, or have it passed over. What is not sent stays."""
-        found = next((one for one in notebook.lessons() if one.id == lesson_id), None)
-        if found is None:
-            raise no_lesson(lesson_id)
-        said = remark.model_dump(exclude_unset=True)
-        return notebook.edit(
-            lesson_id,
-            note=said.get("note", found.note),
-            ignored=said.get("ignored", found.ignored),
-        )
+        return notebook.edit(lesson_id, remark)
 
     @router.delete("/{lesson_id:path}", status_code=204)
     def forget(lesson_id: str) -> None:

@@ -7,15 +7,13 @@ from services.planner.experiment import Experiment
 from services.planner.state import JobState
 from shared.contracts.base import ExperimentId
 from shared.contracts.counsel import Proposer
+from shared.contracts.run import NOBODYS_FAULT
 
 REPEATS = 3
 """The same failure so many times in a row makes a proposer pause below that node."""
 
 PAUSE = 3
 """Experiments of the other one below the node before it is asked there again."""
-
-NOT_ITS_FAULT = ("WorkerLost", "Cancelled")
-"""Errors of runs that say nothing about a recipe, nor about who proposed it."""
 
 
 def paused(state: JobState, parent: ExperimentId, proposer: Proposer) -> bool:
@@ -53,7 +51,7 @@ def _repeated(below: Sequence[Experiment], proposer: Proposer) -> str | None:
 
 
 def _is_lost(experiment: Experiment) -> bool:
-    return experiment.failure is not None and experiment.failure.error in NOT_ITS_FAULT
+    return experiment.failure is not None and experiment.failure.error in NOBODYS_FAULT
 
 
 def _failure(experiment: Experiment) -> tuple[str, frozenset[str]] | None:

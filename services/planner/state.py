@@ -34,7 +34,7 @@ from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Failed, RunRequest, Trained
+from shared.contracts.run import NOBODYS_FAULT, Failed, RunRequest, Trained
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Request, Result
 from shared.errors import NotCertified
@@ -287,7 +287,7 @@ class JobState:
             self._failed(experiment, outcome)
 
     def _failed(self, experiment: Experiment, failed: Failed) -> None:
-        if failed.error in ("WorkerLost", "Cancelled"):
+        if failed.error in NOBODYS_FAULT:
             self.search.lose(experiment.id)
         else:
             diverged = failed.error == "Diverged"

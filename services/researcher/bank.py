@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from services.researcher.changes import changes
-from services.researcher.diagnosis import CONFIDENCE
 from services.researcher.families import UNKNOWN, base_family
 from services.researcher.pooling import Effect, pooled
+from shared.comparison import CONFIDENCE
 from shared.contracts.base import ROOT, JobId
 from shared.contracts.brief import TaskType
 from shared.contracts.job import MetricName

@@ -4,13 +4,10 @@ from typing import Literal
 
 from services.researcher.curves import Fit, Reading, read_curves
 from services.researcher.faults import fault_words
-from shared.comparison import paired_difference
+from shared.comparison import CONFIDENCE, paired_difference
 from shared.contracts.base import ROOT
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.run import Failed, Stopped, Trained
-
-CONFIDENCE = 1.96
-"""Standard errors a difference must reach to count: 19 of 20 differences by chance do not."""
 
 _ADVICE: dict[Fit, str] = {
     "underfitting": "train longer, at a higher learning rate or with more capacity next",

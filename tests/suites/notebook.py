@@ -7,7 +7,7 @@ import pytest
 
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Caps, Message, Spend
-from shared.contracts.lesson import BankedLesson
+from shared.contracts.lesson import BankedLesson, Remark
 from shared.errors import Unknown
 from shared.notebook import MOST_CALLS, Notebook
 from tests.support.examples import JOB, banked_lesson
@@ -110,22 +110,56 @@ class NotebookSuite:
 
         assert notebook.lessons() == (old, new)
 
+    def test_a_later_measurement_takes_the_place_of_the_earlier(self, notebook: Notebook) -> None:
+        short_run, full_run = banked_lesson(at=1.0), banked_lesson(effect=0.9, at=2.0)
+
+        notebook.bank(short_run)
+        notebook.bank(full_run)
+
+        assert notebook.lessons() == (full_run,)
+
     def test_banking_a_lesson_again_keeps_what_a_person_said(self, notebook: Notebook) -> None:
+        lesson, said = banked_lesson(), {"note": 'an odd "file" …', "ignored": True}
+        notebook.bank(lesson)
+
+        edited = notebook.edit(lesson.id, Remark.model_validate(said))
+        notebook.bank(lesson.model_copy(update={"effect": 0.9}))
+
+        assert edited == lesson.model_copy(update=said)
+        assert notebook.lessons() == (edited.model_copy(update={"effect": 0.9}),)
+
+    def test_what_a_remark_does_not_give_stays(self, notebook: Notebook) -> None:
         lesson = banked_lesson()
         notebook.bank(lesson)
 
-        edited = notebook.edit(lesson.id, note="an odd file", ignored=True)
-        notebook.bank(lesson.model_copy(update={"effect": 0.9}))
+        notebook.edit(lesson.id, Remark(note="an odd file"))
+        both = notebook.edit(lesson.id, Remark(ignored=True))
+        nothing = notebook.edit(lesson.id, Remark())
 
-        assert edited == lesson.model_copy(update={"note": "an odd file", "ignored": True})
-        assert notebook.lessons() == (edited,)
+        assert both == nothing == lesson.model_copy(update={"note": "an odd file", "ignored": True})
+        assert notebook.edit(lesson.id, Remark(note=None)) == lesson.model_copy(
+            update={"ignored": True}
+        )
+
+    def test_persons_who_edit_at_the_same_time_lose_nothing(self, notebook: Notebook) -> None:
+        lessons = [banked_lesson(experiment=number) for number in range(1, 21)]
+        for lesson in lessons:
+            notebook.bank(lesson)
+        remarks = Remark(note="an odd file"), Remark(ignored=True)
+
+        with ThreadPoolExecutor(8) as pool:
+            for lesson in lessons:
+                for remark in remarks:
+                    pool.submit(notebook.edit, lesson.id, remark)
+
+        assert {(one.note, one.ignored) for one in notebook.lessons()} == {("an odd file", True)}
 
     def test_what_a_person_said_can_be_taken_back(self, notebook: Notebook) -> None:
         lesson = banked_lesson()
         notebook.bank(lesson)
-        notebook.edit(lesson.id, note="an odd file", ignored=True)
+        notebook.edit(lesson.id, Remark(note="an odd file", ignored=True))
 
-        assert notebook.edit(lesson.id, note=None, ignored=False) == lesson
+        assert notebook.edit(lesson.id, Remark(note=None, ignored=False)) == lesson
         assert notebook.lessons() == (lesson,)
 
     def test_a_forgotten_lesson_does_not_come_back(self, notebook: Notebook) -> None:
@@ -139,14 +173,15 @@ class NotebookSuite:
 
         assert notebook.lessons() == (other,)
         with pytest.raises(Unknown, match="`trex lessons` lists them"):
-            notebook.edit(gone.id, note="?", ignored=False)
+            notebook.edit(gone.id, Remark(note="?"))
 
-    def test_a_lesson_that_nobody_banked_can_be_forgotten_and_banked_later(
+    def test_a_lesson_that_nobody_banked_cannot_be_forgotten_and_can_be_banked_later(
         self, notebook: Notebook
     ) -> None:
         lesson: BankedLesson = banked_lesson()
 
-        notebook.forget(lesson.id)
+        with pytest.raises(Unknown, match="wanted the id of a lesson"):
+            notebook.forget(lesson.id)
         notebook.bank(lesson)
 
         assert notebook.lessons() == (lesson,)
@@ -155,4 +190,4 @@ class NotebookSuite:
         unknown: Any = "j-1/1/learning_rate"
 
         with pytest.raises(Unknown, match="wanted the id of a lesson, found 'j-1/1/learning_rate'"):
-            notebook.edit(unknown, note=None, ignored=True)
+            notebook.edit(unknown, Remark(ignored=True))

@@ -8,14 +8,11 @@ from services.researcher.llm.repeats import evidence
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Failed
+from shared.contracts.run import NOBODYS_FAULT, Failed
 from shared.errors import Rejected
 
 APART = 1
 """Factors in which two places may differ for what was shown at one to hold at the other."""
-
-NOBODYS_FAULT = ("WorkerLost", "Cancelled")
-"""Errors that say nothing about a recipe."""
 
 
 def refuse_refuted(recipe: Recipe, parent: Finding, findings: Sequence[Finding]) -> None:

@@ -14,6 +14,7 @@ from tests.suites.notebook import CALL
 from tests.support.examples import (
     BRIEF_REQUEST,
     DIAGNOSE_REQUEST,
+    DRAFT,
     JOB,
     PROPOSE_REQUEST,
     SPEC,
@@ -71,6 +72,17 @@ def test_the_base_model_shows_what_was_asked_for_the_plan_and_the_brief(
     notebook.keep(JOB, WorkId("plan"), call("a plan"))
 
     assert replies(api, 0) == ["a plan", "a brief"]
+
+
+def test_a_draft_shows_what_was_asked_for_its_plan(notebook: MemoryNotebook) -> None:
+    store = MemoryStore()
+    store.draft(JOB, DRAFT, idempotency_key=None)
+    notebook.keep(JOB, WorkId("plan"), call("a plan"))
+    api = TestClient(make_api(store, notebook, token=None))
+
+    assert replies(api, 0) == ["a plan"]
+    refused = api.get(f"/v1/jobs/{JOB}/experiments/1/calls")
+    assert "is a draft; approve its plan first" in refused.json()["detail"]
 
 
 def test_calls_of_an_experiment_that_is_not_there_are_not_found(api: TestClient) -> None:
@@ -134,6 +146,13 @@ def test_a_lesson_is_forgotten_once_and_for_good(api: TestClient, notebook: Memo
 
     assert answers == [204, 204]
     assert api.get("/v1/lessons").json() == []
+
+
+def test_a_lesson_that_never_was_there_cannot_be_forgotten(api: TestClient) -> None:
+    missing = api.delete("/v1/lessons/j-1/2/r")
+
+    assert missing.status_code == 404
+    assert "found 'j-1/2/r'" in missing.json()["detail"]
 
 
 def test_lessons_are_behind_the_token_like_all_else(notebook: MemoryNotebook) -> None:

@@ -1,6 +1,7 @@
 """`trex lessons` and `trex calls` against the planner's real API over stores in memory."""
 
 import json
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_lesson_can_be_ignored_and_used_again_and_keeps_its_note(running: Real
     assert running.notebook.lessons() == (lesson,)
 
 
+def test_a_command_to_take_it_back_can_be_pasted_into_a_shell(running: RealApi) -> None:
+    lesson = banked_lesson(factor="near_duplicates threshold")
+    running.notebook.bank(lesson)
+
+    said = running.trex("lessons", "ignore", lesson.id).stderr
+    command = said.partition("take that back with: ")[2]
+
+    assert shlex.split(command) == ["trex", "lessons", "use", lesson.id]
+
+
 def test_a_lesson_can_be_forgotten(running: RealApi) -> None:
     lesson = banked_lesson()
     running.notebook.bank(lesson)
@@ -100,8 +111,11 @@ def test_a_lesson_can_be_forgotten(running: RealApi) -> None:
     assert running.notebook.lessons() == ()
 
 
-def test_a_lesson_that_is_not_there_is_one_line_and_status_2(running: RealApi) -> None:
-    done = running.trex("lessons", "ignore", "j-1/2/r")
+@pytest.mark.parametrize("command", ["ignore", "forget"])
+def test_a_lesson_that_is_not_there_is_one_line_and_status_2(
+    running: RealApi, command: str
+) -> None:
+    done = running.trex("lessons", command, "j-1/2/r")
 
     assert done.exit_code == 2
     assert done.stderr == (

@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.counsel import Call, Message
 from shared.contracts.events import Event, JobSubmitted, WorkEnded, WorkOrdered
 from shared.contracts.lesson import Lesson
 from shared.contracts.proposal import Proposals
+from shared.contracts.run import NOBODYS_FAULT, Failed
 from tests.suites.notebook import CALL
 from tests.support.examples import (
     DIAGNOSE_REQUEST,
@@ -121,6 +124,24 @@ def test_what_rules_proposed_or_nobody_measured_is_left_out() -> None:
     call = asked(reply(idea("None"), idea("b")))
 
     assert told(ledger(None, "b", lessons=[lesson(0.1), None]), call) == []
+
+
+@pytest.mark.parametrize("error", NOBODYS_FAULT)
+def test_a_run_lost_with_its_machine_says_nothing_about_its_idea(error: str) -> None:
+    order, ended = diagnosed(1, lesson(None))
+    assert isinstance(order, WorkOrdered)
+    outcome = Failed(error=error, detail="fell silent")
+    request = order.request.model_copy(update={"outcome": outcome})
+    lost = {"work_id": WorkId("diagnose-1-2")}
+    later = [
+        order.model_copy(update={**lost, "request": request}),
+        ended.model_copy(update=lost),
+    ]
+    call = asked(reply(idea("a")))
+
+    assert told([*ledger("a", lessons=[None]), *later], call) == []
+    [measured] = told([*ledger("a", lessons=[lesson(0.1)]), *later], call)
+    assert measured.lesson.effect == 0.1
 
 
 def test_a_run_without_a_score_that_did_not_fail_is_left_out() -> None:
