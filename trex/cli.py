@@ -206,12 +206,13 @@ def approve(
         list[str] | None,
         typer.Option("--set", help="In place of a choice, such as metric=rouge1 or dev=0.2."),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Begin without being asked.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Where to write the whole job; JOB.yaml by default.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing job file.")] = False,
 ) -> None:
-    """Begin with a job as its plan proposes, or with other choices."""
+    """Show a job's plan, and begin with it as proposed, or with other choices, once you agree."""
     from shared.contracts.base import JobId
     from trex.approval import changes_of, refuse_present
     from trex.plan_page import plan_page
@@ -222,6 +223,9 @@ def approve(
     with _client() as client:
         view = client.plan(JobId(job))
         _console(stderr=True).print(plan_page(view))
+        if view.job.state == "waiting" and not (yes or _agrees()):
+            say("nothing has begun; with --yes it begins without asking")
+            raise typer.Exit
         _approve(client, view, changes, out)
     typer.echo(job)
 

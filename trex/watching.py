@@ -1,5 +1,6 @@
 """Watching a job until it ends: a live tree in a terminal, a line an event anywhere else."""
 
+import json
 import queue
 import threading
 import time
@@ -73,13 +74,17 @@ def wait_for_plan(client: TrexClient, job_id: JobId, say: Callable[[str], None])
     Args:
         client: of the system that has the draft.
         job_id: which.
-        say: told each event until then.
+        say: told each event until then, and what the planning waits for.
 
     Raises:
         Unavailable: the system stayed away for a minute.
     """
+    phase = ""
     for message in client.follow(job_id, say=say):
         if message.event == "progress":
+            before, phase = phase, clean(json.loads(message.data)["phase"])
+            if phase != before:
+                say(phase)
             continue
         with suppress(ValidationError):  # written by a newer planner than this command knows
             say(clean(event_line(EVENT.validate_json(message.data), {})))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.contracts.brief import Brief
 from shared.contracts.counsel import Counsel
 from shared.contracts.lesson import Lesson
+from shared.contracts.plan import Plan
 from shared.contracts.proposal import Proposals
 from shared.contracts.work import Result
 
@@ -40,4 +41,4 @@ class Advice:
 
 def counsel_of(result: Result) -> Counsel | None:
     """Return what a language model had to do with an answer; None when none was asked."""
-    return result.counsel if isinstance(result, Brief | Proposals | Lesson) else None
+    return result.counsel if isinstance(result, Plan | Brief | Proposals | Lesson) else None

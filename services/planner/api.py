@@ -11,9 +11,9 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.planner.drafted import DraftState, prelude
+from services.planner.drafted import DraftState, prelude, refuse_another
 from services.planner.experiment import Experiment
-from services.planner.notebook_routes import calls_about, lessons
+from services.planner.notebook_routes import lessons, works_about
 from services.planner.plan_views import draft_view, plan_view
 from services.planner.problems import answer_with_problems
 from services.planner.reader import Reader
@@ -120,7 +120,7 @@ def _show(store: JobStore, reader: Reader, job_id: JobId) -> JobView:
     """Return where a job or its draft stands."""
     with reader.standing(job_id) as state:
         if isinstance(state, DraftState):
-            return draft_view(state, now=store.now())
+            return draft_view(state, store.progress(job_id), now=store.now())
         return job_view(
             state, store.progress(job_id), now=store.now(), executors=store.workers("executor")
         )
@@ -155,6 +155,9 @@ def _plans(store: JobStore, reader: Reader) -> APIRouter:
     def approve(job_id: JobId, spec: JobSpec) -> JobView:
         """Begin with the job that a draft became. Approving the same again changes nothing."""
         _show(store, reader, job_id)  # refuses unknown jobs
+        state = prelude(store.read(job_id))
+        if state is not None:
+            refuse_another(state.draft, spec)
         store.approve(job_id, spec)
         return _show(store, reader, job_id)
 
@@ -192,7 +195,8 @@ def _jobs(store: JobStore, notebook: Notebook, reader: Reader) -> APIRouter:
         """A job with all its nodes; a draft has none yet."""
         with reader.standing(job_id) as state:
             if isinstance(state, DraftState):
-                return TreeView(job=draft_view(state, now=store.now()), nodes=())
+                job = draft_view(state, store.progress(job_id), now=store.now())
+                return TreeView(job=job, nodes=())
             return tree_view(
                 state,
                 store.progress(job_id),
@@ -212,11 +216,13 @@ def _jobs(store: JobStore, notebook: Notebook, reader: Reader) -> APIRouter:
 
         A draft has no experiments yet, and its plan all the same.
         """
-        with reader.standing(job_id) as state:
-            if isinstance(state, DraftState) and number == ROOT:
-                return list(notebook.calls(job_id, PLAN))
-        with reader.state(job_id) as state:
-            return calls_about(state, _found(state, number).id, notebook)
+        with reader.standing(job_id) as standing:
+            drafted = isinstance(standing, DraftState)
+        works = [PLAN]
+        if not (drafted and number == ROOT):
+            with reader.state(job_id) as state:
+                works = works_about(state, _found(state, number).id)
+        return [call for work in works for call in notebook.calls(job_id, work)]
 
     @router.get("/{job_id}/brief")
     def brief(job_id: JobId) -> Brief:

@@ -45,7 +45,7 @@ class Record:
     dropped: int
     """Recipes of it that were wrong, repeated or refuted."""
     gains: tuple[float, ...]
-    """Scores of its experiments minus what was believed of the place, in the metric's unit."""
+    """Scores of its experiments minus what is now believed of the place, in the metric's unit."""
     earned: tuple[float, ...]
     """Of each that came to something or nothing, in deviations of what could be expected."""
     best: float | None
@@ -82,20 +82,20 @@ def proposers(
 ) -> tuple[Proposer, ...]:
     """Return who shall propose each of some experiments below a node.
 
-    Empty where the researcher has no language model, as far as is known. A share is spread evenly
-    over the numbers by the multiples of the golden ratio.
+    Empty where the job gives no share and the researcher has no language model, as far as is known.
+    A share is spread evenly over the numbers by the multiples of the golden ratio.
 
     Source: Knuth, "The Art of Computer Programming", volume 3, section 6.4, theorem S: no other
     multiples are spread more evenly, however many there are.
     """
-    if state.advice.model is None:
+    if state.advice.model is None and state.spec.search.rules_share is None:
         return ()
-    share = _share_below(state, parent)
+    share = share_below(state, parent)
     # The model begins: its view of the job is worth most before anything was tried.
     return tuple("llm" if (number - 1) * _GOLDEN % 1.0 < share else "rules" for number in numbers)
 
 
-def _share_below(state: JobState, parent: ExperimentId) -> float:
+def share_below(state: JobState, parent: ExperimentId) -> float:
     """Return the model's share of what is proposed below a node, where one of the two may pause.
 
     A job that wants none of a model's recipes gets none.

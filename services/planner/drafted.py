@@ -4,9 +4,10 @@ Pure. From the approval on it is a job like any other, and `services.planner.sta
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from services.planner.advice import Advice
 from services.planner.decide import Act, CancelWork, End
 from services.planner.orders import Order
 from services.planner.state import JobState, opened
@@ -21,8 +22,10 @@ from shared.contracts.events import (
     WorkEnded,
     WorkOrdered,
 )
+from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft, Plan, PlanRequest
 from shared.contracts.run import Failed
+from shared.errors import Rejected
 from shared.store import PLAN, Entry
 
 
@@ -38,6 +41,8 @@ class DraftState:
     ordered: bool = False
     """Whether a plan was asked for."""
     plan: Plan | Failed | None = None
+    advice: Advice = field(default_factory=Advice)
+    """What the researcher's language model had to do with the plan."""
     cancel_requested: bool = False
     ended: JobEnded | None = None
     ended_at: float | None = None
@@ -54,7 +59,8 @@ class DraftState:
             case WorkOrdered():
                 self.ordered = True
             case WorkEnded(result=Plan() | Failed() as result):
-                self.plan = self.plan or result
+                self.plan = result
+                self.advice.take(result)
             case CancelRequested():
                 self.cancel_requested = True
             case JobEnded() as ended:
@@ -72,7 +78,8 @@ def go_on(state: Standing | None, entries: Iterable[Entry]) -> Standing | None:
     for entry in entries:
         match entry.event:
             case JobSubmitted() as event:
-                state = opened(entry, event)
+                advice = state.advice if isinstance(state, DraftState) else Advice()
+                state = opened(entry, event, advice)
             case JobDrafted(job_id=job_id, draft=draft):
                 state = DraftState(job_id, draft, entry.at, entry.id)
             case _ if state is not None:
@@ -88,6 +95,20 @@ def prelude(entries: Iterable[Entry]) -> DraftState | None:
             break
         state = go_on(state, [entry])
     return state if isinstance(state, DraftState) else None
+
+
+def refuse_another(draft: JobDraft, spec: JobSpec) -> None:
+    """Return when a job asks for what its draft asked for, and may use as much.
+
+    Raises:
+        Rejected: its goal or its budget is another.
+    """
+    for name in ("goal", "budget"):
+        if getattr(spec, name) != getattr(draft, name):
+            raise Rejected(
+                f"{name}: wanted that of the draft, found another; approve the job that was "
+                "planned, or draft this one"
+            )
 
 
 def decide(state: DraftState, *, machines: tuple[Capabilities, ...] = ()) -> list[Act]:

@@ -39,8 +39,8 @@ def proposer_lines(views: tuple[ProposerView, ...]) -> list[str]:
     return [
         "## Who proposed what, and what it earned",
         "",
-        "A gain is a score minus what was believed of the parent, or of a usual fresh start. Rules "
-        "also propose where the model has nothing of use.",
+        "A gain is a score minus what is now believed of the parent, or of a usual fresh start. "
+        "Rules also propose where the model has nothing of use.",
         "",
         "| proposer | asked for | recipes | dropped | mean gain | best | share of the next |",
         "|---|---|---|---|---|---|---|",

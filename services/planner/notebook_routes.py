@@ -5,21 +5,19 @@ from fastapi import APIRouter
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import TaskType
-from shared.contracts.counsel import Call
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Remark
 from shared.contracts.proposal import ProposeRequest
 from shared.notebook import Notebook
 from shared.store import PLAN
 
 
-def calls_about(state: JobState, number: ExperimentId, notebook: Notebook) -> list[Call]:
-    """Return what a language model was asked about an experiment, the oldest first.
+def works_about(state: JobState, number: ExperimentId) -> list[WorkId]:
+    """Return for what a language model may have been asked about an experiment, the oldest first.
 
-    That is for the proposal that it was part of, and for its diagnosis; about the base model, for
-    the plan and the brief.
+    That is the proposal that it was part of, and its diagnosis; about the base model, the plan and
+    the brief.
     """
-    works = [PLAN, WorkId("brief")] if number == ROOT else _works(state, number)
-    return [call for work in works for call in notebook.calls(state.job_id, work)]
+    return [PLAN, WorkId("brief")] if number == ROOT else _works(state, number)
 
 
 def lessons(notebook: Notebook) -> APIRouter:

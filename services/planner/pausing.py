@@ -7,6 +7,7 @@ from services.planner.experiment import Experiment
 from services.planner.state import JobState
 from shared.contracts.base import ExperimentId
 from shared.contracts.counsel import Proposer
+from shared.contracts.run import NOBODYS_FAULT
 
 REPEATS = 3
 """The same failure so many times in a row makes a proposer pause below that node."""
@@ -38,15 +39,19 @@ def _repeated(below: Sequence[Experiment], proposer: Proposer) -> str | None:
     """Return the error of the last `REPEATS` experiments of a proposer, if it is to pause for it.
 
     They are the same failure when the error is the same and so is what was changed, though maybe to
-    another value.
+    another value. What is nobody's fault is left out.
     """
-    last = [e for e in below if e.proposer == proposer][-REPEATS:]
+    last = [e for e in below if e.proposer == proposer and not _is_lost(e)][-REPEATS:]
     failures = {_failure(e) for e in last}
     if len(last) < REPEATS or len(failures) > 1:
         return None
     since = sum(e.id > last[-1].id and e.proposer != proposer for e in below)
     (failure,) = failures
     return failure[0] if failure is not None and since < PAUSE else None
+
+
+def _is_lost(experiment: Experiment) -> bool:
+    return experiment.failure is not None and experiment.failure.error in NOBODYS_FAULT
 
 
 def _failure(experiment: Experiment) -> tuple[str, frozenset[str]] | None:

@@ -179,6 +179,7 @@ class JobState:
             if why is not None and experiment.runs:
                 self.search.settle(experiment.id)
             elif why is not None:  # accepted while the planner decided what to remove
+                experiment.proposer = None
                 self._give_up(experiment, why)
 
     def _launched(self, experiment: Experiment, request: RunRequest, *, replicate: bool) -> None:
@@ -245,6 +246,8 @@ class JobState:
         experiment.proposer = proposal.proposer
         why = self._lost_start(proposal.recipe)
         if why is not None:
+            if self.checkpoint_of(proposal.recipe.continues or "") is not None:
+                experiment.proposer = None  # the planner had it removed
             self._give_up(experiment, why)
             return
         quantises = isinstance(proposal.recipe.adapter, Qlora)
@@ -401,15 +404,20 @@ def full_seconds(experiment: Experiment, full: int) -> list[float]:
 def fold(entries: Iterable[Entry]) -> JobState:
     """Return the state of a job from all its entries; those before `JobSubmitted` are of its draft.
 
+    Of those only what the plan cost counts.
+
     Raises:
         ValueError: nobody has submitted it.
     """
     state: JobState | None = None
+    advice = Advice()
     for entry in entries:
         if state is not None:
             state.apply(entry)
         elif isinstance(entry.event, JobSubmitted):
-            state = opened(entry, entry.event)
+            state = opened(entry, entry.event, advice)
+        elif isinstance(entry.event, WorkEnded):
+            advice.take(entry.event.result)
     if state is None:
         raise ValueError("a job begins with job_submitted")
     return state
@@ -427,9 +435,10 @@ def search_rules(search: Search, budget: float) -> SearchRules:
     )
 
 
-def opened(entry: Entry, event: JobSubmitted) -> JobState:
-    """Return the state of a job that has just been submitted."""
+def opened(entry: Entry, event: JobSubmitted, advice: Advice) -> JobState:
+    """Return the state of a job that has just been submitted; ``advice`` is that on its plan."""
     rules = search_rules(event.spec.search, event.spec.budget.experiments)
-    state = JobState(event.job_id, event.spec, entry.at, ExperimentSearch(rules), entry.id)
+    search = ExperimentSearch(rules)
+    state = JobState(event.job_id, event.spec, entry.at, search, entry.id, advice=advice)
     state.experiments[ROOT] = Experiment(ROOT, None, "the base model, untouched")
     return state

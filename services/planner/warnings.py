@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from services.planner.crediting import llm_share, share_below
 from services.planner.earnings import NAMES
 from services.planner.experiment import Experiment
 from services.planner.pausing import REPEATS, pauses
@@ -85,17 +86,17 @@ def rules_stand_in(state: JobState) -> Iterator[str]:
 
 
 def _about_counsel(state: JobState) -> Iterator[str]:
-    advice, budget = state.advice, state.spec.budget
-    if budget.llm_tokens is not None and advice.tokens >= budget.llm_tokens:
-        yield f"all {budget.llm_tokens:,} tokens for {advice.model} are used: rules propose"
-    if budget.money is not None and advice.money >= budget.money:
-        yield f"all the money for {advice.model}, {budget.money:g}, is spent: rules propose"
+    advice = state.advice
+    if advice.model is None:
+        return
     if advice.dropped:
         yield (
             f"{advice.dropped} proposals of {advice.model} were dropped: they could not be "
             "carried out, repeated an earlier one, or had been refuted"
         )
     for parent, proposer, error in pauses(state):
+        if share_below(state, parent) == llm_share(state):
+            continue  # the same is asked as without the pause
         where = "from the base model" if parent == ROOT else f"below #{parent}"
         yield (
             f"{NAMES[proposer]} ran into {error} {REPEATS} times in a row {where}, each time with "

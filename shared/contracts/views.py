@@ -158,8 +158,8 @@ class ProposerView(Contract):
     """Recipes of it that were wrong, repeated or refuted."""
 
     gain: float | None
-    """Mean of its scores minus what was believed of the parent, or of a usual fresh start, in the
-    metric's unit; None before there is one."""
+    """Mean of its scores minus what is now believed of the parent, or of a usual fresh start, in
+    the metric's unit; None before there is one."""
 
     gain_stderr: NonNegativeFloat | None
     """Standard error of ``gain``; None for fewer than two scores."""

@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
-
 from services.planner.report import report
-from services.planner.warnings import warnings
 from shared.contracts.brief import BriefRequest
 from shared.contracts.counsel import Counsel
 from shared.contracts.job import Budget, JobSpec
@@ -106,19 +103,6 @@ def test_an_answer_for_which_no_model_was_asked_leaves_the_reason_as_it_is() -> 
     state = bench.run_until(lambda state: any(e.lesson for e in state.experiments.values()))
 
     assert state.advice.fallback == "it does not answer"
-
-
-@pytest.mark.parametrize(
-    ("caps", "said"),
-    [
-        ({"llm_tokens": 1000}, "all 1,000 tokens for qwen are used: rules propose"),
-        ({"money": 0.25}, "all the money for qwen, 0.25, is spent: rules propose"),
-    ],
-)
-def test_a_cap_that_is_reached_is_pointed_out(caps: dict[str, float], said: str) -> None:
-    state = Bench(with_caps(**caps), ANSWERS).run_until(lambda state: state.brief is not None)
-
-    assert said in warnings(state)
 
 
 def test_proposals_that_were_dropped_are_counted() -> None:

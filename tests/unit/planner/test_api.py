@@ -8,6 +8,7 @@ from services.planner.loop import PlanningLoop
 from shared.contracts.base import JobId
 from shared.contracts.brief import Brief
 from shared.contracts.events import JobEnded
+from shared.contracts.run import Progress
 from shared.contracts.views import PlanView, SystemView
 from shared.contracts.work import Result
 from shared.notebook_memory import MemoryNotebook
@@ -234,6 +235,54 @@ def test_a_draft_is_shown_as_a_job_and_its_plan_while_it_is_planned(
     assert [one["job_id"] for one in api.get("/v1/jobs").json()] == [job_id]
     assert api.get(f"/v1/jobs/{job_id}/tree").json()["nodes"] == []
     assert (plan.draft, plan.plan) == (DRAFT, None)
+
+
+def test_a_draft_that_waits_for_its_model_says_so(api: TestClient, store: MemoryStore) -> None:
+    waits = "waiting for the language model at http://localhost:8000/v1: connection refused"
+    job_id = JobId(api.post("/v1/plans", json=DRAFT.model_dump(mode="json")).json()["job_id"])
+    PlanningLoop(store, lambda job, work, request: None, "planner").step(job_id)
+    claim = store.claim(job_id, PLANNING, lease_s=60)
+    assert claim is not None
+
+    store.renew(claim, lease_s=60, progress=Progress(phase=waits))
+
+    said = f"planning what the job leaves open: {waits}"
+    assert api.get(f"/v1/jobs/{job_id}").json()["sentence"] == said
+    assert api.get(f"/v1/jobs/{job_id}/tree").json()["job"]["sentence"] == said
+
+
+@pytest.mark.parametrize(
+    ("caps", "most_s"),
+    [
+        ({}, 14_400.0),
+        ({"gpu_seconds": 900.0}, 900.0),
+        ({"wall_clock_s": 600.0}, 600.0),
+        ({"gpu_seconds": 300.0, "wall_clock_s": 600.0}, 300.0),
+    ],
+)
+def test_a_plan_takes_at_most_what_the_smallest_cap_allows(
+    api: TestClient, caps: dict[str, float], most_s: float
+) -> None:
+    asked = DRAFT.model_dump(mode="json")
+    asked["budget"] |= caps
+    job_id = api.post("/v1/plans", json=asked).json()["job_id"]
+
+    view = PlanView.model_validate(api.get(f"/v1/plans/{job_id}").json())
+
+    assert view.cost.most_s == most_s
+
+
+@pytest.mark.parametrize("change", [{"goal": "Another"}, {"budget": {"experiments": 400}}])
+def test_a_job_that_is_not_that_of_the_draft_is_not_approved(
+    api: TestClient, store: MemoryStore, change: dict[str, object]
+) -> None:
+    job_id = planned(api, store, PLAN)
+
+    refused = api.post(f"/v1/plans/{job_id}/approve", json={**BODY, **change})
+
+    assert refused.status_code == 400
+    assert f"{next(iter(change))}: wanted that of the draft" in refused.json()["detail"]
+    assert api.get(f"/v1/jobs/{job_id}").json()["state"] == "waiting"
 
 
 def test_a_plan_waits_with_what_it_may_cost(api: TestClient, store: MemoryStore) -> None:

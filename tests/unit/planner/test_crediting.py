@@ -71,6 +71,15 @@ def test_a_share_that_the_job_gives_is_kept_to_and_spread_evenly(rules_share: fl
         assert abs(among_20 - 20 * rules_share) <= 2
 
 
+def test_a_share_that_the_job_gives_holds_before_anything_is_known_of_a_model() -> None:
+    state = Bench(spec_of(0.25)).state
+    numbers = [ExperimentId(number) for number in range(1, 21)]
+
+    assert state.advice.model is None
+    assert 4 <= Counter(proposers(state, ROOT, numbers))["rules"] <= 6
+    assert records(state) == ()
+
+
 def test_who_earns_more_is_asked_more_often() -> None:
     good, bad = ended(worth_of(0.4, 0.8)), ended(worth_of(0.8, 0.4))
 

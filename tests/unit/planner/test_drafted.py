@@ -5,17 +5,21 @@ from typing import NoReturn
 
 import pytest
 
+from services.planner.advice import Advice
 from services.planner.decide import Act, CancelWork, End
 from services.planner.drafted import DraftState, decide, go_on, prelude
 from services.planner.loop import PlanningLoop
 from services.planner.orders import Order
+from services.planner.plan_views import draft_view
+from services.planner.state import JobState, fold
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Caps
-from shared.contracts.plan import PlanRequest
+from shared.contracts.plan import Plan, PlanRequest
 from shared.contracts.run import Failed
 from shared.contracts.work import Request, Result
 from shared.store import PLAN as PLANNING
 from shared.store_memory import MemoryStore
+from tests.support.advised import COUNSEL
 from tests.support.examples import CPU, DRAFT, FAILED, JOB, PLAN, PLAN_REQUEST, SPEC
 from tests.support.planning import Bench, good_news
 
@@ -137,12 +141,12 @@ def test_a_draft_cancelled_instead_of_approved_ends_as_cancelled(desk: Desk) -> 
     assert end.event.how == "cancelled"
 
 
-def approved_job() -> Bench:
+def approved_job(plan: Plan = PLAN) -> Bench:
     """A job that began as a draft, right after its user approved the plan."""
     bench = Bench(SPEC)
     desk = Desk(MemoryStore(lambda: bench.now))
     desk.loop.step(JOB)
-    desk.answer(PLAN)
+    desk.answer(plan)
     desk.store.approve(JOB, SPEC)
     bench.store = desk.store
     bench.loop = bench.planner("planner 1")
@@ -157,6 +161,22 @@ def test_an_approved_draft_goes_on_as_the_job_that_was_submitted_whole() -> None
 
     assert approved.ended == whole.ended
     assert list(approved.ordered) == list(whole.ordered)
+
+
+def test_what_the_plan_cost_is_the_jobs_and_the_same_however_its_ledger_is_read() -> None:
+    bench = approved_job(PLAN.model_copy(update={"counsel": COUNSEL}))
+    entries = bench.store.read(JOB)
+
+    draft = prelude(entries)
+    assert draft is not None
+    shown = draft_view(draft, {}, now=bench.now).spent
+    assert (shown.llm_calls, shown.llm_tokens, shown.money) == (2, 1000, 0.25)
+
+    for end in range(len(entries) + 1):
+        state = go_on(go_on(None, entries[:end]), entries[end:])
+        assert isinstance(state, JobState)
+        assert state.advice == fold(entries).advice == Advice("qwen", 2, 1000, 0.25)
+    assert bench.view.spent.llm_tokens == 1000
 
 
 def test_what_was_approved_can_still_be_looked_at_as_it_was_drafted() -> None:

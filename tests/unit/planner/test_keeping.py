@@ -310,6 +310,21 @@ def test_a_recipe_cannot_continue_what_was_removed_and_the_researcher_can_know()
     dropped = state.experiments[ExperimentId(8)].dropped
     assert dropped is not None
     assert "has left no checkpoint: it was removed" in dropped
+    assert state.experiments[ExperimentId(8)].proposer is None, "it is not the proposer's fault"
+
+
+def test_a_recipe_that_goes_on_from_what_nobody_trained_is_its_proposers_fault() -> None:
+    def lost(request: Request) -> Result:
+        answer = good_news(request)
+        if isinstance(answer, Proposals):
+            return Proposals(proposals=tuple(on_from("0" * 64, one) for one in answer.proposals))
+        return answer
+
+    state = Bench(with_search(ONE_BY_ONE, experiments=4), lost).run_to_the_end()
+
+    first = state.experiments[ExperimentId(1)]
+    assert "was not trained" in (first.dropped or "")
+    assert first.proposer == "rules"
 
 
 def test_what_a_live_branch_was_trained_on_from_stays_as_long_as_the_search_goes_on() -> None:
@@ -336,6 +351,7 @@ def test_a_recipe_that_came_while_its_start_was_being_removed_is_given_up() -> N
     state.apply(Entry("999-0", bench.now, order))
 
     assert "it was removed" in (state.experiments[ExperimentId(8)].dropped or "")
+    assert state.experiments[ExperimentId(8)].proposer is None, "it is not the proposer's fault"
     acts = decide(state, now=bench.now, executors=1)
     assert not any(isinstance(getattr(act, "request", None), RunRequest) for act in acts)
 

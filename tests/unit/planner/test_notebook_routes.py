@@ -1,10 +1,12 @@
 """What the REST API shows of the researcher's notebook, over stores in memory."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastapi.testclient import TestClient
 
 from services.planner.api import make_api
-from shared.contracts.base import ROOT, ExperimentId, WorkId
+from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.counsel import Call
 from shared.notebook_memory import MemoryNotebook
 from shared.store_memory import MemoryStore
@@ -157,3 +159,19 @@ def test_lessons_are_behind_the_token_like_all_else(notebook: MemoryNotebook) ->
     stranger = TestClient(make_api(MemoryStore(), notebook, token="t0ken"))
 
     assert stranger.get("/v1/lessons").status_code == 401
+
+
+def test_other_routes_do_not_wait_while_the_notebook_is_read(
+    api: TestClient, notebook: MemoryNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, pool = notebook.calls, ThreadPoolExecutor(1)
+
+    def slow(job_id: JobId, work_id: WorkId) -> tuple[Call, ...]:
+        looked = pool.submit(api.get, f"/v1/jobs/{JOB}")
+        assert looked.result(timeout=5).status_code == 200
+        return read(job_id, work_id)
+
+    notebook.keep(JOB, WorkId("brief"), call("a brief"))
+    monkeypatch.setattr(notebook, "calls", slow)
+
+    assert replies(api, 0) == ["a brief"]

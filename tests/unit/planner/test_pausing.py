@@ -1,5 +1,9 @@
 """A proposer that runs into the same failure again and again pauses there."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from services.planner.advice import Advice
 from services.planner.crediting import proposers
 from services.planner.pausing import PAUSE, paused, pauses
 from services.planner.state import JobState
@@ -22,6 +26,7 @@ def drafts(
     failing: Proposer = "llm",
     changed: tuple[str, ...] = ("learning_rate 0.001 → 1",),
     errors: str = "",
+    names: Mapping[str, str] = MappingProxyType({}),
     rules_share: float | None = None,
 ) -> JobState:
     """Fresh starts of these proposers, changed alike; all runs of one of them fail.
@@ -31,6 +36,7 @@ def drafts(
         failing: whose runs fail.
         changed: what they change, one for each after the other if there are several.
         errors: a letter for the error of each experiment; nothing for the same of all.
+        names: of errors, by their letter.
         rules_share: of the job.
     """
     usual = advised(lambda _, __: 0.5)
@@ -50,8 +56,8 @@ def drafts(
             ]
             return result.model_copy(update={"proposals": tuple(its)})
         if isinstance(request, RunRequest) and request.experiment in fails:
-            error = errors[request.experiment - 1] if errors else "Diverged"
-            return FAILED.model_copy(update={"error": error})
+            letter = errors[request.experiment - 1] if errors else "Diverged"
+            return FAILED.model_copy(update={"error": names.get(letter, letter)})
         return result
 
     # Fresh starts and nothing else.
@@ -103,6 +109,35 @@ def test_what_the_other_proposes_there_ends_the_pause() -> None:
 
     assert paused(drafts(*failed, *others[1:]), ROOT, "llm")
     assert not paused(drafts(*failed, *others), ROOT, "llm")
+
+
+def test_what_is_nobodys_fault_makes_nobody_pause_and_ends_no_row() -> None:
+    names = {"L": "WorkerLost", "C": "Cancelled"}
+    whose: tuple[Proposer, ...] = ("rules", "llm", "llm", "llm", "llm")
+
+    assert not paused(drafts(*whose, errors="LLLLL", names=names), ROOT, "llm")
+    assert not paused(drafts(*whose, errors="CCCCC", names=names), ROOT, "llm")
+    assert paused(drafts(*whose, errors="AAALA", names=names), ROOT, "llm")
+
+
+def told_of_pauses(state: JobState) -> bool:
+    assert list(pauses(state)) != []
+    return any("times in a row" in said for said in warnings(state))
+
+
+def test_a_pause_that_changes_nothing_is_not_told() -> None:
+    def without_a_model(state: JobState) -> JobState:
+        state.advice = Advice()
+        return state
+
+    rules: tuple[Proposer, ...] = ("llm", "rules", "rules", "rules")
+    model: tuple[Proposer, ...] = ("rules", "llm", "llm", "llm")
+
+    assert told_of_pauses(drafts(*rules, failing="rules"))
+    assert not told_of_pauses(without_a_model(drafts(*rules, failing="rules")))
+    assert not told_of_pauses(drafts(*rules, failing="rules", rules_share=1.0))
+    assert not told_of_pauses(drafts(*rules, failing="rules", rules_share=0.0))
+    assert not told_of_pauses(drafts(*model, rules_share=1.0))
 
 
 def test_a_pause_is_pointed_out() -> None:

@@ -143,6 +143,21 @@ def test_a_person_is_asked_and_may_say_no(system: CannedSystem, draft: Path) -> 
     assert len(system.approved) == 1
 
 
+def test_approving_shows_the_plan_and_begins_nothing_unless_told(
+    system: CannedSystem, draft: Path, tmp_path: Path
+) -> None:
+    trex(system, "plan", draft)
+    out = tmp_path / "out.yaml"
+
+    done = trex(system, "approve", "j-1", "--out", out)
+
+    assert done.exit_code == 0
+    assert "the answers are short" in done.stderr
+    assert done.stderr.endswith("nothing has begun; with --yes it begins without asking\n")
+    assert system.approved == []
+    assert not out.exists()
+
+
 def at_a_terminal(system: CannedSystem, draft: Path, types: bytes) -> str:
     """Run ``trex plan`` for somebody who types that, and return what they see."""
     ours, theirs = pty.openpty()
@@ -183,7 +198,7 @@ def test_choices_can_be_changed_when_a_plan_is_approved(
     out = tmp_path / "jobs" / "mine.yaml"
 
     changes = [word for setting in settings for word in ("--set", setting)]
-    done = trex(system, "approve", "j-1", *changes, "--out", out)
+    done = trex(system, "approve", "j-1", "--yes", *changes, "--out", out)
 
     assert done.exit_code == 0, done.stderr
     (spec,) = system.approved
@@ -201,7 +216,8 @@ def test_a_grader_that_was_proposed_goes_with_the_metric_it_was_proposed_for(
     system.planned = plan(plan=PLAN.model_copy(update={"choices": choices}))
     trex(system, "plan", draft, "--yes")
 
-    trex(system, "approve", "j-1", "--set", "metric=rouge1", "--out", tmp_path / "out.yaml")
+    out = tmp_path / "out.yaml"
+    trex(system, "approve", "j-1", "--yes", "--set", "metric=rouge1", "--out", out)
 
     proposed, changed = system.approved
     assert proposed.grader == RegexGrader(pattern=".+")
@@ -211,7 +227,7 @@ def test_a_grader_that_was_proposed_goes_with_the_metric_it_was_proposed_for(
 def test_a_share_of_ones_own_is_cut(system: CannedSystem, draft: Path, tmp_path: Path) -> None:
     trex(system, "plan", draft)
 
-    done = trex(system, "approve", "j-1", "--set", "dev=0.5", "--out", tmp_path / "o.yaml")
+    done = trex(system, "approve", "j-1", "--yes", "--set", "dev=0.5", "--out", tmp_path / "o.yaml")
 
     assert "rows: 30 train, 50 dev, 10 confirm, 10 test" in done.stderr
 
@@ -252,7 +268,7 @@ def test_a_change_that_cannot_work_is_one_line_and_begins_nothing(
     trex(system, "plan", draft)
     out = tmp_path / "out.yaml"
 
-    done = trex(system, "approve", "j-1", "--set", settings, "--out", out)
+    done = trex(system, "approve", "j-1", "--yes", "--set", settings, "--out", out)
 
     assert done.exit_code == 2
     assert said in done.stderr.splitlines()[-1]

@@ -17,7 +17,7 @@ from tests.unit.trex.canned_system import JOB, CannedSystem, job
 from trex.client import TrexClient
 from trex.event_words import event_line
 from trex.sse import Message
-from trex.watching import batches, watch
+from trex.watching import batches, wait_for_plan, watch
 
 
 @pytest.fixture
@@ -54,6 +54,16 @@ def test_what_waits_before_there_is_any_node_is_a_line() -> None:
 
     assert isinstance(console.file, io.StringIO)
     assert waits in console.file.getvalue().splitlines()
+
+
+def test_what_a_plan_waits_for_is_told_once() -> None:
+    told: list[str] = []
+
+    with CannedSystem() as system, TrexClient(system.address) as client:
+        system.break_off_after = [0, 0]  # each stream tells its progress anew
+        wait_for_plan(client, JOB, told.append)
+
+    assert told.count("training") == 1
 
 
 def test_in_a_terminal_the_tree_is_drawn(client: TrexClient) -> None:
