@@ -53,7 +53,16 @@ def look(file: Path, query: str, most: int) -> Found[Dataset]:
 def _read(file: Path) -> tuple[list[Entry], list[str]]:
     try:
         listed = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (
+        OSError,
+        yaml.YAMLError,
+        # What an odd scalar, as a day that no month has, makes yaml stumble over:
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        ValueError,
+    ) as error:
         said = one_line(str(error), 200)
         return [], [f"The catalogue {file.name} could not be read: {said}."]
     if not isinstance(listed, list):

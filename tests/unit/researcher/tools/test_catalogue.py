@@ -79,7 +79,14 @@ def test_rows_that_cannot_be_read_are_told_without_the_folder(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("name: films", "wants a list of data sets, found a dict"), ("- [", "could not be read")],
+    [
+        ("name: films", "wants a list of data sets, found a dict"),
+        ("- [", "could not be read"),
+        (FILMS.replace("train", "2024-13-45"), "could not be read"),
+        (FILMS.replace("train", "!!bool perhaps"), "could not be read"),
+        (FILMS.replace("train", "!!timestamp now"), "could not be read"),
+        ("[" * 5000, "could not be read"),
+    ],
 )
 def test_a_catalogue_that_is_none_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
     found = catalogue.look(catalogue_of(tmp_path, text), "reviews", 3)
