@@ -175,8 +175,9 @@ class _Trial:
         return None
 
     def _is_known(self, name: str) -> bool:
-        listed = any(name == base.name for base in SHORT_LIST)
-        return listed or (_HUB_ID.fullmatch(name) is not None and name in self.draft.goal)
+        goal = self.draft.goal.replace("huggingface.co/", "")
+        named = {found.rstrip(".") for found in _HUB_ID.findall(goal)}
+        return name in named or any(name == base.name for base in SHORT_LIST)
 
 
 def _trial_of(draft: JobDraft) -> _Trial:
