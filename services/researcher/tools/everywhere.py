@@ -71,7 +71,7 @@ class Everywhere:
     def datasets(self, query: str) -> Found[Dataset]:
         """Look for data sets on the hub."""
         try:
-            return Found(hub_datasets(self._web, query, MOST_DATASETS))
+            return hub_datasets(self._web, query, MOST_DATASETS)
         except Silent as why:
             return Found(faults=(str(why),))
 
