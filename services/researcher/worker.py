@@ -44,13 +44,14 @@ def run(
     Raises:
         Rejected: the language model's address or key, or Semantic Scholar's key, cannot be one.
     """
+    key = scholar.api_key
     try:
-        refuse_odd_key(scholar.api_key and scholar.api_key.get_secret_value())
+        refuse_odd_key(None if key is None else key.get_secret_value())
     except Rejected as wrong:
         raise Rejected(f"S2_API_KEY: {wrong}") from None
     notebook = RedisNotebook(connect(queue.url.get_secret_value()))
     endpoint = None if settings.model is None else Endpoint(llm, settings)
-    desk = Desk(notebook, settings, endpoint, scholar.api_key)
+    desk = Desk(notebook, settings, endpoint, key)
     serve("researcher", queue, perform=desk.perform)
 
 

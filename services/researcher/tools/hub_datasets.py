@@ -92,9 +92,7 @@ class _FirstRows(BaseModel):
     rows: list[_Row]
 
 
-def _looked_into(
-    web: Web, listed: _Listed, viewer: Service, say: Callable[[str], None]
-) -> Dataset:
+def _looked_into(web: Web, listed: _Listed, viewer: Service, say: Callable[[str], None]) -> Dataset:
     """Source: "Dataset viewer" of the Hub's documentation: ``/size`` and ``/first-rows``."""
     splits: list[_Split] = []
     shown = _FirstRows(features=[], rows=[])

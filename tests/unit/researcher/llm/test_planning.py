@@ -71,15 +71,40 @@ def test_the_model_is_told_the_goal_what_is_open_and_five_rows_as_quotations(
     assert "row 161 of the training data" in told
 
 
+def test_of_a_folder_the_model_is_told_the_name_and_of_a_long_goal_the_beginning(
+    tmp_path: Path,
+) -> None:
+    _, adviser = planned(
+        tmp_path, RIGHT, base_model="/home/ann/models/dates-1b", goal="date " * 1000 + "the end"
+    )
+
+    told = adviser.asked[0].told
+    assert "Given: base_model is dates-1b\n" in told
+    assert "ann" not in told
+    assert "the end" not in told
+    assert told.count("date ") == 800
+
+
+def test_a_room_without_space_for_the_goal_leaves_the_plan_to_the_rules(tmp_path: Path) -> None:
+    request = requested(tmp_path, DATES)
+    rules = plan_by_rules(request)
+
+    made = plan(request, rules, ScriptedAdviser({"JobPlan": [RIGHT]}, room=20))
+
+    assert made.choices == rules.choices
+    assert made.counsel is not None
+    assert "serve the model with a larger context window" in (made.counsel.fallback or "")
+
+
 def test_rows_are_left_out_where_there_is_no_room_for_them(tmp_path: Path) -> None:
     request = requested(tmp_path, ["long answer " * 200] * 10)
-    adviser = ScriptedAdviser({"JobPlan": [RIGHT | {"metric": "rougeL"}]}, room=900)
+    adviser = ScriptedAdviser({"JobPlan": [RIGHT | {"metric": "rougeL"}]}, room=600)
 
     plan(request, plan_by_rules(request), adviser)
 
     told = adviser.asked[0].told
     assert 0 < told.count("[untrusted ") < 5
-    assert adviser.count(told) <= 900
+    assert adviser.count(told) <= 600
     assert len(told.split("[untrusted ")[1]) < ROW_CHARS + 200
 
 

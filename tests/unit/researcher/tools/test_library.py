@@ -181,9 +181,7 @@ def test_what_cannot_be_kept_is_found_all_the_same(tmp_path: Path, documents: Pa
     assert library_of(tmp_path).look("adapters", 4).items[0].text == "Adapters."
 
 
-def test_half_a_surrogate_pair_in_a_pdf_is_a_question_mark(
-    tmp_path: Path, documents: Path
-) -> None:
+def test_half_a_surrogate_pair_in_a_pdf_is_a_question_mark(tmp_path: Path, documents: Path) -> None:
     to_unicode = "1 beginbfchar\n<7a> <d800>\nendbfchar"
     (documents / "odd.pdf").write_bytes(pdf_of(["Adapters z."], to_unicode=to_unicode))
 
