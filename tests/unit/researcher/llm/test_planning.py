@@ -111,7 +111,7 @@ def test_rows_are_left_out_where_there_is_no_room_for_them(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("wrong", "answers", "said"),
     [
-        (RIGHT | {"metric": "accuracy"}, DATES, "accuracy wanted a few labels"),
+        (RIGHT | {"metric": "accuracy"}, DATES, "different references in 200 rows; use"),
         (RIGHT | {"base_model": "evil/model"}, DATES, "base_model: wanted one of "),
         (with_grader("none", ""), DATES, "wanted regex or json_schema with metric grader"),
         (with_grader("regex", "("), DATES, "grader_text: wanted"),
