@@ -89,6 +89,26 @@ def test_the_passage_that_says_most_of_it_comes_first(tmp_path: Path, documents:
     assert [passage.document for passage in found] == ["b.txt", "a.txt"]
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("学习率", "适配器需要较高的学习率。"),
+        ("LoRA 微调", "我们用LoRA微调模型"),
+        ("学習率", "アダプターには高い学習率が要る。"),
+        ("학습률", "어댑터에는 높은 학습률이 필요하다."),
+    ],
+)
+def test_words_that_no_space_parts_are_found(
+    tmp_path: Path, documents: Path, query: str, text: str
+) -> None:
+    (documents / "a.txt").write_text(text)
+    (documents / "b.txt").write_text("电影评论 映画 영화 films")
+
+    found = library_of(tmp_path).look(query, 4).items
+
+    assert [passage.text for passage in found] == [text]
+
+
 @pytest.mark.parametrize("query", ["", "the", "???", "nothingofthesort"])
 def test_a_query_that_no_word_answers_finds_nothing(
     tmp_path: Path, documents: Path, query: str
