@@ -10,7 +10,7 @@ MOST = 4000
 
 def plain(text: str) -> str:
     """Return text on one line that Markdown shows as it is: no heading, link, picture or table."""
-    line = re.sub(r"[\\`*\[\]<>|~]", r"\\\g<0>", one_line(text, MOST))
+    line = re.sub(r"[\\`*\[\]<>|~@&]", r"\\\g<0>", one_line(text, MOST))
     line = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line)  # within a word it does nothing
-    line = re.sub(r":(?=//)|(?<=\bwww)\.", r"\\\g<0>", line)  # bare addresses become links
+    line = re.sub(r":(?=//)|(?i:(?<=\bwww))\.", r"\\\g<0>", line)  # bare addresses become links
     return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", line)

@@ -39,14 +39,14 @@ def unsuited(metric: MetricName, references: Sequence[str]) -> str | None:
     if metric is MetricName.ACCURACY and is_free_text(references):
         return (
             f"accuracy wanted a few labels to tell apart, found {_distinct(references)} different "
-            f"references in {len(references)} rows of dev; use exact_match or rougeL"
+            f"references in {len(references)} rows; use exact_match or rougeL"
         )
     if metric in _ROUGE:
         silent = sum(not _ROUGE_WORD.search(reference.lower()) for reference in references)
         if 2 * silent > len(references):
             return (
                 f"{metric} wanted words in the letters a-z or digits, which are all it counts, "
-                f"found none in {silent} of {len(references)} references of dev; use exact_match"
+                f"found none in {silent} of {len(references)} references; use exact_match"
             )
     return None
 

@@ -73,7 +73,8 @@ def complete(
             f"{view.job.sentence}"
         )
     chosen = _chosen(view, changes)
-    fields = _fields(view.draft, chosen, out.resolve().parent)
+    base_model = _base_model(changes.get("base_model") or view.draft.base_model, chosen, out)
+    fields = _fields(view.draft, chosen | {"base_model": base_model}, out.resolve().parent)
     fields["data"] |= _set_aside(view.draft, chosen, out, say)
     spec = job_of(fields, out, say)
     reasons = [c for c in view.plan.choices if chosen.get(c.field) == c.value]
@@ -92,13 +93,25 @@ def _chosen(view: PlanView, changes: Mapping[str, str]) -> dict[str, str]:
     return {field: chosen[field] for field in FIELDS if field in chosen}
 
 
+def _base_model(given: str | None, chosen: Mapping[str, str], out: Path) -> str:
+    """Return how a job file names it: a folder is meant only where the user gave one."""
+    folder = out.resolve().parent
+    if given is not None:
+        return beside(Path(given), folder) if Path(given).is_dir() else given
+    proposed = chosen["base_model"]
+    if (folder / Path(proposed).expanduser()).is_dir():
+        raise Rejected(
+            f"base_model: wanted {proposed} of the hub, found a folder of that name beside {out}; "
+            "write the job file elsewhere with --out, or name a folder with --set base_model=FOLDER"
+        )
+    return proposed
+
+
 def _fields(draft: JobDraft, chosen: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """Return a job file's fields but for the rows set aside; paths are relative to its folder."""
     others = {"train", "mapping", "grader", *SPLITS}
     fields = draft.model_dump(mode="json", exclude_defaults=True, exclude=others)
     fields |= {name: chosen[name] for name in ("metric", "base_model") if name in chosen}
-    if Path(fields["base_model"]).is_dir():
-        fields["base_model"] = beside(Path(fields["base_model"]), folder)
     if "grader" in chosen:
         fields["grader"] = _read_grader(chosen["grader"])
     elif draft.grader is not None and fields["metric"] == MetricName.GRADER:

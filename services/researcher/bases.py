@@ -35,7 +35,8 @@ USUAL = SHORT_LIST[2]
 def base_for(machines: Sequence[Capabilities]) -> tuple[Base, str]:
     """Return a base model that every machine can train an adapter on, and why that one.
 
-    The largest of `SHORT_LIST`; without a GPU the smallest, for a search wants many runs.
+    The largest of `SHORT_LIST`; without a GPU the smallest, for a search wants many runs. The
+    smallest too where a GPU can hold none, which is then said.
     """
     if not machines:
         return USUAL, (
@@ -48,6 +49,12 @@ def base_for(machines: Sequence[Capabilities]) -> tuple[Base, str]:
     )
     if machine.device == "cpu":
         return base, "an executor has no GPU, and a search wants many runs"
+    needed = _need_gib(base, machine)
+    if needed > machine.memory_gib:
+        return base, (
+            f"the smallest of the short list, though training an adapter on it needs about "
+            f"{needed:.1f} GiB and {machine.device} has {machine.memory_gib:.1f}"
+        )
     return base, (
         f"the largest of the short list on which {machine.device} with {machine.memory_gib:.0f} "
         "GiB can train an adapter"

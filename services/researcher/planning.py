@@ -11,7 +11,7 @@ from shared.contracts.brief import Brief, BriefRequest, Requirements
 from shared.contracts.grader import Grader, JsonSchemaGrader, RegexGrader
 from shared.contracts.job import MetricName
 from shared.contracts.plan import Choice, JobDraft, Plan, PlanRequest
-from shared.errors import Rejected
+from shared.errors import DataFailed, Rejected
 from shared.rows import read_samples
 from shared.suiting import suggest_metric
 
@@ -56,7 +56,8 @@ def plan(request: PlanRequest) -> Plan:
     """Return what rules propose for what a draft leaves open, and what it asks for.
 
     Raises:
-        DataFailed: the training rows, or the base model's headers, cannot be read or learnt from.
+        DataFailed: the training rows, or the base model's headers, cannot be read or learnt from,
+            or there are too few rows to set some aside.
     """
     draft = request.draft
     references = list(islice(references_of(draft), LOOK_ROWS))
@@ -72,9 +73,10 @@ def plan(request: PlanRequest) -> Plan:
             metric=metric,
         )
     )
+    _refuse_too_few(draft, counted.rows)
     bases = [] if draft.base_model else [Choice(field="base_model", value=base.name, reason=why)]
     return Plan(
-        task_type="classification" if counted.labels else counted.task_type,
+        task_type=counted.task_type,
         requirements=_requirements(draft, counted, metric, references),
         choices=(*judging, *bases, *_set_aside(draft, counted.rows)),
         rows=counted.rows,
@@ -141,6 +143,15 @@ def _metric(name: MetricName, why: str) -> Choice:
 
 def _grader(grader: Grader, why: str) -> Choice:
     return Choice(field="grader", value=grader.model_dump_json(), reason=why)
+
+
+def _refuse_too_few(draft: JobDraft, rows: int) -> None:
+    wanted = 1 + [draft.dev, draft.confirm, draft.test].count(None)
+    if rows < wanted:
+        raise DataFailed(
+            f"{draft.train}: wanted at least {wanted} rows, as some are set aside to score on, "
+            f"found {rows}; give more rows, or rows to score on in files of their own"
+        )
 
 
 def _set_aside(draft: JobDraft, rows: int) -> Iterator[Choice]:

@@ -19,6 +19,8 @@ from shared.contracts.plan import PlanRequest
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import Progress
 from shared.contracts.work import Result
+from shared.endpoints import refuse_odd_key
+from shared.errors import Rejected
 from shared.notebook import Notebook
 from shared.notebook_redis import RedisNotebook
 from shared.serving import serve
@@ -40,11 +42,16 @@ def run(
     """Answer requests one at a time until told to stop.
 
     Raises:
-        Rejected: the language model's address or key cannot be one.
+        Rejected: the language model's address or key, or Semantic Scholar's key, cannot be one.
     """
+    key = scholar.api_key
+    try:
+        refuse_odd_key(None if key is None else key.get_secret_value())
+    except Rejected as wrong:
+        raise Rejected(f"S2_API_KEY: {wrong}") from None
     notebook = RedisNotebook(connect(queue.url.get_secret_value()))
     endpoint = None if settings.model is None else Endpoint(llm, settings)
-    desk = Desk(notebook, settings, endpoint, scholar.api_key)
+    desk = Desk(notebook, settings, endpoint, key)
     serve("researcher", queue, perform=desk.perform)
 
 

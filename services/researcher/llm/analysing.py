@@ -1,6 +1,6 @@
 """Asks a language model what a job wants, before anything is looked up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +12,16 @@ from services.researcher.llm.quoting import quoted
 from services.researcher.llm.room import fitting
 from shared.asking.question import Shape
 from shared.contracts.brief import Brief, BriefRequest, Requirements, TaskType
+from shared.contracts.mapping import Mapping
 from shared.errors import Rejected
 from shared.one_line import one_line
 from shared.rows import Sample, read_samples
 
 ROWS = 5
 """Training rows that a model is shown."""
+
+GOAL_CHARS = 4000
+"""Of a goal that a model is told."""
 
 _OF_LABELS = ("classification", "extraction", "question_answering")
 """Types of task whose answers are a few labels as a matter of course."""
@@ -47,7 +51,7 @@ def analyse(
         NoCounsel: there is no answer to be had.
         DataFailed: the training rows cannot be read any more.
     """
-    rows = _spread(request, counted.rows)
+    rows = spread(Path(request.train), request.mapping, counted.rows)
     told = fitting(_told(request, counted, rows), adviser)
 
     def check(said: Analysis) -> None:
@@ -66,23 +70,32 @@ def analyse(
 def the_job(request: BriefRequest, counted: Brief) -> str:
     """Return what a model is told of every job. The goal is the user's own, and is obeyed."""
     summary = quoted(counted.summary, "what was counted", most=2000)  # it names a label
-    return f"## The user's goal\n\n{request.goal[:4000]}\n\n## What was counted\n\n{summary}"
+    return f"## The user's goal\n\n{request.goal[:GOAL_CHARS]}\n\n## What was counted\n\n{summary}"
 
 
-def _spread(request: BriefRequest, rows: int) -> list[Sample]:
-    """Return a few rows from all over the file: files are often sorted."""
+def spread(train: Path, mapping: Mapping, rows: int) -> list[Sample]:
+    """Return a few of so many rows from all over the file: files are often sorted.
+
+    Raises:
+        DataFailed: they cannot be read.
+    """
     wanted = {rows * place // ROWS for place in range(ROWS)}
-    samples = read_samples(Path(request.train), request.mapping)
+    samples = read_samples(train, mapping)
     return [sample for number, sample in enumerate(samples) if number in wanted]
+
+
+def shown(rows: Iterable[Sample], most: int) -> list[str]:
+    """Return rows as quotations, with at most so many characters of prompt and of answer."""
+    return [
+        quoted(_as_text(row, most), f"row {row.row} of the training data", most=2 * most + 40)
+        for row in rows
+    ]
 
 
 def _told(request: BriefRequest, counted: Brief, rows: list[Sample]) -> Iterator[str]:
     for most in (1500, 500, 150):
-        shown = [
-            quoted(_as_text(row, most), f"row {row.row} of the training data", most=2 * most + 40)
-            for row in rows
-        ]
-        yield "\n\n".join([the_job(request, counted), "## A few training rows", *shown])
+        told = [the_job(request, counted), "## A few training rows", *shown(rows, most)]
+        yield "\n\n".join(told)
     yield the_job(request, counted)
 
 

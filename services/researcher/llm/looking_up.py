@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.prompts import prompt
 from services.researcher.tools.contamination import contamination, shared_with
-from services.researcher.tools.research import Dataset, Found, Paper, Passage, Research
+from services.researcher.tools.research import Dataset, Found, Kind, Paper, Passage, Research
 from shared.asking.question import Shape
 from shared.contracts.brief import BriefRequest, DatasetFound, Source
 from shared.errors import Rejected
@@ -100,10 +100,15 @@ def look_up(told: str, request: BriefRequest, research: Research, adviser: Advis
 
 
 def _evidence(queries: Queries, request: BriefRequest, research: Research) -> Evidence:
-    papers = _first(research.papers, _asked(queries.papers))
-    passages = _first(research.passages, _asked(queries.documents))
-    named = _asked(queries.datasets)
-    hub, at_hand = _first(research.datasets, named), _first(research.catalogue, named)
+    kinds = research.kinds
+
+    def asked(kind: Kind, written: Sequence[str]) -> list[str]:
+        return _asked(written) if kind in kinds else []
+
+    papers = _first(research.papers, asked("papers", queries.papers))
+    passages = _first(research.passages, asked("passages", queries.documents))
+    hub = _first(research.datasets, asked("datasets", queries.datasets))
+    at_hand = _first(research.catalogue, asked("catalogue", queries.datasets))
     read: list[Read] = []
     read += _papers(_once(papers.items, lambda one: one.where, MOST_PAPERS), 1)
     read += _passages(_once(passages.items, lambda one: one, MOST_PASSAGES), len(read) + 1)

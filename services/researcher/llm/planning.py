@@ -16,8 +16,10 @@ from pydantic import Field
 
 from services.researcher.bases import SHORT_LIST
 from services.researcher.llm.adviser import Adviser, NoCounsel
+from services.researcher.llm.analysing import GOAL_CHARS, shown, spread
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.quoting import quoted
+from services.researcher.llm.room import fitting
 from services.researcher.planning import LOOK_ROWS, references_of
 from shared.asking.question import Shape
 from shared.contracts.brief import Requirements, TaskType
@@ -30,11 +32,8 @@ from shared.graders.rehearsal import TRIED, rehearse
 from shared.rows import Sample, read_samples
 from shared.suiting import unsuited
 
-SHOWN = 5
-"""Training rows that the model is shown, spread over the file."""
-
 ROW_CHARS = 800
-"""Characters of each."""
+"""Characters of a training row that the model is shown."""
 
 _Sentence = Annotated[str, Field(min_length=1, max_length=300)]
 _Few = Annotated[list[_Sentence], Field(max_length=5)]
@@ -83,7 +82,8 @@ def plan(request: PlanRequest, counted: Plan, adviser: Adviser) -> Plan:
 
     lacking = None
     try:
-        adviser.ask(prompt("plan"), _told(request, counted, adviser), JobPlan, check=check)
+        told = fitting(_told(request, counted), adviser)
+        adviser.ask(prompt("plan"), told, JobPlan, check=check)
     except NoCounsel as error:
         lacking = str(error)
     counsel = adviser.counsel.model_copy(update={"fallback": lacking})
@@ -175,8 +175,9 @@ class _Trial:
         return None
 
     def _is_known(self, name: str) -> bool:
-        listed = any(name == base.name for base in SHORT_LIST)
-        return listed or (_HUB_ID.fullmatch(name) is not None and name in self.draft.goal)
+        goal = self.draft.goal.replace("huggingface.co/", "")
+        named = {found.rstrip(".") for found in _HUB_ID.findall(goal)}
+        return name in named or any(name == base.name for base in SHORT_LIST)
 
 
 def _trial_of(draft: JobDraft) -> _Trial:
@@ -211,19 +212,18 @@ def _grader_of(said: JobPlan) -> RegexGrader | JsonSchemaGrader:
         ) from None
 
 
-def _told(request: PlanRequest, counted: Plan, adviser: Adviser) -> str:
-    """Return what the model is told: as many of the rows shown as it has room for."""
-    facts = _facts(request, counted)
-    rows = _shown(request.draft, counted.rows)
-    while rows and adviser.count("\n\n".join((facts, *rows))) > adviser.room:
-        rows.pop()
-    return "\n\n".join((facts, *rows))
+def _told(request: PlanRequest, counted: Plan) -> Iterator[str]:
+    """Yield what the model is told, with ever fewer rows."""
+    draft, facts = request.draft, _facts(request, counted)
+    rows = shown(spread(Path(draft.train), draft.mapping, counted.rows), ROW_CHARS // 2)
+    for kept in range(len(rows), -1, -1):
+        yield "\n\n".join((facts, *rows[:kept]))
 
 
 def _facts(request: PlanRequest, counted: Plan) -> str:
     draft = request.draft
     lines = [
-        f"Goal: {draft.goal}",
+        f"Goal: {draft.goal[:GOAL_CHARS]}",
         f"Counted: {counted.rows} training rows; task type by rule: {counted.task_type}; "
         f"right answers: {counted.requirements.output_format}.",
         *(f"Given: {name} is {value}" for name, value in _given(draft)),
@@ -239,18 +239,5 @@ def _given(draft: JobDraft) -> Iterator[tuple[str, str]]:
     if draft.grader is not None:
         yield "grader", f"one of kind {draft.grader.kind}"
     if draft.base_model is not None:
-        yield "base_model", draft.base_model
-
-
-def _shown(draft: JobDraft, rows: int) -> list[str]:
-    """Return a few rows from all over the file, quoted."""
-    wanted = {place * rows // SHOWN for place in range(SHOWN)}
-    return [
-        quoted(
-            f"prompt: {sample.prompt}\nright answer: {sample.completion}",
-            f"row {place + 1} of the training data",
-            most=ROW_CHARS,
-        )
-        for place, sample in enumerate(_samples(draft))
-        if place in wanted
-    ]
+        base = Path(draft.base_model)
+        yield "base_model", base.name if base.is_absolute() else draft.base_model

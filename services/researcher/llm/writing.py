@@ -17,6 +17,9 @@ from shared.errors import Rejected
 MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 """A citation within a sentence: ``[3]`` or ``[3, 4]``."""
 
+_BRACKET = re.compile(r"\[[^\[\]]*\d[^\[\]]*\]")
+"""What may be meant as one."""
+
 
 class Remark(Shape):
     """A sentence or two that rest on one source."""
@@ -68,9 +71,14 @@ def _told(told: str, evidence: Evidence) -> Iterator[str]:
 
 
 def _rests_on(said: Written, evidence: Evidence) -> None:
-    """Raise Rejected on a source that does not exist, or that is of another kind."""
+    """Raise Rejected on a citation of another form, or of no source or one of another kind."""
     kinds = {one.source.number: one.source.kind for one in evidence.read}
     texts = [said.overview, said.first, *(one.says for one in (*said.literature, *said.data))]
+    if any(not MARK.fullmatch(found) for text in texts for found in _BRACKET.findall(text)):
+        raise Rejected(
+            "wanted citations as [3] or [3, 4], found another form; write them so, and no other "
+            "number in brackets"
+        )
     numbers = [number for text in texts for number in cited(text)]
     for number in (*numbers, *(one.source for one in (*said.literature, *said.data))):
         if number not in kinds:

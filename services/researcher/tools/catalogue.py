@@ -1,6 +1,6 @@
 """The data sets at hand, which a person listed in a YAML file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -36,24 +36,55 @@ class Entry(BaseModel):
     """Which part of a larger data set it is, as ``train``."""
 
 
-def look(file: Path, query: str, most: int) -> Found[Dataset]:
-    """Return the data sets of a catalogue that a query speaks of; bad entries are told."""
-    entries, faults = _read(file)
-    ranking = Ranking([f"{entry.name}\n{entry.description}" for entry in entries])
-    found = []
-    for place in ranking.best(query, most):
-        try:
-            found.append(_dataset(entries[place], file.parent))
-        except DataFailed as error:
-            why = str(error).replace(f"{file.parent}/", "")
-            faults.append(f"{entries[place].name} of the catalogue was left out: {why}.")
-    return Found(tuple(found), tuple(faults))
+class Catalogue:
+    """The data sets that a file lists, ranked by what a query asks; each is looked into once."""
+
+    def __init__(self, file: Path, *, give_up: Callable[[], None] = lambda: None) -> None:
+        """Take the YAML file; paths in it are seen from its folder.
+
+        ``give_up`` is called before each data set; it raises when the work is no longer wanted.
+        """
+        self._file = file
+        self._give_up = give_up
+        self._read: tuple[list[Entry], Ranking, tuple[str, ...]] | None = None
+        self._seen: dict[int, Dataset | str] = {}
+
+    def look(self, query: str, most: int) -> Found[Dataset]:
+        """Return the data sets that a query speaks of; bad entries are told."""
+        if self._read is None:
+            entries, faults = _read(self._file)
+            texts = [f"{entry.name}\n{entry.description}" for entry in entries]
+            self._read = entries, Ranking(texts), tuple(faults)
+        entries, ranking, told = self._read
+        seen = [self._look_into(place, entries[place]) for place in ranking.best(query, most)]
+        items = tuple(one for one in seen if isinstance(one, Dataset))
+        return Found(items, (*told, *(one for one in seen if isinstance(one, str))))
+
+    def _look_into(self, place: int, entry: Entry) -> Dataset | str:
+        """Return an entry's data set, or why it was left out."""
+        if place not in self._seen:
+            self._give_up()
+            try:
+                self._seen[place] = _dataset(entry, self._file.parent)
+            except DataFailed as error:
+                why = str(error).replace(f"{self._file.parent}/", "")
+                self._seen[place] = f"{entry.name} of the catalogue was left out: {why}."
+        return self._seen[place]
 
 
 def _read(file: Path) -> tuple[list[Entry], list[str]]:
     try:
         listed = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (
+        OSError,
+        yaml.YAMLError,
+        # What an odd scalar, as a day that no month has, makes yaml stumble over:
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        ValueError,
+    ) as error:
         said = one_line(str(error), 200)
         return [], [f"The catalogue {file.name} could not be read: {said}."]
     if not isinstance(listed, list):

@@ -78,10 +78,9 @@ def contamination(dataset: Dataset, goal: str, shared: int) -> str:
 
 
 def _suspicion(dataset: Dataset, goal: str, shared: int) -> str | None:
-    named = set(_words(dataset.name)) | {_joined(dataset.name.rpartition("/")[2])}
-    meant = set(_words(goal)) | {_joined(word) for word in goal.split()}
-    about = named | set(_words(dataset.description))
-    both = [name for name in BENCHMARKS if _joined(name) in about and _joined(name) in meant]
+    meant = _names(goal)
+    about = _names(dataset.name) | _names(dataset.description)
+    both = [name for name in BENCHMARKS if _joined(name) in about & meant]
     if both:
         return f"the goal speaks of {both[0]}, and so does the data set"
     if shared:
@@ -92,7 +91,7 @@ def _suspicion(dataset: Dataset, goal: str, shared: int) -> str | None:
     splits = {split.casefold() for split in dataset.splits}
     if splits and splits <= _SCORED_SPLITS:
         return f"all it has is {' and '.join(sorted(splits))}, which models are scored on"
-    trap = sorted(named & _SCORED_WORDS)
+    trap = sorted(_SCORED_WORDS.intersection(_words(dataset.name)))
     if trap:
         return f"its name says {trap[0]}"
     return None
@@ -128,6 +127,13 @@ def _keys(texts: Iterable[str]) -> Iterator[str]:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _names(text: str) -> set[str]:
+    """Return what may be a name: up to three words as one, also without its version."""
+    words = _words(text)
+    names = {"".join(words[at : at + size]) for size in (1, 2, 3) for at in range(len(words))}
+    return names | {name.rstrip("0123456789") for name in names}
 
 
 def _joined(name: str) -> str:

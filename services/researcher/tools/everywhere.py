@@ -1,12 +1,11 @@
 """Looks wherever the settings allow it."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from pydantic import SecretStr
 
-from services.researcher.tools import catalogue
 from services.researcher.tools.arxiv import arxiv
+from services.researcher.tools.catalogue import Catalogue
 from services.researcher.tools.hub_datasets import hub_datasets
 from services.researcher.tools.hub_papers import hub_papers
 from services.researcher.tools.library import Library
@@ -26,13 +25,18 @@ MOST_DATASETS = 3
 class Everywhere:
     """A `Research` over arXiv, Semantic Scholar, Hugging Face and what lies on this machine.
 
-    One a piece of work. Looking for the same thing again asks nobody: see `Web` and `Library`.
+    One a piece of work. Looking for the same thing again asks nobody: see `Web`, `Library` and
+    `Catalogue`.
     """
 
     def __init__(
-        self, web: Web, library: Library | None, catalogue: Path | None, key: SecretStr | None
+        self,
+        web: Web,
+        library: Library | None,
+        catalogue: Catalogue | None,
+        key: SecretStr | None,
     ) -> None:
-        """Take services, documents, a file that lists data sets, and Semantic Scholar's key."""
+        """Take services, documents, data sets at hand, and Semantic Scholar's key."""
         self._web = web
         self._library = library
         self._catalogue = catalogue
@@ -71,15 +75,13 @@ class Everywhere:
     def datasets(self, query: str) -> Found[Dataset]:
         """Look for data sets on the hub."""
         try:
-            return Found(hub_datasets(self._web, query, MOST_DATASETS))
+            return hub_datasets(self._web, query, MOST_DATASETS)
         except Silent as why:
             return Found(faults=(str(why),))
 
     def catalogue(self, query: str) -> Found[Dataset]:
         """Look for data sets at hand."""
-        if self._catalogue is None:
-            return Found()
-        return catalogue.look(self._catalogue, query, MOST_DATASETS)
+        return Found() if self._catalogue is None else self._catalogue.look(query, MOST_DATASETS)
 
 
 def _once(papers: Iterable[Paper]) -> Iterable[Paper]:
@@ -103,10 +105,13 @@ def everywhere(
     Args:
         settings: of the researcher.
         key: of Semantic Scholar; without one it often takes no requests.
-        give_up: called before each request and document; raises when the work is no longer wanted.
+        give_up: called before each request, document and data set; raises when the work is no
+            longer wanted.
     """
     cache = settings.cache
     folder = settings.library
     library = None if folder is None else Library(folder, cache / "library", give_up=give_up)
     web = Web(cache / "web", network=settings.network, give_up=give_up)
-    return Everywhere(web, library, settings.catalogue, key)
+    listed = settings.catalogue
+    catalogue = None if listed is None else Catalogue(listed, give_up=give_up)
+    return Everywhere(web, library, catalogue, key)

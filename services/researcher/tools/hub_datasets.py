@@ -1,12 +1,13 @@
 """Looks for data sets on the hub of Hugging Face, and into their first rows."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
 from services.researcher.tools.hub_papers import HUGGING_FACE
-from services.researcher.tools.research import Dataset
+from services.researcher.tools.research import Dataset, Found
 from services.researcher.tools.web import Service, Silent, Web
 from shared.one_line import one_line
 
@@ -25,10 +26,10 @@ def hub_datasets(
     *,
     hub: Service = HUGGING_FACE,
     viewer: Service = DATASETS_SERVER,
-) -> tuple[Dataset, ...]:
+) -> Found[Dataset]:
     """Return the first that everybody may read, with their sizes, columns and first rows.
 
-    What the viewer does not show of a data set stays unknown.
+    What the viewer does not show of a data set stays unknown, and is a fault.
 
     Raises:
         Silent: the hub gave nothing.
@@ -36,7 +37,9 @@ def hub_datasets(
     params = {"search": query, "limit": str(2 * most), "full": "true"}
     listed = web.ask(hub, "api/datasets", params, _LISTED.validate_json)
     readable = [one for one in listed if one.is_open][:most]
-    return tuple(_looked_into(web, one, viewer) for one in readable)
+    faults: list[str] = []
+    found = tuple(_looked_into(web, one, viewer, faults.append) for one in readable)
+    return Found(found, tuple(faults))
 
 
 class _Listed(BaseModel):
@@ -89,7 +92,7 @@ class _FirstRows(BaseModel):
     rows: list[_Row]
 
 
-def _looked_into(web: Web, listed: _Listed, viewer: Service) -> Dataset:
+def _looked_into(web: Web, listed: _Listed, viewer: Service, say: Callable[[str], None]) -> Dataset:
     """Source: "Dataset viewer" of the Hub's documentation: ``/size`` and ``/first-rows``."""
     splits: list[_Split] = []
     shown = _FirstRows(features=[], rows=[])
@@ -99,8 +102,8 @@ def _looked_into(web: Web, listed: _Listed, viewer: Service) -> Dataset:
         if splits:
             asked |= {"config": _train(splits).config, "split": _train(splits).split}
             shown = web.ask(viewer, "first-rows", asked, _FirstRows.model_validate_json)
-    except Silent:
-        pass  # the viewer shows only some: the hub's own words stand alone
+    except Silent as why:  # it shows only some: the hub's own words stand alone
+        say(f"{listed.id} was not looked into: {why}")
     return Dataset(
         name=listed.id,
         where=f"https://huggingface.co/datasets/{listed.id}",

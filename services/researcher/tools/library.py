@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from services.researcher.tools.passages import Unreadable, passages_of
+from services.researcher.tools.passages import Unreadable, clean, passages_of
 from services.researcher.tools.ranking import Ranking
 from services.researcher.tools.research import Found, Passage
 from services.researcher.tools.web import keep
@@ -58,13 +58,17 @@ class Library:
             faults.append(f"{left} documents of the library were left out: they are too many.")
         for file in documents[:MOST_DOCUMENTS]:
             self._give_up()
-            name = file.relative_to(self._folder).as_posix()
+            name = clean(file.relative_to(self._folder).as_posix())
             try:
-                passages += self._passages(file, name)
+                found = self._passages(file, name)
             except Unreadable as why:
                 faults.append(f"{name} of the library could not be read: {why}.")
             except OSError as error:  # somebody else's, or gone meanwhile
                 faults.append(f"{name} of the library could not be read: {error.strerror}.")
+            else:
+                passages += found
+                if not found:  # a scan, as a rule
+                    faults.append(f"{name} of the library holds no text that can be read.")
         # Headings are worth words too: what a part is about often stands there alone.
         ranking = Ranking([f"{passage.place}\n{passage.text}" for passage in passages])
         return passages, ranking, tuple(faults)

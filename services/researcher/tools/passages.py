@@ -29,6 +29,11 @@ def passages_of(file: Path, name: str) -> Iterator[Passage]:
             yield Passage(name, place, piece)
 
 
+def clean(text: str) -> str:
+    """Return text that can be written as UTF-8: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -43,7 +48,7 @@ def _pages(file: Path) -> Iterator[tuple[str, str]]:
     try:
         pages = pypdf.PdfReader(file).pages
         for number in range(min(len(pages), MOST_PAGES)):
-            yield f"page {number + 1}", pages[number].extract_text()
+            yield f"page {number + 1}", clean(pages[number].extract_text())
     except (
         PyPdfError,
         DependencyError,  # an encryption that no library at hand knows

@@ -1,7 +1,12 @@
 """Finds the texts that speak of what a query asks. Pure."""
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+")
+"""Kana, Chinese characters and Hangul, which are written without spaces or with few."""
 
 
 class Ranking:
@@ -35,4 +40,14 @@ class Ranking:
 def _tokenized(texts: Sequence[str], *, return_ids: bool) -> Any:
     import bm25s
 
-    return bm25s.tokenize(list(texts), stopwords="en", return_ids=return_ids, show_progress=False)
+    words = [_CJK.sub(_pairs, text) for text in texts]
+    return bm25s.tokenize(words, stopwords="en", return_ids=return_ids, show_progress=False)
+
+
+def _pairs(run: re.Match[str]) -> str:
+    """Return each two neighbours of a run as a word.
+
+    Source: Nie and others, "On the Use of Words and N-grams for Chinese Information Retrieval",
+    2000.
+    """
+    return f" {' '.join(map(''.join, pairwise(run[0])))} "

@@ -124,6 +124,15 @@ def test_the_base_model_is_the_largest_that_every_machine_can_train(
     assert why
 
 
+def test_a_gpu_that_can_hold_no_base_model_is_said_to_be_too_small() -> None:
+    _, why = base_for((GPU.model_copy(update={"memory_gib": 1.0}),))
+
+    assert why == (
+        "the smallest of the short list, though training an adapter on it needs about 2.5 GiB and "
+        "L4 has 1.0"
+    )
+
+
 def test_the_machines_of_the_request_decide(tmp_path: Path) -> None:
     found = chosen(plan(requested(tmp_path, DATES, (GPU,))))
 
@@ -136,6 +145,20 @@ def test_labels_are_classified(tmp_path: Path) -> None:
     assert (made.task_type, made.rows) == ("classification", 200)
     assert made.requirements.output_format == "one of 2 labels"
     assert made.requirements.success.startswith("accuracy: ")
+
+
+def test_an_answer_that_is_always_the_same_is_no_classification(tmp_path: Path) -> None:
+    assert plan(requested(tmp_path, ["yes"] * 100)).task_type == "other"
+
+
+@pytest.mark.parametrize(("rows", "given"), [(1, {}), (3, {}), (1, {"dev": "a", "test": "b"})])
+def test_rows_too_few_to_set_some_aside_cannot_be_planned_for(
+    tmp_path: Path, rows: int, given: dict[str, str]
+) -> None:
+    with pytest.raises(
+        DataFailed, match=f"wanted at least {4 - len(given)} rows, .* found {rows};"
+    ):
+        plan(requested(tmp_path, DATES[:rows], (), **given))
 
 
 def test_few_rows_and_prompts_seen_before_are_risks(tmp_path: Path) -> None:

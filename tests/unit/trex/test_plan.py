@@ -232,6 +232,34 @@ def test_a_share_of_ones_own_is_cut(system: CannedSystem, draft: Path, tmp_path:
     assert "rows: 30 train, 50 dev, 10 confirm, 10 test" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["org/model", "{here}/org/model"])
+def test_a_base_model_that_was_proposed_is_never_a_folder_at_hand(
+    system: CannedSystem, draft: Path, name: str
+) -> None:
+    (draft.parent / "org" / "model").mkdir(parents=True)
+    base = CHOICES[1].model_copy(update={"value": name.format(here=draft.parent)})
+    choices = (CHOICES[0], base, *CHOICES[2:])
+    system.planned = plan(plan=PLAN.model_copy(update={"choices": choices}))
+
+    done = trex(system, "plan", draft, "--yes")
+
+    assert done.exit_code == 2
+    assert "of the hub, found a folder of that name beside" in done.stderr
+    assert system.approved == []
+
+
+def test_a_folder_elsewhere_is_not_taken_for_the_base_model_that_was_proposed(
+    system: CannedSystem, draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere" / "org" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    done = trex(system, "plan", draft, "--yes")
+
+    assert done.exit_code == 0, done.stderr
+    assert system.approved[0].base_model == "org/model"
+
+
 def test_what_the_draft_named_is_kept(system: CannedSystem, draft: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"text": "my row", "iso": "1"}\n')
     grader = "metric: grader\ngrader: {kind: regex, pattern: '.+'}\nbase_model: my/model\n"

@@ -71,22 +71,47 @@ def test_the_model_is_told_the_goal_what_is_open_and_five_rows_as_quotations(
     assert "row 161 of the training data" in told
 
 
+def test_of_a_folder_the_model_is_told_the_name_and_of_a_long_goal_the_beginning(
+    tmp_path: Path,
+) -> None:
+    _, adviser = planned(
+        tmp_path, RIGHT, base_model="/home/ann/models/dates-1b", goal="date " * 1000 + "the end"
+    )
+
+    told = adviser.asked[0].told
+    assert "Given: base_model is dates-1b\n" in told
+    assert "ann" not in told
+    assert "the end" not in told
+    assert told.count("date ") == 800
+
+
+def test_a_room_without_space_for_the_goal_leaves_the_plan_to_the_rules(tmp_path: Path) -> None:
+    request = requested(tmp_path, DATES)
+    rules = plan_by_rules(request)
+
+    made = plan(request, rules, ScriptedAdviser({"JobPlan": [RIGHT]}, room=20))
+
+    assert made.choices == rules.choices
+    assert made.counsel is not None
+    assert "serve the model with a larger context window" in (made.counsel.fallback or "")
+
+
 def test_rows_are_left_out_where_there_is_no_room_for_them(tmp_path: Path) -> None:
     request = requested(tmp_path, ["long answer " * 200] * 10)
-    adviser = ScriptedAdviser({"JobPlan": [RIGHT | {"metric": "rougeL"}]}, room=900)
+    adviser = ScriptedAdviser({"JobPlan": [RIGHT | {"metric": "rougeL"}]}, room=600)
 
     plan(request, plan_by_rules(request), adviser)
 
     told = adviser.asked[0].told
     assert 0 < told.count("[untrusted ") < 5
-    assert adviser.count(told) <= 900
+    assert adviser.count(told) <= 600
     assert len(told.split("[untrusted ")[1]) < ROW_CHARS + 200
 
 
 @pytest.mark.parametrize(
     ("wrong", "answers", "said"),
     [
-        (RIGHT | {"metric": "accuracy"}, DATES, "accuracy wanted a few labels"),
+        (RIGHT | {"metric": "accuracy"}, DATES, "different references in 200 rows; use"),
         (RIGHT | {"base_model": "evil/model"}, DATES, "base_model: wanted one of "),
         (with_grader("none", ""), DATES, "wanted regex or json_schema with metric grader"),
         (with_grader("regex", "("), DATES, "grader_text: wanted"),
@@ -186,6 +211,22 @@ def test_a_base_model_that_the_goal_names_may_be_taken(tmp_path: Path) -> None:
     made, _ = planned(tmp_path, reply, goal="Fine-tune org/dates-1b to write dates")
 
     assert chosen(made)["base_model"] == "org/dates-1b"
+
+
+@pytest.mark.parametrize(
+    ("goal", "name"),
+    [
+        ("Write dates with Qwen/Qwen3-14B.", "Qwen/Qwen3-14B"),
+        ("Tune https://huggingface.co/org/dates", "org/dates"),
+    ],
+)
+def test_a_name_in_a_goal_is_taken_whole(tmp_path: Path, goal: str, name: str) -> None:
+    part = RIGHT | {"base_model": name[:-1]}
+
+    made, adviser = planned(tmp_path, part, RIGHT | {"base_model": name}, goal=goal)
+
+    assert "base_model: wanted one of " in (adviser.asked[1].wrong or "")
+    assert chosen(made)["base_model"] == name
 
 
 def test_what_a_row_says_reaches_the_model_in_quotations_alone(tmp_path: Path) -> None:

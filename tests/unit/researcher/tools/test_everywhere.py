@@ -59,7 +59,7 @@ def test_a_paper_that_three_services_know_counts_once() -> None:
 
 
 def test_a_data_set_comes_with_licence_size_columns_and_first_rows() -> None:
-    imdb, _ = hub_datasets(recorded(), "movie reviews", 3)
+    imdb, _ = hub_datasets(recorded(), "movie reviews", 3).items
 
     assert (imdb.name, imdb.licence, imdb.rows) == ("stanfordnlp/imdb", "other", 25000)
     assert (imdb.columns, imdb.splits) == (("text", "label"), ("test", "train", "unsupervised"))
@@ -72,11 +72,15 @@ def test_a_data_set_comes_with_licence_size_columns_and_first_rows() -> None:
 
 
 def test_a_data_set_that_the_viewer_does_not_show_is_listed_and_one_behind_a_form_is_not() -> None:
-    names = {one.name: one for one in hub_datasets(recorded(), "movie reviews", 3)}
+    found = hub_datasets(recorded(), "movie reviews", 3)
+
+    names = {one.name: one for one in found.items}
 
     assert set(names) == {"stanfordnlp/imdb", "somebody/reviews-as-a-script"}
     hidden = names["somebody/reviews-as-a-script"]
     assert (hidden.licence, hidden.rows, hidden.samples) == ("mit, cc-by-4.0", None, ())
+    [fault] = found.faults
+    assert fault.startswith("somebody/reviews-as-a-script was not looked into: The data set viewer")
 
 
 def test_services_that_were_not_asked_are_named_without_the_query(tmp_path: Path) -> None:
@@ -153,5 +157,5 @@ def test_an_address_that_a_stranger_wrote_is_taken_from_nobody(tmp_path: Path) -
         viewer = Service("The data set viewer", server.url, 0.0)
         found = hub_datasets(Web(tmp_path, network=True), "x", 3, hub=service, viewer=viewer)
 
-    assert [one.name for one in found] == ["good/one"]
+    assert [one.name for one in found.items] == ["good/one"]
     assert [got.params.get("dataset") for got in server.got] == [None, "good/one"]

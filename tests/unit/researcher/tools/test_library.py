@@ -1,4 +1,5 @@
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,18 @@ from services.researcher.tools.passages import LONGEST, passages_of
 from shared.answering import GivenUp
 
 
-def pdf_of(pages: list[str]) -> bytes:
-    """Return a real PDF with a line of text a page, written by hand."""
+def pdf_of(pages: list[str], *, to_unicode: str = "") -> bytes:
+    """Return a real PDF with a line of text a page, written by hand.
+
+    ``to_unicode`` is the body of the font's map from codes to characters.
+    """
+    last = 4 + 2 * len(pages)
+    mapped = f" /ToUnicode {last} 0 R" if to_unicode else ""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica{mapped} >>",
     ]
     for number, text in enumerate(pages):
         stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
@@ -23,6 +29,7 @@ def pdf_of(pages: list[str]) -> bytes:
             f"/Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * number} 0 R >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
+    objects.append(f"<< /Length {len(to_unicode)} >>\nstream\n{to_unicode}\nendstream")
     body, starts = "%PDF-1.4\n", []
     for number, text in enumerate(objects, start=1):
         starts.append(len(body))
@@ -80,6 +87,26 @@ def test_the_passage_that_says_most_of_it_comes_first(tmp_path: Path, documents:
     found = library_of(tmp_path).look("learning rate of adapters", 4).items
 
     assert [passage.document for passage in found] == ["b.txt", "a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("学习率", "适配器需要较高的学习率。"),
+        ("LoRA 微调", "我们用LoRA微调模型"),
+        ("学習率", "アダプターには高い学習率が要る。"),
+        ("학습률", "어댑터에는 높은 학습률이 필요하다."),
+    ],
+)
+def test_words_that_no_space_parts_are_found(
+    tmp_path: Path, documents: Path, query: str, text: str
+) -> None:
+    (documents / "a.txt").write_text(text)
+    (documents / "b.txt").write_text("电影评论 映画 영화 films")
+
+    found = library_of(tmp_path).look(query, 4).items
+
+    assert [passage.text for passage in found] == [text]
 
 
 @pytest.mark.parametrize("query", ["", "the", "???", "nothingofthesort"])
@@ -172,3 +199,30 @@ def test_what_cannot_be_kept_is_found_all_the_same(tmp_path: Path, documents: Pa
     (tmp_path / "cache").write_text("a file where a folder should be")
 
     assert library_of(tmp_path).look("adapters", 4).items[0].text == "Adapters."
+
+
+def test_half_a_surrogate_pair_in_a_pdf_is_a_question_mark(tmp_path: Path, documents: Path) -> None:
+    to_unicode = "1 beginbfchar\n<7a> <d800>\nendbfchar"
+    (documents / "odd.pdf").write_bytes(pdf_of(["Adapters z."], to_unicode=to_unicode))
+
+    [passage] = library_of(tmp_path).look("adapters", 4).items
+
+    assert passage.text == "Adapters ?."
+
+
+def test_a_name_that_is_no_utf_8_is_shown_with_question_marks(
+    tmp_path: Path, documents: Path
+) -> None:
+    Path(os.fsdecode(os.fsencode(documents) + b"/n\xf6tes.txt")).write_text("Adapters.")
+
+    [passage] = library_of(tmp_path).look("adapters", 4).items
+
+    assert passage.document == "n?tes.txt"
+
+
+def test_a_document_that_gives_no_text_is_named(tmp_path: Path, documents: Path) -> None:
+    (documents / "scan.pdf").write_bytes(pdf_of([""]))
+
+    found = library_of(tmp_path).look("adapters", 4)
+
+    assert found.faults == ("scan.pdf of the library holds no text that can be read.",)
