@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.researcher.llm.adviser import ModelUseless
@@ -14,6 +14,7 @@ from services.researcher.llm.replies import Reply, read_reply
 from services.researcher.llm.reserving import Purse
 from services.researcher.llm.sending import NoReply, Received
 from services.researcher.llm.talk import Sent, as_messages, clean
+from shared.answering import GivenUp
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Message, Spend
 from shared.settings import ResearcherSettings
@@ -84,6 +85,9 @@ class Desk:
         server = self.endpoint.server
         try:
             received = self.endpoint.send(body, self.give_up)
+        except GivenUp:
+            self.note(heard(Reply(""), most), "no longer wanted")
+            raise
         except NoReply as nothing:
             why = server.silent(nothing)
             self.note(heard(Reply(""), most if nothing.was_sent else Spend()), why)
@@ -96,6 +100,12 @@ class Desk:
             self.note(heard(Reply(""), most), why)
             raise self.endpoint.went_away(why)
         self.endpoint.came_back()
+        # Before anything cuts it, which could leave half of a key.
+        reply = replace(
+            reply,
+            text=redacted(reply.text, server.key),
+            calls=tuple(redacted(name, server.key) for name in reply.calls),
+        )
         return heard(reply, most if reply.usage is None else self.purse.cost(*reply.usage))
 
     def note(self, heard: "Heard", fault: str | None) -> None:
