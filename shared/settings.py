@@ -160,7 +160,7 @@ class ResearcherSettings(BaseSettings):
     answer_s: float = Field(default=300.0, gt=0)
     """``TREX_RESEARCHER_ANSWER_S``: seconds without a reply after which a model counts as away."""
 
-    wait_s: float = Field(default=600.0, ge=0)
+    wait_s: float = Field(default=60.0, ge=0)
     """``TREX_RESEARCHER_WAIT_S``: seconds that a new job waits for a model that is away, before it
     begins with what rules say."""
 

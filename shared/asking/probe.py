@@ -1,5 +1,6 @@
 """Asks a server for JSON of a shape it is told only as a schema, to see whether it minds."""
 
+import json
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -44,12 +45,12 @@ def ask(server: Server) -> bool:
     messages = [{"role": "user", "content": TEXT}]
     body = {"messages": messages, "max_tokens": MOST, "response_format": response_format(Probe)}
     found = server.complete(body, ANSWER_S)
-    if found.status_code in (400, 422):
+    if found.status in (400, 422):
         return False
-    if found.status_code != 200:
-        raise Unavailable(server.refusal(found.status_code, found.text))
+    if found.status != 200:
+        raise Unavailable(server.refusal(found.status, found.text))
     try:
-        return minds(found.json()["choices"][0]["message"]["content"] or "")
+        return minds(json.loads(found.body)["choices"][0]["message"]["content"] or "")
     except (ValueError, LookupError, TypeError):
         raise Unavailable(server.stranger(found.text)) from None
 

@@ -12,9 +12,9 @@ from services.researcher.llm.redacting import kept, redacted
 from services.researcher.llm.refusals import meaning
 from services.researcher.llm.replies import Reply, read_reply
 from services.researcher.llm.reserving import Purse
-from services.researcher.llm.sending import NoReply, Received
 from services.researcher.llm.talk import Sent, as_messages, clean
 from shared.answering import GivenUp
+from shared.asking.sending import NoReply, Received
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Message, Spend
 from shared.settings import ResearcherSettings
@@ -96,7 +96,7 @@ class Desk:
             raise self._refusal(heard(Reply(""), Spend()), received, extra)
         reply = read_reply(received.body)
         if reply is None:
-            why = server.stranger(received.body[:KEPT].decode(errors="replace"))
+            why = server.stranger(received.text)
             self.note(heard(Reply(""), most), why)
             raise self.endpoint.went_away(why)
         self.endpoint.came_back()
@@ -147,7 +147,7 @@ class Desk:
 
     def _refusal(self, heard: "Heard", received: Received, extra: Mapping[str, Any]) -> Exception:
         """Note a refusal and return what to raise about it."""
-        said = received.body.decode(errors="replace")
+        said = received.text
         server = self.endpoint.server
         why = redacted(server.refusal(received.status, said), server.key)
         self.note(heard, why)

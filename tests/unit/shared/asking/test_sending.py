@@ -4,7 +4,7 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from services.researcher.llm.sending import MOST_BYTES, NoReply, post, retry_after
+from shared.asking.sending import MOST_BYTES, NoReply, post, retry_after
 from trex.fake_llm.answers import Says
 from trex.fake_llm.server import FakeLlm
 
