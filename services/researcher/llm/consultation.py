@@ -148,8 +148,9 @@ class Consultation:
 
     def _probe(self) -> bool:
         messages = [{"role": "user", "content": PROBE.text}]
+        asked = {"response_format": response_format(Probe), "temperature": 0}
         try:
-            heard = self._desk.put(PROBE, messages, {"response_format": response_format(Probe)})
+            heard = self._desk.put(PROBE, messages, asked)
         except SchemasRefused:
             return False
         minds = probe.minds(heard.reply.text)

@@ -48,8 +48,8 @@ class _Count(BaseModel):
 class Endpoint:
     """A model behind a server that speaks OpenAI's chat completions.
 
-    Nothing is asked before it is needed, and what a server can do is asked once. After a failure
-    it is left alone for a while; see `services.researcher.llm.backoff`.
+    Nothing is asked before it is needed, and what a server can do is asked once, and again when it
+    was away. After a failure it is left alone for a while; see `services.researcher.llm.backoff`.
     """
 
     def __init__(
@@ -152,6 +152,10 @@ class Endpoint:
 
     def went_away(self, why: str, retry_after_s: float | None = None) -> ModelAway:
         """Note that the model is away, and return what to raise."""
+        # It may come back as another server. One that took schemas says so when it takes none.
+        self.takes_schemas = self.takes_schemas or None
+        self.counts_exactly = None
+        self._window = self._settings.context_tokens
         why = redacted(why, self.server.key)
         self._backoff = self._backoff.after_failure(self._clock(), why, retry_after_s)
         left_s = self._backoff.left_s(self._clock())
@@ -210,13 +214,12 @@ class Endpoint:
                 answer_s=LOOK_S,
                 give_up=lambda: None,
             )
-        except NoReply:
-            self._count_again = self._clock() + COUNT_AGAIN_S
-            return None
-        try:
+            if found.status in (404, 405):
+                self.counts_exactly = False
+                return None
             count = _Count.model_validate_json(found.body).count
-        except ValidationError:
-            self.counts_exactly = self.counts_exactly or False
+        except (NoReply, ValidationError):
+            self._count_again = self._clock() + COUNT_AGAIN_S
             return None
         self.counts_exactly = True
         return count

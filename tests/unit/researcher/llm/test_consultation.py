@@ -279,6 +279,7 @@ def test_a_server_that_takes_schemas_is_asked_once_whether_it_does() -> None:
         ask(consulted.adviser)
         ask(consulted.adviser)
 
+    assert fake.asked[0]["temperature"] == 0
     names = [shape.name for body in fake.asked if (shape := wanted(body))]
     assert names == ["probe", "idea", "idea"]
     assert consulted.endpoint.takes_schemas is True

@@ -84,6 +84,39 @@ def test_a_tokenizer_that_is_away_is_asked_again_later() -> None:
         assert endpoint.count("x" * 40) == 10
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"), [(404, False), (405, False), (503, None), (200, None)]
+)
+def test_only_a_server_that_has_no_tokenizer_is_never_asked_to_count_again(
+    status: int, counts: bool | None
+) -> None:
+    time = Time()
+    with web_server(lambda _, __: Page("busy", status)) as web:
+        endpoint = at(web.url, time)
+        assert endpoint.count("x" * 40) == 14
+        assert endpoint.count("x" * 41) == 14
+        assert len(web.got) == 1
+        time.now += 31
+        assert endpoint.count("x" * 42) == 14
+
+    assert endpoint.counts_exactly is counts
+    assert len(web.got) == (1 if counts is False else 2)
+
+
+def test_a_server_that_was_away_may_come_back_as_another() -> None:
+    time = Time()
+    with FakeLlm(window=9000, tokenizes=False) as fake:
+        endpoint = endpoint_of(fake, clock=time)
+        assert (endpoint.window(), endpoint.count("x" * 40)) == (9000, 14)
+        endpoint.takes_schemas = False
+        endpoint.went_away("gone")
+        fake.window, fake.tokenizes = 4000, True
+        time.now += 6
+
+        assert (endpoint.window(), endpoint.count("x" * 40)) == (4000, 10)
+        assert endpoint.takes_schemas is None
+
+
 def test_after_every_failure_it_is_left_alone_twice_as_long() -> None:
     time = Time()
     with FakeLlm() as fake:
