@@ -1,11 +1,11 @@
 """Asks a server for JSON of a shape it is told only as a schema, to see whether it minds."""
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
-from shared.asking.question import Shape
+from shared.asking.question import Shape, response_format
 from shared.asking.server import Server
 from shared.errors import Unavailable
 
@@ -23,17 +23,6 @@ class Probe(Shape):
 
 
 TEXT = "This is a test of how you answer. Reply with the JSON object that is asked for."
-
-
-def response_format(shape: type[Shape]) -> dict[str, Any]:
-    """Return how a request asks for a shape."""
-    schema = {"name": name_of(shape), "schema": shape.model_json_schema(), "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def name_of(shape: type[Shape]) -> str:
-    """Return what a shape is called in requests."""
-    return shape.__name__.lower()
 
 
 def ask(server: Server) -> bool:

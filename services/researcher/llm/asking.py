@@ -35,8 +35,8 @@ class SchemasRefused(Exception):
 
 
 @dataclass
-class Desk:
-    """Where the requests of one piece of work are put, paid for and noted."""
+class Requests:
+    """The requests of one piece of work: put, paid for and noted."""
 
     endpoint: Endpoint
     purse: Purse

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from services.researcher.llm.quoting import printable
 from shared.asking.question import Shape
 from shared.contracts.base import sentences
 from shared.errors import Rejected
@@ -70,7 +71,7 @@ def _objects(text: str) -> Iterator[str]:
 def _printable(value: Any) -> Any:
     match value:
         case str():
-            return "".join(sign for sign in value if sign.isprintable() or sign in "\n\t")
+            return printable(value)
         case list():
             return [_printable(item) for item in value]
         case dict():
