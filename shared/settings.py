@@ -160,7 +160,7 @@ class ResearcherSettings(BaseSettings):
     answer_s: float = Field(default=300.0, gt=0)
     """``TREX_RESEARCHER_ANSWER_S``: seconds without a reply after which a model counts as away."""
 
-    wait_s: float = Field(default=600.0, ge=0)
+    wait_s: float = Field(default=60.0, ge=0)
     """``TREX_RESEARCHER_WAIT_S``: seconds that a new job waits for a model that is away, before it
     begins with what rules say."""
 
@@ -189,8 +189,12 @@ class ResearcherSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Self:
-        if self.money_per_day is not None and self.model not in self.prices:
-            raise ValueError(f"money_per_day needs a price of model {self.model!r} in prices")
+        capped = self.model is not None and self.money_per_day is not None
+        if capped and self.model not in self.prices:
+            raise ValueError(
+                f"wanted a price of {self.model!r} because money_per_day caps money, found none; "
+                "add it to TREX_RESEARCHER_PRICES"
+            )
         return self
 
 

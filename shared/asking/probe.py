@@ -1,10 +1,11 @@
 """Asks a server for JSON of a shape it is told only as a schema, to see whether it minds."""
 
-from typing import Any, Literal
+import json
+from typing import Literal
 
 from pydantic import ValidationError
 
-from shared.asking.question import Shape
+from shared.asking.question import Shape, response_format
 from shared.asking.server import Server
 from shared.errors import Unavailable
 
@@ -24,17 +25,6 @@ class Probe(Shape):
 TEXT = "This is a test of how you answer. Reply with the JSON object that is asked for."
 
 
-def response_format(shape: type[Shape]) -> dict[str, Any]:
-    """Return how a request asks for a shape."""
-    schema = {"name": name_of(shape), "schema": shape.model_json_schema(), "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def name_of(shape: type[Shape]) -> str:
-    """Return what a shape is called in requests."""
-    return shape.__name__.lower()
-
-
 def ask(server: Server) -> bool:
     """Say whether replies of a server follow JSON schemas.
 
@@ -44,12 +34,12 @@ def ask(server: Server) -> bool:
     messages = [{"role": "user", "content": TEXT}]
     body = {"messages": messages, "max_tokens": MOST, "response_format": response_format(Probe)}
     found = server.complete(body, ANSWER_S)
-    if found.status_code in (400, 422):
+    if found.status in (400, 422):
         return False
-    if found.status_code != 200:
-        raise Unavailable(server.refusal(found.status_code, found.text))
+    if found.status != 200:
+        raise Unavailable(server.refusal(found.status, found.text))
     try:
-        return minds(found.json()["choices"][0]["message"]["content"] or "")
+        return minds(json.loads(found.body)["choices"][0]["message"]["content"] or "")
     except (ValueError, LookupError, TypeError):
         raise Unavailable(server.stranger(found.text)) from None
 

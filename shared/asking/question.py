@@ -21,6 +21,17 @@ class Shape(BaseModel):
 S = TypeVar("S", bound=Shape)
 
 
+def response_format(shape: type[Shape]) -> dict[str, Any]:
+    """Return how a request asks for a shape."""
+    schema = {"name": name_of(shape), "schema": shape.model_json_schema(), "strict": True}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def name_of(shape: type[Shape]) -> str:
+    """Return what a shape is called in requests."""
+    return shape.__name__.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """All that decides a reply, as far as who asks can decide it."""
@@ -44,12 +55,7 @@ class Question:
             "seed": self.seed,
         }
         if self.shape is not None:
-            schema = {
-                "name": self.shape.__name__.lower(),
-                "schema": self.shape.model_json_schema(),
-                "strict": True,
-            }
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            body["response_format"] = response_format(self.shape)
         return body
 
     @property

@@ -1,14 +1,12 @@
 """The server of the researcher's language model: where it is, and what its refusals mean."""
 
-import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Self
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
+from shared.asking.sending import NoReply, Received, get, post
 from shared.endpoints import address_of, refuse_odd_key
 from shared.errors import Rejected, Unavailable
 from shared.settings import LlmSettings
@@ -20,10 +18,8 @@ SAID = 300
 """Characters kept of what a server says."""
 
 
-@cache
-def trusted() -> ssl.SSLContext:
-    """Return whom https is believed; read once, because it takes a tenth of a second."""
-    return httpx.create_ssl_context()
+class MayPass(Unavailable):
+    """The server is silent, starting or broken, and may be there in a minute."""
 
 
 class _Model(BaseModel):
@@ -71,24 +67,29 @@ class Server:
         """Where vLLM's own functions are, which have no version."""
         return self.address.rpartition("/v")[0]
 
-    def window(self) -> int | None:
+    def window(self, give_up: Callable[[], None] = lambda: None) -> int | None:
         """Return how many tokens question and reply may have; None of a server that says not.
 
+        Args:
+            give_up: called about every half second; what it raises ends the look.
+
         Raises:
-            Unavailable: it does not answer, refuses, or has no such model.
+            MayPass: it does not answer, or is starting or broken.
+            Unavailable: it refuses, or has no such model.
         """
         try:
-            found = httpx.get(
-                f"{self.address}/models", headers=self.headers, timeout=LOOK_S, verify=trusted()
+            found = get(
+                f"{self.address}/models", headers=self.headers, answer_s=LOOK_S, give_up=give_up
             )
-        except httpx.HTTPError as error:
-            raise Unavailable(self.silent(error)) from None
-        if found.status_code in (404, 405):
+        except NoReply as nothing:
+            raise MayPass(self.silent(nothing)) from None
+        if found.status in (404, 405):
             return None  # it lists none, and may have it all the same
-        if found.status_code != 200:
-            raise Unavailable(self.refusal(found.status_code, found.text))
+        if found.status != 200:
+            kind = MayPass if found.status >= 500 else Unavailable
+            raise kind(self.refusal(found.status, found.text))
         try:
-            models = _Models.model_validate_json(found.content).data
+            models = _Models.model_validate_json(found.body).data
         except ValidationError:
             raise Unavailable(self.stranger(found.text)) from None
         ours = next((model for model in models if model.id == self.model), None)
@@ -100,22 +101,22 @@ class Server:
             )
         return ours.max_model_len
 
-    def complete(self, body: Mapping[str, Any], timeout_s: float) -> httpx.Response:
+    def complete(self, body: Mapping[str, Any], answer_s: float) -> Received:
         """Return what it says to a request for a chat completion, whatever it is.
 
         Raises:
-            Unavailable: nothing whole came back.
+            MayPass: nothing whole came back.
         """
         try:
-            return httpx.post(
+            return post(
                 f"{self.address}/chat/completions",
-                json={"model": self.model, **body},
+                {"model": self.model, **body},
                 headers=self.headers,
-                timeout=timeout_s,
-                verify=trusted(),
+                answer_s=answer_s,
+                give_up=lambda: None,
             )
-        except httpx.HTTPError as error:
-            raise Unavailable(self.silent(error)) from None
+        except NoReply as nothing:
+            raise MayPass(self.silent(nothing)) from None
 
     def refusal(self, status: int, said: str) -> str:
         """Say in a sentence what a status other than 200 means, and what to change."""

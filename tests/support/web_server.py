@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers GET requests as a test says."""
+"""A small real HTTP server that answers requests as a test says."""
 
 import threading
 import time
@@ -47,7 +47,11 @@ def web_server(answer: Callable[[Got, int], Page]) -> Iterator[WebServer]:
     web = WebServer(answer)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the name the library calls
+        def do_POST(self) -> None:  # the name the library calls
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def do_GET(self) -> None:  # likewise
             parts = urlsplit(self.path)
             got = Got(parts.path, dict(parse_qsl(parts.query)), dict(self.headers))
             web.got.append(got)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.researcher.llm.adviser import ModelUseless
@@ -12,8 +12,9 @@ from services.researcher.llm.redacting import kept, redacted
 from services.researcher.llm.refusals import meaning
 from services.researcher.llm.replies import Reply, read_reply
 from services.researcher.llm.reserving import Purse
-from services.researcher.llm.sending import NoReply, Received
 from services.researcher.llm.talk import Sent, as_messages, clean
+from shared.answering import GivenUp
+from shared.asking.sending import NoReply, Received
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Message, Spend
 from shared.settings import ResearcherSettings
@@ -34,8 +35,8 @@ class SchemasRefused(Exception):
 
 
 @dataclass
-class Desk:
-    """Where the requests of one piece of work are put, paid for and noted."""
+class Requests:
+    """The requests of one piece of work: put, paid for and noted."""
 
     endpoint: Endpoint
     purse: Purse
@@ -84,6 +85,9 @@ class Desk:
         server = self.endpoint.server
         try:
             received = self.endpoint.send(body, self.give_up)
+        except GivenUp:
+            self.note(heard(Reply(""), most), "no longer wanted")
+            raise
         except NoReply as nothing:
             why = server.silent(nothing)
             self.note(heard(Reply(""), most if nothing.was_sent else Spend()), why)
@@ -92,10 +96,16 @@ class Desk:
             raise self._refusal(heard(Reply(""), Spend()), received, extra)
         reply = read_reply(received.body)
         if reply is None:
-            why = server.stranger(received.body[:KEPT].decode(errors="replace"))
+            why = server.stranger(received.text)
             self.note(heard(Reply(""), most), why)
             raise self.endpoint.went_away(why)
         self.endpoint.came_back()
+        # Before anything cuts it, which could leave half of a key.
+        reply = replace(
+            reply,
+            text=redacted(reply.text, server.key),
+            calls=tuple(redacted(name, server.key) for name in reply.calls),
+        )
         return heard(reply, most if reply.usage is None else self.purse.cost(*reply.usage))
 
     def note(self, heard: "Heard", fault: str | None) -> None:
@@ -137,7 +147,7 @@ class Desk:
 
     def _refusal(self, heard: "Heard", received: Received, extra: Mapping[str, Any]) -> Exception:
         """Note a refusal and return what to raise about it."""
-        said = received.body.decode(errors="replace")
+        said = received.text
         server = self.endpoint.server
         why = redacted(server.refusal(received.status, said), server.key)
         self.note(heard, why)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from services.researcher.llm.adviser import REPAIRS, ModelUseless
-from services.researcher.llm.asking import Desk, Heard, SchemasRefused, apart, narrow
+from services.researcher.llm.asking import Heard, Requests, SchemasRefused, apart, narrow
 from services.researcher.llm.endpoint import Endpoint
 from services.researcher.llm.prompts import Prompt, prompts
 from services.researcher.llm.reading import read
@@ -15,8 +15,8 @@ from services.researcher.llm.replies import Reply
 from services.researcher.llm.reserving import Purse
 from services.researcher.llm.talk import Sent, Talk, opening
 from shared.asking import probe
-from shared.asking.probe import Probe, name_of, response_format
-from shared.asking.question import Shape
+from shared.asking.probe import Probe
+from shared.asking.question import Shape, name_of, response_format
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Caps, Counsel
 from shared.errors import Rejected
@@ -64,7 +64,7 @@ class Consultation:
         self._endpoint = endpoint
         self._settings = settings
         self._repaired = 0
-        self._desk = Desk(
+        self._requests = Requests(
             endpoint=endpoint,
             purse=Purse.of(notebook, job_id, caps, settings),
             work_id=work_id,
@@ -97,9 +97,9 @@ class Consultation:
         """See `Adviser.counsel`. What rules did in its place is for others to add."""
         return Counsel(
             model=self._endpoint.model,
-            prompts=tuple(self._desk.prompts),
-            calls=self._desk.calls,
-            spend=self._desk.spend,
+            prompts=tuple(self._requests.prompts),
+            calls=self._requests.calls,
+            spend=self._requests.spend,
             repaired=self._repaired,
         )
 
@@ -128,10 +128,10 @@ class Consultation:
                 except Rejected as error:
                     wrong = str(error)
                 else:
-                    self._desk.note(heard, None)
+                    self._requests.note(heard, None)
                     self._repaired += repairs > 0
                     return answer
-            self._desk.note(heard, wrong)
+            self._requests.note(heard, wrong)
             if before is not None and heard.reply.words == before.words:
                 raise self._useless(shape, "the same wrong answer twice", wrong)
             # From here on in words too: a model may overlook what its server minds.
@@ -148,24 +148,27 @@ class Consultation:
 
     def _probe(self) -> bool:
         messages = [{"role": "user", "content": PROBE.text}]
+        asked = {"response_format": response_format(Probe), "temperature": 0}
         try:
-            heard = self._desk.put(PROBE, messages, {"response_format": response_format(Probe)})
+            heard = self._requests.put(PROBE, messages, asked)
         except SchemasRefused:
             return False
         minds = probe.minds(heard.reply.text)
-        self._desk.note(heard, None if minds else "wanted JSON of a schema, found something else")
+        self._requests.note(
+            heard, None if minds else "wanted JSON of a schema, found something else"
+        )
         return minds
 
     def _answer(self, talk: Talk, shape: type[Shape], in_words: list[Sent]) -> Heard:
         if talk.by_schema:
             try:
-                return self._desk.put(
+                return self._requests.put(
                     talk.prompt, talk.messages, {"response_format": response_format(shape)}
                 )
             except SchemasRefused:
                 talk.by_schema = False
                 talk.opening = in_words
-        return self._desk.put(talk.prompt, talk.messages, {})
+        return self._requests.put(talk.prompt, talk.messages, {})
 
     def _useless(self, shape: type[Shape], found: str, wrong: str | None) -> ModelUseless:
         why = kept(wrong or "", self._endpoint.server.key, most=SAID)

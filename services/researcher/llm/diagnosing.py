@@ -7,13 +7,13 @@ from pydantic import Field
 
 from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.fitting import fitted
-from services.researcher.llm.hearsay import one_line
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.sections.diagnosis import curves, outcome, parent, purpose
 from services.researcher.llm.sections.experience import experience_of_changes
 from shared.asking.question import Shape
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
 from shared.errors import Rejected
+from shared.one_line import one_line
 
 Cause: TypeAlias = Literal[
     "underfitting",

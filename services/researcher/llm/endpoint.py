@@ -1,21 +1,19 @@
 """The researcher's language model, one a process: what it can do, and whether it is there."""
 
 import hashlib
-import json
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from services.researcher.llm.adviser import ModelAway
 from services.researcher.llm.backoff import Backoff
 from services.researcher.llm.redacting import redacted
-from services.researcher.llm.sending import NoReply, Received, post
-from shared.asking.server import LOOK_S, Server, trusted
+from shared.asking.sending import NoReply, Received, post
+from shared.asking.server import LOOK_S, MayPass, Server
 from shared.errors import Rejected, Unavailable
 from shared.settings import LlmSettings, ResearcherSettings
 
@@ -50,8 +48,8 @@ class _Count(BaseModel):
 class Endpoint:
     """A model behind a server that speaks OpenAI's chat completions.
 
-    Nothing is asked before it is needed, and what a server can do is asked once. After a failure
-    it is left alone for a while; see `services.researcher.llm.backoff`.
+    Nothing is asked before it is needed, and what a server can do is asked once, and again when it
+    was away. After a failure it is left alone for a while; see `services.researcher.llm.backoff`.
     """
 
     def __init__(
@@ -81,13 +79,6 @@ class Endpoint:
         self._window = settings.context_tokens
         self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._count_again = 0.0
-        self._tokenizer = httpx.Client(
-            base_url=self.server.root,
-            headers={**self.server.headers, "Content-Type": "application/json"},
-            timeout=LOOK_S,
-            verify=trusted(),
-            limits=httpx.Limits(max_keepalive_connections=0),  # nobody would close them
-        )
 
     @property
     def model(self) -> str:
@@ -161,6 +152,10 @@ class Endpoint:
 
     def went_away(self, why: str, retry_after_s: float | None = None) -> ModelAway:
         """Note that the model is away, and return what to raise."""
+        # It may come back as another server. One that took schemas says so when it takes none.
+        self.takes_schemas = self.takes_schemas or None
+        self.counts_exactly = None
+        self._window = self._settings.context_tokens
         why = redacted(why, self.server.key)
         self._backoff = self._backoff.after_failure(self._clock(), why, retry_after_s)
         left_s = self._backoff.left_s(self._clock())
@@ -174,25 +169,27 @@ class Endpoint:
     def wait_until_there(
         self, for_s: float, give_up: Callable[[], None], say: Callable[[str], None]
     ) -> bool:
-        """Return True once the server has the model, and False when the time is up.
+        """Return True once the server has the model, and False when it is not worth waiting.
+
+        That is at once where it failed before and no answer came since, so that nobody waits twice
+        and a server that asked to be left alone is, and where waiting changes nothing.
 
         Args:
-            for_s: seconds to wait at most.
-            give_up: called about twice a second, but while the server is looked at, which takes ten
-                seconds at most; what it raises ends the waiting.
+            for_s: seconds to wait at most; a last look may take ten more.
+            give_up: called about twice a second; what it raises ends the waiting.
             say: told every few seconds why there is a wait.
         """
+        if self._backoff.why:
+            return False
         end = self._clock() + for_s
         while True:
-            give_up()
             try:
-                self.server.window()
+                self.server.window(give_up)
             except Unavailable as away:
                 why = redacted(str(away), self.server.key)
+                left_s = end - self._clock() if isinstance(away, MayPass) else 0.0
             else:
-                self.came_back()
                 return True
-            left_s = end - self._clock()
             if left_s <= 0:
                 self.went_away(why)
                 return False
@@ -209,16 +206,20 @@ class Endpoint:
         """Return what the server's tokenizer counts, None where there is none or it is away."""
         if self.counts_exactly is False or self._clock() < self._count_again:
             return None
-        body = {"model": self.model, "prompt": text, "add_special_tokens": False}
         try:
-            found = self._tokenizer.post("/tokenize", content=json.dumps(body))
-        except httpx.HTTPError:
+            found = post(
+                f"{self.server.root}/tokenize",
+                {"model": self.model, "prompt": text, "add_special_tokens": False},
+                headers=self.server.headers,
+                answer_s=LOOK_S,
+                give_up=lambda: None,
+            )
+            if found.status in (404, 405):
+                self.counts_exactly = False
+                return None
+            count = _Count.model_validate_json(found.body).count
+        except (NoReply, ValidationError):
             self._count_again = self._clock() + COUNT_AGAIN_S
-            return None
-        try:
-            count = _Count.model_validate_json(found.content).count
-        except ValidationError:
-            self.counts_exactly = self.counts_exactly or False
             return None
         self.counts_exactly = True
         return count

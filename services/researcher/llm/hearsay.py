@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from services.researcher.llm.quoting import CUT, quoted
+from shared.one_line import one_line
 
 _FOLDERS = re.compile(
     r"""(?<![\w:/.])~?(?:/[^\s/'"`<>|:,;()\[\]]+)+/(?=[^\s/])  # /home/me/, but no address's path
@@ -36,13 +37,6 @@ def in_marks(lines: Iterable[str], what: str) -> str:
     """Return lines that are short enough as one quotation; nothing where there is none."""
     text = "\n".join(lines)
     return quoted(text, what, most=len(text)) if text else ""
-
-
-def one_line(text: str, most: int) -> str:
-    """Return a text on one line, cut to ``most`` characters, control characters left out."""
-    clean = "".join(sign if sign.isprintable() else " " for sign in text)
-    short = " ".join(clean.split())
-    return short if len(short) <= most else short[: most - 1] + CUT
 
 
 def without_folders(text: str) -> str:

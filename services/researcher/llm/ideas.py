@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationError
+from pydantic import Field, PlainValidator, ValidationError
 
-from services.researcher.llm.quoting import one_line
-from services.researcher.llm.whitelist import Change, Knob
+from services.researcher.llm.whitelist import Change, Knob, in_one_line
 from shared.asking.question import Shape
 from shared.contracts.base import sentences
 from shared.contracts.proposal import Direction
@@ -17,11 +16,7 @@ LINE = 300
 MOST_IDEAS = 8
 """Ideas in one answer."""
 
-Line = Annotated[
-    str,
-    BeforeValidator(lambda said: one_line(said, most=LINE)),
-    Field(min_length=1, max_length=LINE),
-]
+Line = Annotated[str, in_one_line(LINE), Field(min_length=1, max_length=LINE)]
 """A sentence or two: one line, printable, cut to `LINE` characters."""
 
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -47,9 +42,7 @@ class Idea(Shape):
     gain_mean: Difference
     gain_high: Difference
     falsifier: Line
-    despite: Annotated[
-        str, BeforeValidator(lambda said: one_line(said, most=LINE)), Field(max_length=LINE)
-    ] = ""
+    despite: Annotated[str, in_one_line(LINE), Field(max_length=LINE)] = ""
     """Why it should help here, although other jobs speak against it."""
 
     def does_as(self, other: "Idea") -> bool:

@@ -1,7 +1,6 @@
 """Puts text that others wrote before a language model, as data that it is not to obey."""
 
 import hashlib
-from typing import Any
 
 CUT = "…"
 
@@ -17,15 +16,12 @@ def quoted(text: str, what: str, *, most: int) -> str:
         what: what it is, for example ``row 3 of the training data``.
         most: characters kept.
     """
-    clean = "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+    clean = printable(text)
     kept = clean if len(clean) <= most else clean[: most - 1] + CUT
     mark = hashlib.sha256(f"{what}\n{kept}".encode()).hexdigest()[:12]
     return f"[untrusted {mark}: {what}]\n{kept}\n[end {mark}]"
 
 
-def one_line(text: Any, *, most: int) -> Any:
-    """Return a text as one line of printable signs, cut to ``most``; what is no text as it is."""
-    if not isinstance(text, str):
-        return text
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return line if len(line) <= most else line[: most - 1] + CUT
+def printable(text: str) -> str:
+    """Return a text without control characters but for line breaks and tabs."""
+    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")

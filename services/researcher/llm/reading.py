@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from services.researcher.llm.quoting import printable
 from shared.asking.question import Shape
 from shared.contracts.base import sentences
 from shared.errors import Rejected
@@ -38,7 +40,7 @@ def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
     wrong: ValidationError | None = None
     for candidate in reversed(list(_objects(text))):
         try:
-            return shape.model_validate_json(json.dumps(_printable(candidate)))
+            return shape.model_validate_json(candidate)
         except ValidationError as error:
             wrong = wrong or error
     if is_cut_off:
@@ -50,26 +52,26 @@ def read(shape: type[S], text: str, *, is_cut_off: bool = False) -> S:
     raise Rejected("; ".join(said[:FAULTS]) + more)
 
 
-def _objects(text: str) -> Iterator[Any]:
-    """Yield the JSON objects in a text, without those inside of others."""
+def _objects(text: str) -> Iterator[str]:
+    """Yield the JSON objects in a text as JSON, without those inside of others."""
     # Not strict: the grammars of vLLM 0.32 let control characters into texts.
     decoder = json.JSONDecoder(strict=False, parse_constant=_refuse)
     start = text.find("{")
     for _ in range(STARTS):
         if start < 0:
             return
-        try:
+        end = start + 1
+        with suppress(ValueError, RecursionError):
             found, end = decoder.raw_decode(text, start)
-            yield found
-        except (ValueError, RecursionError):
-            end = start + 1
+            # The decoder takes what is too deep for these two, and nothing inside of it counts.
+            yield json.dumps(_printable(found))
         start = text.find("{", end)
 
 
 def _printable(value: Any) -> Any:
     match value:
         case str():
-            return "".join(sign for sign in value if sign.isprintable() or sign in "\n\t")
+            return printable(value)
         case list():
             return [_printable(item) for item in value]
         case dict():

@@ -11,8 +11,8 @@ _SECRETS = re.compile(
     | \bhf_[A-Za-z0-9]{16,}               # Hugging Face
     | \bgh[opsu]_[A-Za-z0-9]{20,}         # GitHub
     | \bAKIA[A-Z0-9]{16}\b                # AWS
-    | (?<=\bBearer\ )[!-~]{8,}            # headers
-    | (?<=://)[^\s/@:]*:[^\s/@]+(?=@)     # passwords in urls
+    | (?<=\bBearer\ )[^\s"\\]{8,}         # headers; in JSON, not beyond the text they stand in
+    | (?<=://)[^\s/@:"]*:[^\s/@"]+(?=@)   # passwords in urls; likewise
     """,
     re.VERBOSE,
 )

@@ -1,21 +1,39 @@
 """What a server sends back, looked at before it is believed. Pure."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, ValidationError
+
+MOST_TOKENS = 10**9
+"""A server that says more of one reply does not know."""
 
 
 class _Function(BaseModel):
-    name: str
+    name: str = "?"
 
 
 class _ToolCall(BaseModel):
-    function: _Function
+    function: _Function | None = None
+
+    @property
+    def name(self) -> str:
+        return (self.function or _Function()).name
+
+
+class _Part(BaseModel):
+    text: str | None = None
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: str | list[_Part] | None = None
     tool_calls: list[_ToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text or "" for part in self.content)
+        return self.content or ""
 
 
 class _Choice(BaseModel):
@@ -24,13 +42,13 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: NonNegativeInt
-    completion_tokens: NonNegativeInt
+    prompt_tokens: int = Field(gt=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(ge=0, le=MOST_TOKENS)
 
 
 class _Completion(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +76,14 @@ def read_reply(body: bytes) -> Reply | None:
     except ValidationError:
         return None
     choice = found.choices[0]
-    calls = tuple(call.function.name for call in choice.message.tool_calls or ())
-    used = None
-    if found.usage is not None and found.usage.prompt_tokens > 0:
-        used = found.usage.prompt_tokens, found.usage.completion_tokens
-    return Reply(choice.message.content or "", calls, choice.finish_reason == "length", used)
+    calls = tuple(call.name for call in choice.message.tool_calls or ())
+    return Reply(choice.message.text, calls, choice.finish_reason == "length", _used(found.usage))
+
+
+def _used(usage: object) -> tuple[int, int] | None:
+    """Return the tokens read and written, None where a server does not say or cannot count."""
+    try:
+        said = _Usage.model_validate(usage)
+    except ValidationError:
+        return None
+    return said.prompt_tokens, said.completion_tokens

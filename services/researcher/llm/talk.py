@@ -8,8 +8,7 @@ from typing import Any
 from services.researcher.llm.prompts import Prompt
 from services.researcher.llm.redacting import redacted
 from services.researcher.llm.replies import Reply
-from shared.asking.probe import name_of
-from shared.asking.question import Shape
+from shared.asking.question import Shape, name_of
 from shared.contracts.counsel import Message
 
 Sent = dict[str, Any]

@@ -8,7 +8,6 @@ from services.researcher.difference import differences
 from services.researcher.llm.adviser import REPAIRS
 from services.researcher.llm.ideas import Idea, Ideas, Unreadable
 from services.researcher.llm.place import Place
-from services.researcher.llm.quoting import one_line
 from services.researcher.llm.realising import most_promising, recipes_of
 from services.researcher.llm.refuted import refuse_refuted, refuse_what_others_learnt
 from services.researcher.proposing import bar
@@ -17,6 +16,7 @@ from shared.contracts.proposal import Direction, Finding, Gain, Proposal
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed
 from shared.errors import Rejected
+from shared.one_line import one_line
 
 MOST_SAID = 600
 """Characters of what is wrong with an idea."""
@@ -68,7 +68,7 @@ class Trial:
             try:
                 self._take(idea)
             except Rejected as error:
-                wrong[number] = one_line(str(error), most=MOST_SAID)
+                wrong[number] = one_line(str(error), MOST_SAID)
             if len(self.proposals) == len(self._place.request.experiments):
                 return {}
         return wrong

@@ -8,23 +8,23 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from services.researcher.llm.quoting import one_line
 from shared.asking.question import Shape
 from shared.contracts.operators import Fate, Part
+from shared.one_line import one_line
 
-Text = Annotated[
-    str, BeforeValidator(lambda said: one_line(said, most=40)), Field(min_length=1, max_length=40)
-]
+
+def in_one_line(most: int) -> BeforeValidator:
+    """Return what puts a text on one line, cut to ``most`` characters, before it is checked."""
+    return BeforeValidator(lambda said: one_line(said, most) if isinstance(said, str) else said)
+
+
+Text = Annotated[str, in_one_line(40), Field(min_length=1, max_length=40)]
 """A few words out of the data: the name of a column, a value, something to look for."""
 
 Mark = Annotated[str, Field(max_length=40)]
 """What stands before or after something; empty for the beginning or the end."""
 
-Paraphrase = Annotated[
-    str,
-    BeforeValidator(lambda said: one_line(said, most=160)),
-    Field(min_length=8, max_length=160),
-]
+Paraphrase = Annotated[str, in_one_line(160), Field(min_length=8, max_length=160)]
 """Words around ``{prompt}``."""
 
 By: TypeAlias = Literal["prompt", "sample"]

@@ -63,6 +63,18 @@ def test_servers_of_vllm_that_cannot_be_stop_a_service(
         read_settings(environ)
 
 
+def test_money_that_is_capped_needs_the_price_of_the_model_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TREX_RESEARCHER_MONEY_PER_DAY", "5")
+    read_settings({})
+
+    monkeypatch.setenv("TREX_RESEARCHER_MODEL", "qwen")
+    wanted = "wanted a price of 'qwen' because money_per_day caps money, found none; add it to TREX"
+    with pytest.raises(Rejected, match=wanted):
+        read_settings({})
+
+
 def test_claims_and_where_they_are_mounted_are_read_as_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from services.researcher.llm.fitting import Form, Section, section
-from services.researcher.llm.hearsay import one_line
 from services.researcher.llm.sections.bad_cases import fault_counts
 from services.researcher.llm.sections.experiments import (
     called,
@@ -15,6 +14,7 @@ from services.researcher.llm.sections.experiments import (
 from shared.contracts.lesson import DiagnoseRequest, Lesson
 from shared.contracts.proposal import Finding
 from shared.contracts.run import LossPoint, Trained
+from shared.one_line import one_line
 
 POINTS = 8
 """Of a loss curve that are told."""

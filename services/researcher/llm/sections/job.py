@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from services.researcher.llm.fitting import Form, Section, section
-from services.researcher.llm.hearsay import hearsay, one_line
+from services.researcher.llm.hearsay import hearsay
 from shared.contracts.brief import Brief, Requirements
 from shared.contracts.proposal import ProposeRequest
+from shared.one_line import one_line
 
 _GOAL = 2000  # characters; the user's own words are not quoted
 _SHORT = 300

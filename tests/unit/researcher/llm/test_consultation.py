@@ -242,15 +242,21 @@ def test_a_server_that_speaks_something_else_is_away() -> None:
 
 def test_work_that_is_taken_away_ends_while_the_model_thinks() -> None:
     began = time.monotonic()
+    with FakeLlm(PLAYS["stall"]) as fake:
 
-    def give_up() -> None:
-        if time.monotonic() > began + 0.2:
-            raise GivenUp
+        def give_up() -> None:
+            if fake.asked:
+                raise GivenUp
 
-    with FakeLlm(PLAYS["stall"]) as fake, pytest.raises(GivenUp):
-        ask(Consulted(fake, give_up=give_up, answer_s=300).adviser)
+        consulted = Consulted(fake, give_up=give_up, answer_s=300)
+        with pytest.raises(GivenUp):
+            ask(consulted.adviser)
 
     assert time.monotonic() < began + 30
+    (call,) = consulted.calls
+    assert call.fault == "no longer wanted"
+    assert call.spend == consulted.spent
+    assert call.spend.tokens > 1024
 
 
 def test_work_that_is_over_asks_and_reserves_nothing() -> None:
@@ -273,6 +279,7 @@ def test_a_server_that_takes_schemas_is_asked_once_whether_it_does() -> None:
         ask(consulted.adviser)
         ask(consulted.adviser)
 
+    assert fake.asked[0]["temperature"] == 0
     names = [shape.name for body in fake.asked if (shape := wanted(body))]
     assert names == ["probe", "idea", "idea"]
     assert consulted.endpoint.takes_schemas is True
@@ -431,6 +438,26 @@ def test_the_key_appears_nowhere(play: str, caplog: pytest.LogCaptureFixture) ->
     assert consulted.notebook.spent(JOB) is not None
     for secret in (KEY, "hf_aaa", "pass-word"):
         assert secret not in everything
+
+
+@pytest.mark.parametrize("before", [1490, 60_000 - 10])
+def test_a_cut_leaves_no_half_of_a_key_in_an_answer(before: int) -> None:
+    with FakeLlm(lambda _, __: Says("x" * before + KEY)) as fake:
+        consulted = Consulted(fake)
+        with pytest.raises(ModelUseless):
+            ask(consulted.adviser)
+        sent = json.dumps(fake.asked)
+
+    assert KEY[:8] not in sent + "".join(call.model_dump_json() for call in consulted.calls)
+
+
+def test_an_answer_whose_words_look_like_a_password_stays_an_answer() -> None:
+    said = '{"why":"a Bearer authentication","factor":"data","k":1,"x":"http://a:1","y":"b@c"}'
+    with FakeLlm(lambda _, __: Says(said)) as fake:
+        consulted = Consulted(fake)
+        ask(consulted.adviser)
+
+    assert faults(consulted) == [None]
 
 
 def _repeats_what_it_was_told(play: Play) -> Play:

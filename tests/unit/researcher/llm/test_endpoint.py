@@ -9,6 +9,7 @@ from shared.answering import GivenUp
 from shared.errors import Rejected
 from shared.settings import LlmSettings, ResearcherSettings
 from tests.support.consulting import KEY, endpoint_of
+from tests.support.web_server import Page, web_server
 from trex.fake_llm.server import FakeLlm
 
 
@@ -28,6 +29,11 @@ class Time:
 
 
 def nothing() -> None: ...
+
+
+def at(url: str, time: Time) -> Endpoint:
+    llm, settings = LlmSettings(base_url=url), ResearcherSettings(model="fake")
+    return Endpoint(llm, settings, clock=time, sleep=time.sleep)
 
 
 def test_the_window_is_what_the_server_says() -> None:
@@ -76,6 +82,39 @@ def test_a_tokenizer_that_is_away_is_asked_again_later() -> None:
         assert endpoint.count("x" * 40) == 14
         time.now += 31
         assert endpoint.count("x" * 40) == 10
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"), [(404, False), (405, False), (503, None), (200, None)]
+)
+def test_only_a_server_that_has_no_tokenizer_is_never_asked_to_count_again(
+    status: int, counts: bool | None
+) -> None:
+    time = Time()
+    with web_server(lambda _, __: Page("busy", status)) as web:
+        endpoint = at(web.url, time)
+        assert endpoint.count("x" * 40) == 14
+        assert endpoint.count("x" * 41) == 14
+        assert len(web.got) == 1
+        time.now += 31
+        assert endpoint.count("x" * 42) == 14
+
+    assert endpoint.counts_exactly is counts
+    assert len(web.got) == (1 if counts is False else 2)
+
+
+def test_a_server_that_was_away_may_come_back_as_another() -> None:
+    time = Time()
+    with FakeLlm(window=9000, tokenizes=False) as fake:
+        endpoint = endpoint_of(fake, clock=time)
+        assert (endpoint.window(), endpoint.count("x" * 40)) == (9000, 14)
+        endpoint.takes_schemas = False
+        endpoint.went_away("gone")
+        fake.window, fake.tokenizes = 4000, True
+        time.now += 6
+
+        assert (endpoint.window(), endpoint.count("x" * 40)) == (4000, 10)
+        assert endpoint.takes_schemas is None
 
 
 def test_after_every_failure_it_is_left_alone_twice_as_long() -> None:
@@ -138,21 +177,89 @@ def test_a_job_waits_until_the_model_is_there_and_says_why() -> None:
 
 
 def test_a_job_does_not_wait_for_ever() -> None:
-    time, said = Time(), list[str]()
-    with FakeLlm(model="other") as fake:
-        endpoint = Endpoint(
-            LlmSettings(base_url=fake.url),
-            ResearcherSettings(model="wanted"),
-            clock=time,
-            sleep=time.sleep,
-        )
+    time = Time()
+    with web_server(lambda _, __: Page("starting", 503)) as web:
+        endpoint = at(web.url, time)
 
-        assert endpoint.wait_until_there(12, nothing, said.append) is False
+        assert endpoint.wait_until_there(12, nothing, lambda _: None) is False
 
     assert time.now == 1012
-    assert "found that it has other; correct TREX_RESEARCHER_MODEL" in said[0]
-    with pytest.raises(ModelAway, match="tried again in 5 s"):
+    with pytest.raises(ModelAway, match=r"broken or starting .* tried again in 5 s"):
         endpoint.refuse_while_away()
+
+
+def test_no_job_waits_for_a_model_that_another_waited_for_in_vain() -> None:
+    time = Time()
+    with FakeLlm() as fake:
+        endpoint = endpoint_of(fake, clock=time, sleep=time.sleep)
+    endpoint.wait_until_there(12, nothing, lambda _: None)
+    time.now = 9000
+
+    assert endpoint.wait_until_there(12, nothing, lambda _: None) is False
+    assert time.now == 9000
+    endpoint.came_back()
+    endpoint.wait_until_there(12, nothing, lambda _: None)
+    assert time.now == 9012
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        (Page("no", 401), "correct OPENAI_API_KEY"),
+        (Page("slower", 429), "too busy"),
+        (Page('{"data": [{"id": "other"}]}'), "that it has other; correct TREX_RESEARCHER_MODEL"),
+        (Page("welcome"), "correct OPENAI_BASE_URL"),
+    ],
+)
+def test_what_waiting_does_not_change_is_not_waited_for(page: Page, told: str) -> None:
+    time = Time()
+    with web_server(lambda _, __: page) as web:
+        endpoint = at(web.url, time)
+
+        assert endpoint.wait_until_there(12, nothing, lambda _: None) is False
+
+    assert time.now == 1000
+    with pytest.raises(ModelAway, match=told):
+        endpoint.refuse_while_away()
+
+
+def test_a_server_that_wants_to_be_left_alone_is_though_it_lists_the_model() -> None:
+    time = Time()
+    with FakeLlm() as fake:
+        endpoint = endpoint_of(fake, clock=time, sleep=time.sleep)
+        endpoint.went_away("busy", 1800.0)
+
+        assert endpoint.wait_until_there(12, nothing, lambda _: None) is False
+
+    with pytest.raises(ModelAway, match="tried again in 1800 s"):
+        endpoint.refuse_while_away()
+
+
+def test_a_server_that_drips_is_looked_at_no_longer_than_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.asking.server.LOOK_S", 0.6)
+    drips = Page('{"data": [{"id": "fake"}]}', drip_s=0.2)
+    with web_server(lambda _, __: drips) as web:
+        endpoint = at(web.url, Time())
+
+        assert endpoint.wait_until_there(0, nothing, lambda _: None) is False
+
+    with pytest.raises(ModelAway, match=r"nothing whole within 0\.6 seconds"):
+        endpoint.refuse_while_away()
+
+
+def test_a_job_that_is_cancelled_while_the_server_is_looked_at_stops_waiting() -> None:
+    drips = Page('{"data": [{"id": "fake"}]}', drip_s=0.2)
+    with web_server(lambda _, __: drips) as web:
+        endpoint = at(web.url, Time())
+
+        def give_up() -> None:
+            if web.got:
+                raise GivenUp
+
+        with pytest.raises(GivenUp):
+            endpoint.wait_until_there(600, give_up, lambda _: None)
 
 
 def test_a_job_that_is_cancelled_stops_waiting() -> None:
@@ -179,10 +286,9 @@ def test_a_key_that_is_refused_is_told_without_it() -> None:
 
 
 def test_what_looks_like_a_key_is_told_to_nobody() -> None:
-    secret, time, said = "sk-of-somebody-else-0123", Time(), list[str]()
-    with FakeLlm(model=secret) as fake:
-        llm, settings = LlmSettings(base_url=fake.url), ResearcherSettings(model="wanted")
-        endpoint = Endpoint(llm, settings, clock=time, sleep=time.sleep)
+    secret, said = "sk-of-somebody-else-0123", list[str]()
+    with web_server(lambda _, __: Page(f"no {secret}", 503)) as web:
+        endpoint = at(web.url, Time())
         endpoint.wait_until_there(1, nothing, said.append)
     said.append(str(endpoint.went_away(f"it has {secret}")))
 

@@ -1,6 +1,7 @@
 import pytest
 
-from services.researcher.llm.hearsay import as_written, hearsay, is_plain, one_line, without_folders
+from services.researcher.llm.hearsay import as_written, hearsay, is_plain, without_folders
+from shared.one_line import one_line
 
 
 def test_each_text_is_one_line_and_cut() -> None:

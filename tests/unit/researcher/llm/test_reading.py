@@ -60,13 +60,28 @@ def test_what_is_wrong_is_told_in_a_sentence(text: str, told: str) -> None:
         read(Pair, text)
 
 
+@pytest.mark.parametrize("depth", [600, 900])
+@pytest.mark.parametrize(("begins", "ends"), [('{"a":', "}"), ('{"a":[', "]}")])
+def test_what_is_too_deep_to_be_read_does_not_fit(begins: str, ends: str, depth: int) -> None:
+    with pytest.raises(Rejected):
+        read(Pair, begins * depth + "1" + ends * depth)
+
+
 def test_what_was_cut_off_is_to_be_shorter() -> None:
     with pytest.raises(Rejected, match="be shorter"):
         read(Pair, '{"a": 1, "b": "and so', is_cut_off=True)
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a":' * 9000, "{" * LONGEST, '{"' * 30_000, '{"a":1,' * 8000, '{"a":[1,' * 7500]
+    "text",
+    [
+        '{"a":' * 9000,
+        "{" * LONGEST,
+        '{"' * 30_000,
+        '{"a":1,' * 8000,
+        '{"a":[1,' * 7500,
+        '{"a":' * 900 + '"' + "x" * 50_000 + '"' + "}" * 900,
+    ],
 )
 def test_text_made_to_take_long_does_not(text: str) -> None:
     began = time.process_time()

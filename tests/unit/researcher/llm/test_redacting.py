@@ -11,6 +11,7 @@ from services.researcher.llm.redacting import kept, redacted
         ("Authorization: Bearer abc.def-123456", "Authorization: Bearer <secret>"),
         ("redis://user:pa$$word@host:6379/0", "redis://<secret>@host:6379/0"),
         ("redis://:pa$$word@host:6379/0", "redis://<secret>@host:6379/0"),
+        ('{"a":"Bearer abc.def-123456","b":1}', '{"a":"Bearer <secret>","b":1}'),
         ("AKIAABCDEFGHIJKLMNOP", "<secret>"),
     ],
 )

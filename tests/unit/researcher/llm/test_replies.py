@@ -24,6 +24,39 @@ def test_text_may_be_missing_and_calls_may_lack_ids_and_arguments() -> None:
     assert found == Reply("", ("look",))
 
 
+def test_a_call_may_lack_its_name() -> None:
+    calls: list[dict[str, Any]] = [{"type": "function"}, {"function": None}, {"function": {}}]
+    found = read_reply(completion({"content": "fine", "tool_calls": calls}))
+
+    assert found == Reply("fine", ("?", "?", "?"))
+
+
+def test_text_may_come_in_parts() -> None:
+    parts = [{"type": "text", "text": "so "}, {"type": "image_url"}, {"type": "text", "text": "on"}]
+
+    assert read_reply(completion({"content": parts})) == Reply("so on")
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        7,
+        {"total_tokens": 7},
+        {"prompt_tokens": None, "completion_tokens": 2},
+        {"prompt_tokens": 7.5, "completion_tokens": 2},
+        {"prompt_tokens": 7, "completion_tokens": -2},
+        {"prompt_tokens": 10**30, "completion_tokens": 2},
+        {"prompt_tokens": 7, "completion_tokens": 10**10},
+    ],
+)
+def test_an_odd_account_of_tokens_is_none_and_the_text_counts(usage: object) -> None:
+    whole = {**json.loads(completion({"content": "fine"})), "usage": usage}
+
+    assert read_reply(json.dumps(whole).encode()) == Reply("fine")
+
+
 def test_a_reply_that_was_stopped_is_cut_off() -> None:
     found = read_reply(completion({"content": "and so"}, finish_reason="length"))
 

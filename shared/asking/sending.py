@@ -1,16 +1,16 @@
-"""Sends a question and waits for the reply, as long as somebody wants it."""
+"""Sends a request and waits for the reply, as long as somebody wants it."""
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
-
-from shared.asking.server import trusted
 
 CONNECT_S = 10.0
 """Seconds a connection may take."""
@@ -20,6 +20,12 @@ WATCH_S = 0.5
 
 MOST_BYTES = 4 * 2**20
 """Of a reply; what is longer is no reply, and could fill the memory."""
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return whom https is believed; read once, because it takes a tenth of a second."""
+    return httpx.create_ssl_context()
 
 
 class NoReply(Exception):
@@ -39,6 +45,11 @@ class Received:
     body: bytes
     retry_after_s: float | None
     """Seconds it wants to be left alone; None if it does not say."""
+
+    @property
+    def text(self) -> str:
+        """The body, with signs in place of what is no text."""
+        return self.body.decode(errors="replace")
 
 
 def post(
@@ -61,8 +72,32 @@ def post(
     Raises:
         NoReply: nothing whole came, or not in time.
     """
+    sent = {**headers, "Content-Type": "application/json"}
+    return _send("POST", url, json.dumps(body).encode(), sent, answer_s, give_up)
+
+
+def get(
+    url: str, *, headers: Mapping[str, str], answer_s: float, give_up: Callable[[], None]
+) -> Received:
+    """Return what a server shows within ``answer_s`` seconds; see `post`.
+
+    Raises:
+        NoReply: nothing whole came, or not in time.
+    """
+    return _send("GET", url, b"", headers, answer_s, give_up)
+
+
+def _send(
+    method: str,
+    url: str,
+    raw: bytes,
+    headers: Mapping[str, str],
+    answer_s: float,
+    give_up: Callable[[], None],
+) -> Received:
     give_up()
-    return asyncio.run(_watched(_post(url, body, headers, answer_s), answer_s, give_up))
+    request = _received(method, url, raw, headers, answer_s)
+    return asyncio.run(_watched(request, answer_s, give_up))
 
 
 async def _watched(request: Any, answer_s: float, give_up: Callable[[], None]) -> Received:
@@ -80,16 +115,14 @@ async def _watched(request: Any, answer_s: float, give_up: Callable[[], None]) -
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _post(
-    url: str, body: Mapping[str, Any], headers: Mapping[str, str], answer_s: float
+async def _received(
+    method: str, url: str, raw: bytes, headers: Mapping[str, str], answer_s: float
 ) -> Received:
-    raw = json.dumps(body).encode()
-    sent = {**headers, "Content-Type": "application/json"}
     timeout = httpx.Timeout(answer_s, connect=CONNECT_S)
     try:
         async with (
             httpx.AsyncClient(timeout=timeout, verify=trusted()) as client,
-            client.stream("POST", url, content=raw, headers=sent) as response,
+            client.stream(method, url, content=raw, headers=dict(headers)) as response,
         ):
             got = bytearray()
             async for piece in response.aiter_bytes():
@@ -110,5 +143,5 @@ def retry_after(headers: httpx.Headers) -> float | None:
         return float(said)
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

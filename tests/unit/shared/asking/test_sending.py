@@ -4,14 +4,16 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from services.researcher.llm.sending import MOST_BYTES, NoReply, post, retry_after
+from shared.asking.sending import MOST_BYTES, NoReply, post, retry_after
 from trex.fake_llm.answers import Says
 from trex.fake_llm.server import FakeLlm
+
+YEAR = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("30", 30.0), ("1.5", 1.5), ("", None), ("soon", None), ("-3", None)],
+    [("30", 30.0), ("1.5", 1.5), ("", None), ("soon", None), ("-3", None), (YEAR, None)],
 )
 def test_seconds_to_wait_are_read_or_left(said: str, seconds: float | None) -> None:
     assert retry_after(httpx.Headers({"Retry-After": said})) == seconds
