@@ -120,6 +120,8 @@ def _between(parent: Finding, child: Finding, factors: Iterable[Factor]) -> Iter
         if before is not None and after is not None and before != after:
             changed.append((factor, before, after))
     for factor, before, after in changed:
+        if factor.name == "learning_rate" and parent.recipe.method.kind != child.recipe.method.kind:
+            continue  # methods want rates of their own, so the jump says nothing of either way
         toward = direction(factor, before, after)
         credit = _credit(child) / len(changed)
         yield Step(parent.experiment, child, factor.name, toward, before, after, credit)
