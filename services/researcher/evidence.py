@@ -8,7 +8,7 @@ from services.researcher.factors import Factor, Value, value_of
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Failed, Trained
+from shared.contracts.run import NOBODYS_FAULT, Failed, Outcome, Trained
 from shared.errors import Rejected
 
 _CREDIT = {"better": 1.0, "same": -0.5, "worse": -1.0, "failed": -1.5}
@@ -80,6 +80,13 @@ def learning_rate_ceiling(findings: Iterable[Finding], recipe: Recipe) -> float:
         if like_rates(finding.recipe, recipe) and broke_down(finding)
     ]
     return min(broken, default=math.inf) / 2
+
+
+def failed_by_itself(outcome: Outcome | None) -> bool:
+    """Whether a run failed for what its recipe may be to blame for, and no machine or server."""
+    if not isinstance(outcome, Failed):
+        return False
+    return outcome.error not in (*NOBODYS_FAULT, "NotCertified")
 
 
 def broke_down(finding: Finding) -> bool:

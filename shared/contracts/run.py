@@ -212,6 +212,9 @@ class Failed(Contract):
     """Wall-clock seconds times devices held."""
 
 
+NOBODYS_FAULT = ("WorkerLost", "Cancelled")
+"""Errors of runs that say nothing about their recipes."""
+
 Outcome: TypeAlias = Annotated[Trained | Failed, Field(discriminator="kind")]
 """How a run ended: exactly one of the two. A run cannot be half trained."""
 

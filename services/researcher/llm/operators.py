@@ -4,6 +4,7 @@ What a model gives as text is looked for literally: it becomes no pattern, path 
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -133,7 +134,7 @@ def _refuse_no_labels(what: str, place: Place) -> None:
 
 
 def _refuse_all_or_none(change: WhereRows, place: Place) -> None:
-    rows = _with_column(change.kind, change.column, place)
+    rows = _with_column(change, place)
     values = (row[change.column] for row in rows)
     named = sum(value is not None and str(value) in change.values for value in values)
     if not named or named == len(rows):
@@ -170,20 +171,18 @@ def _samples(place: Place) -> list[Sample]:
 
 def _between(change: ExtractPart, place: Place) -> str:
     column = change.column
-    rows = _with_column(change.kind, column, place)
-    if column not in place.request.context.mapping.columns or not column.isidentifier():
-        raise Rejected(
-            "extract: wanted a column that prompts or answers are written from, found another; "
-            "take one of those"
-        )
+    rows = _with_column(change, place)
+    if column not in place.parts:
+        raise _no_such("a column that prompts or answers are written from", change, place.parts)
     if not change.after and not change.before:
         raise Rejected("extract: wanted a mark after which or before which to cut, found neither")
     # Only behind the first mark: to begin again at each takes a time that grows with the square.
     begins = rf"\A(?>[\s\S]*?{_literally(change.after)})" if change.after else r"\A"
     ends = _literally(change.before) if change.before else r"\Z"
     pattern = rf"{begins}(?P<{column}>[\s\S]+?){ends}"
-    values = (row[column] for row in rows)
-    found = sum(value is not None and bool(re.search(pattern, str(value))) for value in values)
+    # Of a whole conversation in a column no part is one.
+    texts = (str(row[column]) for row in rows if isinstance(row[column], str | int | float))
+    found = sum(bool(re.search(pattern, text)) for text in texts)
     if 2 * found < len(rows):
         raise Rejected(
             f"extract: wanted marks that stand in half of the first {len(rows)} rows or more, for "
@@ -201,12 +200,16 @@ def _by_number(sign: str) -> str:
     return f"\\U{ord(sign):08x}"
 
 
-def _with_column(what: str, column: str, place: Place) -> tuple[Columns, ...]:
+def _with_column(change: WhereRows | ExtractPart, place: Place) -> tuple[Columns, ...]:
     rows = tuple(place.rows())
-    if not all(column in row for row in rows):
-        names = ", ".join(rows[0])
-        raise Rejected(
-            f"{what}: wanted a column that every row has, found none of that name; take one of\n"
-            + quoted(names, "columns of the training rows", most=300)
-        )
+    if not all(change.column in row for row in rows):
+        raise _no_such("a column that every row has", change, rows[0])
     return rows
+
+
+def _no_such(wanted: str, change: WhereRows | ExtractPart, names: Iterable[str]) -> Rejected:
+    # Quoted both: what a model says may be the name that a stranger gave to a column.
+    return Rejected(
+        f"{change.kind}: wanted {wanted}, found another; take one of these\n"
+        + quoted(f"found {change.column}; there are {', '.join(names)}", "columns", most=300)
+    )

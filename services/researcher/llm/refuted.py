@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.researcher.bank import base_family, relevant
 from services.researcher.changes import Change, changes
+from services.researcher.evidence import failed_by_itself
 from services.researcher.llm.repeats import evidence
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Finding, ProposeRequest
@@ -13,9 +14,6 @@ from shared.errors import Rejected
 
 APART = 1
 """Factors in which two places may differ for what was shown at one to hold at the other."""
-
-NOBODYS_FAULT = ("WorkerLost", "Cancelled")
-"""Errors that say nothing about a recipe."""
 
 
 def refuse_refuted(recipe: Recipe, parent: Finding, findings: Sequence[Finding]) -> None:
@@ -66,7 +64,7 @@ def _only(before: Recipe, after: Recipe) -> Change | None:
 
 def _spoke_against(finding: Finding) -> bool:
     if isinstance(finding.outcome, Failed):
-        return finding.outcome.error not in NOBODYS_FAULT
+        return failed_by_itself(finding.outcome)
     return finding.lesson is not None and finding.lesson.verdict in ("worse", "failed")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from services.researcher.costs import predicted_s
 from services.researcher.difference import differences
+from services.researcher.evidence import failed_by_itself
 from services.researcher.llm.adviser import REPAIRS, ModelUseless
 from services.researcher.llm.ideas import Idea, Ideas, Unreadable
 from services.researcher.llm.place import Place
@@ -116,7 +117,7 @@ def refuse_to_go_round(findings: Sequence[Finding]) -> None:
     """
     own = [one for one in findings if one.proposer == "llm" and one.outcome is not None]
     last = [one.outcome for one in own[-LOOP:]]
-    errors = [outcome.error for outcome in last if isinstance(outcome, Failed)]
+    errors = [one.error for one in last if isinstance(one, Failed) and failed_by_itself(one)]
     alike = len(errors) == LOOP and len(set(errors)) == 1
     if alike and own[-1] in findings[-AWHILE:]:
         raise ModelUseless(

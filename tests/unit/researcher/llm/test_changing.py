@@ -10,7 +10,7 @@ from services.researcher.factors import replaced, value_of, with_value
 from shared.contracts import operators
 from shared.contracts.base import digest
 from shared.contracts.job import Limits, MetricName
-from shared.contracts.mapping import Judged, Preference
+from shared.contracts.mapping import Judged, Messages, Preference
 from shared.contracts.method import Dpo, Grpo, Kto, Lora, Qlora, Sft
 from shared.contracts.operators import Deduplicate, Extract, Matching, Sample, Tokens, Where
 from shared.contracts.recipe import Recipe
@@ -135,7 +135,17 @@ def test_a_column_that_the_rows_lack_is_refused_with_those_they_have(tmp_path: P
     said = wrong(change, **on_rows(tmp_path, *LEVELS))
 
     assert "wanted a column that every row has" in said
-    assert "question, answer, level" in said
+    assert "found stage; there are question, answer, level" in said
+
+
+def test_a_column_that_no_answer_is_written_from_is_refused_with_those_that_are(
+    tmp_path: Path,
+) -> None:
+    change = {"kind": "extract", "column": "level", "after": "a", "before": ""}
+
+    said = wrong(change, **on_rows(tmp_path, *LEVELS))
+
+    assert "found level; there are question, answer [end" in said
 
 
 @pytest.mark.parametrize("values", [["none such"], ["easy", "hard"]])
@@ -227,7 +237,8 @@ def test_what_stands_between_the_first_two_marks_is_kept(
 
 
 def test_marks_that_most_rows_lack_are_refused_with_how_many_have_them(tmp_path: Path) -> None:
-    rows = [*LEVELS, *({"question": "?", "answer": one, "level": None} for one in "abc")]
+    others: list[dict[str, Any]] = [{"question": "?", "answer": one} for one in "abc"]
+    rows = [*LEVELS, *others]
     change = {"kind": "extract", "column": "answer", "after": "#### ", "before": ""}
 
     assert "of the first 5 rows or more" in wrong(change, **on_rows(tmp_path, *rows))
@@ -240,8 +251,17 @@ def test_marks_are_looked_for_in_numbers_as_they_are_written(tmp_path: Path) -> 
     assert made(change, **on_rows(tmp_path, {"question": "1?", "answer": 17.5}))
 
 
+def test_a_conversation_is_not_cut(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "1?"}, {"role": "assistant", "content": "#### 1"}]
+    change = {"kind": "extract", "column": "answer", "after": "#### ", "before": ""}
+
+    assert "found them in 0" in wrong(
+        change, **on_rows(tmp_path, {"answer": said}, mapping=Messages(column="answer"))
+    )
+
+
 def test_a_row_without_a_value_has_none_of_the_values(tmp_path: Path) -> None:
-    rows = [*LEVELS, {"question": "3?", "answer": "3", "level": None}]
+    rows: list[dict[str, Any]] = [*LEVELS, {"question": "3?", "answer": "3", "level": None}]
     change = {"kind": "where", "column": "level", "values": ["None"], "fate": "drop"}
 
     assert "found them in 0" in wrong(change, **on_rows(tmp_path, *rows))

@@ -179,9 +179,16 @@ def test_a_model_is_asked_again_when_others_have_had_their_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    "errors", [("DataFailed", "DataFailed"), ("DataFailed", "TrainingFailed", "DataFailed")]
+    "errors",
+    [
+        ("DataFailed", "DataFailed"),
+        ("DataFailed", "TrainingFailed", "DataFailed"),
+        ("WorkerLost", "WorkerLost", "WorkerLost"),
+    ],
 )
-def test_a_model_that_fails_seldom_or_in_several_ways_is_asked(errors: tuple[str, ...]) -> None:
+def test_a_model_that_fails_seldom_or_in_several_ways_or_by_no_fault_is_asked(
+    errors: tuple[str, ...],
+) -> None:
     wanted = asked([finding(1, recipe()), *failures(*errors)])
 
     assert proposed(wanted, [LINEAR]).proposals
@@ -232,8 +239,9 @@ def test_what_was_worse_elsewhere_or_with_more_or_the_other_way_is_not_refuted(
     assert len(done.proposals) == 1
 
 
-def test_a_lost_worker_refutes_nothing() -> None:
-    lost = Failed(error="WorkerLost", detail="")
+@pytest.mark.parametrize("error", ["WorkerLost", "Cancelled", "NotCertified"])
+def test_what_is_not_the_recipes_fault_refutes_nothing(error: str) -> None:
+    lost = Failed(error=error, detail="")
     tried = finding(2, recipe(num_train_epochs=9.0), None, 1, lost, lesson("failed", effect=None))
 
     done = proposed(asked([finding(1, recipe()), tried]), [turned("num_train_epochs")])
