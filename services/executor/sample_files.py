@@ -17,8 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from services.executor.operators.texts import texts_of
 from shared.rows import Sample
+from shared.texts import texts_of
 from shared.turns import Turn
 
 T = TypeVar("T")

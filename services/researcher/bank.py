@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from services.researcher.changes import changes
+from services.researcher.evidence import failed_by_itself
 from services.researcher.families import UNKNOWN, base_family
 from services.researcher.pooling import Effect, pooled
 from shared.comparison import CONFIDENCE
@@ -24,9 +25,6 @@ Verdict: TypeAlias = Literal["helps", "harms", "unclear"]
 
 LEAST_TRIES = 3
 """Experiments below which no verdict is clear."""
-
-_OWN_FAULTS = ("Diverged", "OutOfTime", "DataFailed", "TrainingFailed")
-"""Errors that a recipe brings about; others say something about machines."""
 
 _FAMILY_WEIGHT = 0.7
 _OTHER_FAMILY_WEIGHT = 0.3
@@ -49,7 +47,7 @@ def banked(
     """
     if request.parent == ROOT or request.parent_recipe is None or request.metric is None:
         return ()
-    if lesson.effect is None and not _failed_by_itself(request):
+    if lesson.effect is None and not failed_by_itself(request.outcome):
         return ()
     changed = changes(request.parent_recipe, request.recipe)
     return tuple(
@@ -179,10 +177,6 @@ def _verdict(measured: int, failed: int, effect: float | None, stderr: float | N
     if abs(effect) <= CONFIDENCE * stderr:
         return "unclear"
     return "helps" if effect > 0 else "harms"
-
-
-def _failed_by_itself(request: DiagnoseRequest) -> bool:
-    return request.outcome.kind == "failed" and request.outcome.error in _OWN_FAULTS
 
 
 def _times(count: int) -> str:

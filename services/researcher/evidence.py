@@ -8,7 +8,7 @@ from services.researcher.factors import Factor, Value, value_of
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import Failed, Trained
+from shared.contracts.run import NOBODYS_FAULT, Failed, Outcome, Trained
 from shared.errors import Rejected
 
 _CREDIT = {"better": 1.0, "same": -0.5, "worse": -1.0, "failed": -1.5}
@@ -82,6 +82,13 @@ def learning_rate_ceiling(findings: Iterable[Finding], recipe: Recipe) -> float:
     return min(broken, default=math.inf) / 2
 
 
+def failed_by_itself(outcome: Outcome | None) -> bool:
+    """Whether a run failed for what its recipe may be to blame for, and no machine or server."""
+    if not isinstance(outcome, Failed):
+        return False
+    return outcome.error not in (*NOBODYS_FAULT, "NotCertified")
+
+
 def broke_down(finding: Finding) -> bool:
     """Whether a finding ended in a way that a smaller learning rate may mend."""
     match finding.outcome:
@@ -120,6 +127,8 @@ def _between(parent: Finding, child: Finding, factors: Iterable[Factor]) -> Iter
         if before is not None and after is not None and before != after:
             changed.append((factor, before, after))
     for factor, before, after in changed:
+        if factor.name == "learning_rate" and parent.recipe.method.kind != child.recipe.method.kind:
+            continue  # methods want rates of their own, so the jump says nothing of either way
         toward = direction(factor, before, after)
         credit = _credit(child) / len(changed)
         yield Step(parent.experiment, child, factor.name, toward, before, after, credit)

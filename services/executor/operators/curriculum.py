@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.executor.operators.texts import texts_of
 from shared.contracts.operators import Easy
 from shared.errors import DataFailed
 from shared.rows import Sample
+from shared.texts import texts_of
 
 
 def easy_first(samples: Iterable[Sample], first: Easy) -> NDArray[np.int64]:

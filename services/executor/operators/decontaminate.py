@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from services.executor.operators.judging import Judge
-from services.executor.operators.texts import texts_of
 from shared.errors import DataFailed
 from shared.fingerprint import FEWEST, Fingerprint, hashed, tokens
 from shared.rows import Sample, sha256_of
+from shared.texts import texts_of
 
 
 def decontaminate(path: Path, sha256: str) -> Judge:

@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any
 
 from services.executor.operators.judging import Judge
-from services.executor.operators.texts import texts_of
 from shared.contracts.operators import Part
 from shared.errors import DataFailed
 from shared.rows import Sample
+from shared.texts import texts_of
 
 
 def language(languages: Collection[str], *, of: Part) -> Judge:

@@ -3,9 +3,9 @@
 import re
 
 from services.executor.operators.judging import Judge
-from services.executor.operators.texts import texts_of
 from shared.contracts.operators import Fate, Part
 from shared.rows import Sample
+from shared.texts import texts_of
 
 
 def matching(pattern: str, *, of: Part, fate: Fate) -> Judge:

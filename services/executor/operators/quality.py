@@ -8,9 +8,9 @@ its length, the length of its words, or English stop words.
 import re
 
 from services.executor.operators.judging import Judge
-from services.executor.operators.texts import texts_of
 from shared.contracts.operators import Quality
 from shared.rows import Sample
+from shared.texts import texts_of
 
 _SYMBOL = re.compile(r"#|\.\.\.|…")
 _RUN = 5

@@ -12,12 +12,12 @@ from services.executor.operators.questions import (
     question_for_one_more,
     revised,
 )
-from services.executor.operators.texts import texts_of
 from services.executor.teacher.teacher import SPENT, Teacher
 from shared.asking.question import Question
 from shared.contracts.teaching import Generate, Teaching
 from shared.errors import DataFailed
 from shared.rows import Sample
+from shared.texts import texts_of
 
 MAX_CHARS = 20_000
 """Of a sample, above which no teacher is shown it: about 5,000 tokens."""

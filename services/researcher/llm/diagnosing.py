@@ -1,7 +1,7 @@
 """Asks a language model why an experiment came out as it did. What was measured stays measured."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -10,10 +10,10 @@ from services.researcher.llm.fitting import fitted
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.sections.diagnosis import curves, outcome, parent, purpose
 from services.researcher.llm.sections.experience import experience_of_changes
+from services.researcher.llm.whitelist import in_one_line
 from shared.asking.question import Shape
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
 from shared.errors import Rejected
-from shared.one_line import one_line
 
 Cause: TypeAlias = Literal[
     "underfitting",
@@ -29,6 +29,9 @@ Cause: TypeAlias = Literal[
 ]
 """Kinds of reasons for a result."""
 
+Why = Annotated[str, in_one_line(400), Field(min_length=1, max_length=400)]
+Next = Annotated[str, in_one_line(300), Field(min_length=1, max_length=300)]
+
 _OPPOSITE = {"underfitting": "overfitting", "overfitting": "underfitting"}
 
 
@@ -38,7 +41,7 @@ class Diagnosis(Shape):
     verdict: Literal["better", "worse", "same", "failed"]
     """What was measured, repeated."""
 
-    why: str = Field(min_length=1, max_length=400)
+    why: Why
     """The reason, in one sentence."""
 
     cause: Cause
@@ -47,7 +50,7 @@ class Diagnosis(Shape):
     confidence: float = Field(ge=0.0, le=1.0)
     """How sure the model is."""
 
-    next: str = Field(min_length=1, max_length=300)
+    next: Next
     """What to try, in one sentence."""
 
 
@@ -84,7 +87,7 @@ def diagnose(
 
 def with_cause(measured: Lesson, said: Diagnosis) -> Lesson:
     """Return the lesson with what a model said of it, marked as that."""
-    why, step = one_line(said.why, 400).rstrip("."), one_line(said.next, 300).rstrip(".")
+    why, step = said.why.rstrip("."), said.next.rstrip(".")
     view = f"A language model's view, confidence {said.confidence:.2f}: {said.cause}, {why}"
     return measured.model_copy(
         update={

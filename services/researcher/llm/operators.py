@@ -4,6 +4,8 @@ What a model gives as text is looked for literally: it becomes no pattern, path 
 """
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, assert_never
 
 from services.researcher.factors import value_of
@@ -28,7 +30,9 @@ from services.researcher.llm.whitelist import (
 from shared.contracts import operators as contracts
 from shared.contracts.base import read_as
 from shared.contracts.recipe import Recipe
-from shared.errors import Rejected
+from shared.errors import DataFailed, Rejected
+from shared.rows import Row, Sample, to_samples
+from shared.texts import texts_of
 
 ANY_LENGTH = 10_000_000
 """Characters that no sample exceeds."""
@@ -76,10 +80,13 @@ def _fields(recipe: Recipe, change: OperatorChange, place: Place) -> dict[str, A
         case OfQuality():
             return {"of": change.of} | ({"min_letters": 0.0} if change.numbers else {})
         case Matching():
-            _refuse_unseen(change, place)
-            found = "|".join(map(_literally, change.texts))
-            return {"pattern": f"(?i){found}", "of": change.of, "fate": change.fate}
+            return {"pattern": _any_of(change, place), "of": change.of, "fate": change.fate}
         case NotLong(prompts=prompts, completions=completions):
+            if prompts == completions == "any":
+                raise Rejected(
+                    "filter: wanted a length to cut at, found any twice; name one or change "
+                    "something else"
+                )
             return {
                 "max_prompt_chars": _chars(prompts, brief.prompt_chars_p95),
                 "max_completion_chars": _chars(completions, brief.completion_chars_p95),
@@ -127,8 +134,9 @@ def _refuse_no_labels(what: str, place: Place) -> None:
 
 
 def _refuse_all_or_none(change: WhereRows, place: Place) -> None:
-    rows = _with_column(change.kind, change.column, place)
-    named = sum(str(row[change.column]) in change.values for row in rows)
+    rows = _with_column(change, place)
+    values = (row[change.column] for row in rows)
+    named = sum(value is not None and str(value) in change.values for value in values)
     if not named or named == len(rows):
         raise Rejected(
             f"where: wanted values of some of the first {len(rows)} rows, found them in {named}; "
@@ -136,33 +144,49 @@ def _refuse_all_or_none(change: WhereRows, place: Place) -> None:
         )
 
 
-def _refuse_unseen(change: Matching, place: Place) -> None:
-    rows = place.rows()
-    said = ("\n".join(map(str, row.values())).casefold() for row in rows)
-    if not any(text.casefold() in one for one in said for text in change.texts):
+def _any_of(change: Matching, place: Place) -> str:
+    pattern = "(?i)" + "|".join(map(_literally, change.texts))
+    samples = _samples(place)
+    held = sum(any(re.search(pattern, text) for text in texts_of(s, change.of)) for s in samples)
+    if not held or held == len(samples):
         raise Rejected(
-            f"matching: wanted texts out of the data, found none of them in the first {len(rows)} "
-            "rows; take others"
+            f"matching: wanted texts that some of the first {len(samples)} samples hold in their "
+            f"{change.of}, found them in {held}; take others"
         )
+    return pattern
+
+
+def _samples(place: Place) -> list[Sample]:
+    context = place.request.context
+    path = Path(context.train)
+    rows = (Row(number, dict(columns)) for number, columns in enumerate(place.rows(), start=1))
+    try:
+        return [sample for row in rows for sample in to_samples(row, context.mapping, path)]
+    except DataFailed:
+        raise Rejected(
+            "matching: wanted training rows that the mapping can read, found others; make a "
+            "change that needs no look at them"
+        ) from None
 
 
 def _between(change: ExtractPart, place: Place) -> str:
     column = change.column
-    rows = _with_column(change.kind, column, place)
-    if column not in place.request.context.mapping.columns or not column.isidentifier():
-        raise Rejected(
-            "extract: wanted a column that prompts or answers are written from, found another; "
-            "take one of those"
-        )
+    rows = _with_column(change, place)
+    if column not in place.parts:
+        raise _no_such("a column that prompts or answers are written from", change, place.parts)
     if not change.after and not change.before:
         raise Rejected("extract: wanted a mark after which or before which to cut, found neither")
-    begins = _literally(change.after) if change.after else r"\A"
+    # Only behind the first mark: to begin again at each takes a time that grows with the square.
+    begins = rf"\A(?>[\s\S]*?{_literally(change.after)})" if change.after else r"\A"
     ends = _literally(change.before) if change.before else r"\Z"
     pattern = rf"{begins}(?P<{column}>[\s\S]+?){ends}"
-    if not any(isinstance(row[column], str) and re.search(pattern, row[column]) for row in rows):
+    # Of a whole conversation in a column no part is one.
+    texts = (str(row[column]) for row in rows if isinstance(row[column], str | int | float))
+    found = sum(bool(re.search(pattern, text)) for text in texts)
+    if 2 * found < len(rows):
         raise Rejected(
-            f"extract: wanted marks that stand in some of the first {len(rows)} rows, found them "
-            "in none; take others"
+            f"extract: wanted marks that stand in half of the first {len(rows)} rows or more, for "
+            f"the others are dropped, found them in {found}; take others"
         )
     return pattern
 
@@ -176,12 +200,16 @@ def _by_number(sign: str) -> str:
     return f"\\U{ord(sign):08x}"
 
 
-def _with_column(what: str, column: str, place: Place) -> tuple[Columns, ...]:
+def _with_column(change: WhereRows | ExtractPart, place: Place) -> tuple[Columns, ...]:
     rows = tuple(place.rows())
-    if not all(column in row for row in rows):
-        names = ", ".join(rows[0])
-        raise Rejected(
-            f"{what}: wanted a column that every row has, found none of that name; take one of\n"
-            + quoted(names, "columns of the training rows", most=300)
-        )
+    if not all(change.column in row for row in rows):
+        raise _no_such("a column that every row has", change, rows[0])
     return rows
+
+
+def _no_such(wanted: str, change: WhereRows | ExtractPart, names: Iterable[str]) -> Rejected:
+    # Quoted both: what a model says may be the name that a stranger gave to a column.
+    return Rejected(
+        f"{change.kind}: wanted {wanted}, found another; take one of these\n"
+        + quoted(f"found {change.column}; there are {', '.join(names)}", "columns", most=300)
+    )

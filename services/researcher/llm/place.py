@@ -55,6 +55,11 @@ class Place:
         return Finding(experiment=ROOT, parent=ROOT, recipe=recipe, value=self.request.base_value)
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Columns that prompts or answers are written from, of which a part can be cut out."""
+        return tuple(name for name in self.request.context.mapping.columns if name.isidentifier())
+
+    @property
     def weights(self) -> str | None:
         """What names the parent's weights to a recipe that goes on from them; None without any."""
         parent = self.parent

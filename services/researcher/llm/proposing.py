@@ -14,7 +14,7 @@ from services.researcher.llm.adviser import Adviser, ModelUseless, NoCounsel
 from services.researcher.llm.ideas import Course, Ideas
 from services.researcher.llm.place import Place, place_of
 from services.researcher.llm.prompts import prompt
-from services.researcher.llm.trial import Trial
+from services.researcher.llm.trial import Trial, refuse_to_go_round
 from services.researcher.llm.wishes import where, wishes
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Proposal, ProposeRequest
@@ -60,10 +60,12 @@ def propose(
         tell: writes what the model is told of the job.
 
     Raises:
-        NoCounsel: the model gave nothing, or is away and gave nothing of use before.
+        NoCounsel: the model gave nothing, is away and gave nothing of use before, or is not asked
+            because its experiments keep failing alike.
         Rejected: the parent is neither `ROOT` nor among the findings.
     """
     place = place_of(request, asked_parent(request))
+    refuse_to_go_round(request.findings)
     course = _course(place, lessons, adviser, tell)
     trial = Trial(place, lessons, course.direction)
     wanted = wishes(place, course)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from services.researcher.bank import base_family, relevant
 from services.researcher.changes import Change, changes
+from services.researcher.evidence import failed_by_itself
 from services.researcher.llm.repeats import evidence
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Finding, ProposeRequest
 from shared.contracts.recipe import Recipe
-from shared.contracts.run import NOBODYS_FAULT, Failed
+from shared.contracts.run import Failed
 from shared.errors import Rejected
 
 APART = 1
@@ -63,7 +64,7 @@ def _only(before: Recipe, after: Recipe) -> Change | None:
 
 def _spoke_against(finding: Finding) -> bool:
     if isinstance(finding.outcome, Failed):
-        return finding.outcome.error not in NOBODYS_FAULT
+        return failed_by_itself(finding.outcome)
     return finding.lesson is not None and finding.lesson.verdict in ("worse", "failed")
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from services.researcher.costs import predicted_s
 from services.researcher.difference import differences
-from services.researcher.llm.adviser import REPAIRS
+from services.researcher.evidence import failed_by_itself
+from services.researcher.llm.adviser import REPAIRS, ModelUseless
 from services.researcher.llm.ideas import Idea, Ideas, Unreadable
 from services.researcher.llm.place import Place
 from services.researcher.llm.realising import most_promising, recipes_of
@@ -22,7 +23,10 @@ MOST_SAID = 600
 """Characters of what is wrong with an idea."""
 
 LOOP = 3
-"""Failures in a row, all alike, after which a model is told no more what is wrong."""
+"""Failures in a row, all alike, after which a model is asked no more for a while."""
+
+AWHILE = 6
+"""Experiments from a failure on in which a model that keeps failing alike is not asked."""
 
 
 class Trial:
@@ -48,15 +52,14 @@ class Trial:
 
         Raises:
             Rejected: some are wrong, experiments are left, and it is worth telling: not after the
-                last repair, not when the same is wrong as before, and not when what the model
-                proposed in this job keeps failing in one way.
+                last repair, and not when the same is wrong as before.
         """
         self._answers += 1
         before = set(self.wrong)
         wrong = self._tried(answer)
         self.wrong = tuple(wrong.values())
         says_the_same = bool(before) and before == set(self.wrong)
-        if wrong and not says_the_same and self._answers <= self._worth_telling():
+        if wrong and not says_the_same and self._answers <= REPAIRS:
             raise Rejected(self._said_of(wrong))
 
     def _tried(self, answer: Ideas) -> dict[int, str]:
@@ -80,9 +83,6 @@ class Trial:
             f"{said}\n{len(self.proposals)} of your ideas are taken. Reply with {missing} more "
             "in place of those that are wrong."
         )
-
-    def _worth_telling(self) -> int:
-        return 0 if fails_alike(self._place.request.findings) else REPAIRS
 
     def _take(self, idea: Idea | Unreadable) -> None:
         if isinstance(idea, Unreadable):
@@ -109,12 +109,21 @@ class Trial:
         return replace(self._place, request=request.model_copy(update=known))
 
 
-def fails_alike(findings: Sequence[Finding]) -> bool:
-    """Whether the last `LOOP` experiments of a model's own that have ended failed in one way."""
-    own = [finding for finding in findings if finding.proposer == "llm" and finding.outcome]
-    last = [finding.outcome for finding in own[-LOOP:]]
-    errors = {outcome.error for outcome in last if isinstance(outcome, Failed)}
-    return len(last) == LOOP and len(errors) == 1 and all(isinstance(o, Failed) for o in last)
+def refuse_to_go_round(findings: Sequence[Finding]) -> None:
+    """Raise ModelUseless while what a model proposes keeps failing in one way.
+
+    That is while its last `LOOP` experiments that have ended failed alike and the newest of them is
+    among the last `AWHILE` of the job.
+    """
+    own = [one for one in findings if one.proposer == "llm" and one.outcome is not None]
+    last = [one.outcome for one in own[-LOOP:]]
+    errors = [one.error for one in last if isinstance(one, Failed) and failed_by_itself(one)]
+    alike = len(errors) == LOOP and len(set(errors)) == 1
+    if alike and own[-1] in findings[-AWHILE:]:
+        raise ModelUseless(
+            f"the last {LOOP} experiments of the language model failed alike, with {errors[0]}; "
+            f"rules propose until {AWHILE} experiments have followed"
+        )
 
 
 def _proposal(idea: Idea, recipe: Recipe, place: Place, direction: Direction) -> Proposal:

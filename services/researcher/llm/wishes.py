@@ -1,11 +1,22 @@
 """Says what a language model is asked for: where, how many, and what it may change there."""
 
+import json
+
 from services.researcher.factors import value_of
 from services.researcher.llm.ideas import Course
 from services.researcher.llm.knobs import turnable
-from services.researcher.llm.place import Place
-from services.researcher.llm.quoting import quoted
+from services.researcher.llm.place import Columns, Place
+from services.researcher.llm.quoting import CUT, quoted
 from shared.errors import Rejected
+
+SHOWN = 3
+"""Training rows that a model is shown."""
+
+MOST_SHOWN = 300
+"""Characters of such a row."""
+
+END = 80
+"""Characters kept at either end of a long value."""
 
 _BEGIN = ("load", "map", "hold_out")
 
@@ -65,4 +76,22 @@ def _columns(place: Place) -> str:
     except Rejected:
         return "Neither where nor extract: the rows cannot be looked at here."
     names = ", ".join(rows[0]) if rows else ""
-    return quoted(names, "columns of the training rows, for where and extract", most=400)
+    shown = "\n".join(map(_shown, rows[:SHOWN]))
+    return "\n\n".join(
+        (
+            quoted(names, "columns of the training rows, for where", most=400),
+            quoted(", ".join(place.parts), "columns to cut with extract", most=400),
+            quoted(shown, "the first training rows, cut", most=SHOWN * (MOST_SHOWN + 1)),
+        )
+    )
+
+
+def _shown(row: Columns) -> str:
+    cut = {name: _both_ends(str(value)) for name, value in row.items()}
+    line = json.dumps(cut, ensure_ascii=False)
+    return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 1] + CUT
+
+
+def _both_ends(text: str) -> str:
+    """Return a text without its middle: marks stand at the beginning or at the end."""
+    return text if len(text) <= 2 * END else f"{text[:END]}{CUT}{text[-END:]}"

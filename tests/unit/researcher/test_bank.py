@@ -8,7 +8,7 @@ from shared.contracts.base import ROOT, JobId
 from shared.contracts.job import MetricName
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest
 from shared.contracts.run import Failed
-from tests.support.examples import DIAGNOSE_REQUEST, FAILED, JOB, LESSON, banked_lesson, recipe
+from tests.support.examples import DIAGNOSE_REQUEST, JOB, LESSON, banked_lesson, recipe
 
 PARENT, CHILD = recipe(1e-3), recipe(4e-3)
 
@@ -104,8 +104,11 @@ def test_where_no_factor_made_the_difference_nothing_is_banked(
     assert bank(nothing_to_learn) == ()
 
 
-def test_a_recipe_that_failed_is_banked_without_an_effect() -> None:
-    [found] = bank(request(outcome=FAILED), verdict="failed", effect=None, effect_stderr=None)
+@pytest.mark.parametrize("error", ["OutOfTime", "ScoringFailed"])
+def test_a_recipe_that_failed_is_banked_without_an_effect(error: str) -> None:
+    failed = Failed(error=error, detail="gone")
+
+    [found] = bank(request(outcome=failed), verdict="failed", effect=None, effect_stderr=None)
 
     assert found.effect is None
 

@@ -1,5 +1,9 @@
+import pytest
+
 from services.researcher.evidence import said_of, steps, support
+from services.researcher.factors import replaced, with_value
 from services.researcher.prior import factors
+from shared.contracts.method import Dpo
 from tests.unit.researcher.researcher_examples import BRIEF, finding, lesson, recipe
 
 FACTORS = factors(BRIEF, "base")
@@ -58,3 +62,15 @@ def test_a_step_without_clear_effect_says_nothing_of_the_other_direction() -> No
 
     assert support(RATE, "up", same, taken) < 0
     assert support(RATE, "down", same, taken) == 0
+
+
+@pytest.mark.parametrize("verdict", ["same", "worse", "better"])
+def test_the_jump_of_the_rate_to_another_method_speaks_for_no_way(verdict: str) -> None:
+    kept = {"num_train_epochs", "per_device_train_batch_size", "max_length"}
+    method = Dpo(learning_rate=1e-5, **START.recipe.method.model_dump(include=kept))
+    preferred = replaced(START.recipe, method=method)
+    child = finding(2, with_value(preferred, "r", 32), parent=1, taught=lesson(verdict))
+    taken = steps([START, child], FACTORS.values())
+
+    assert [support(RATE, way, child, taken) for way in ("up", "down")] == [0, 0]
+    assert "r" in {step.factor for step in taken}

@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from services.researcher.factors import replaced, value_of, with_value
 from shared.contracts import operators
 from shared.contracts.base import digest
 from shared.contracts.job import Limits, MetricName
-from shared.contracts.mapping import Judged, Preference
+from shared.contracts.mapping import Judged, Messages, Preference
 from shared.contracts.method import Dpo, Grpo, Kto, Lora, Qlora, Sft
 from shared.contracts.operators import Deduplicate, Extract, Matching, Sample, Tokens, Where
 from shared.contracts.recipe import Recipe
@@ -134,7 +135,17 @@ def test_a_column_that_the_rows_lack_is_refused_with_those_they_have(tmp_path: P
     said = wrong(change, **on_rows(tmp_path, *LEVELS))
 
     assert "wanted a column that every row has" in said
-    assert "question, answer, level" in said
+    assert "found stage; there are question, answer, level" in said
+
+
+def test_a_column_that_no_answer_is_written_from_is_refused_with_those_that_are(
+    tmp_path: Path,
+) -> None:
+    change = {"kind": "extract", "column": "level", "after": "a", "before": ""}
+
+    said = wrong(change, **on_rows(tmp_path, *LEVELS))
+
+    assert "found level; there are question, answer [end" in said
 
 
 @pytest.mark.parametrize("values", [["none such"], ["easy", "hard"]])
@@ -178,7 +189,7 @@ def test_a_mark_may_be_a_line_break_and_is_still_told_in_one_line(tmp_path: Path
     [
         ("level", "a", "that prompts or answers are written from"),
         ("answer", "", "found neither"),
-        ("answer", "=>", "found them in none"),
+        ("answer", "=>", "found them in 0"),
     ],
 )
 def test_marks_that_cut_nothing_are_refused(
@@ -189,7 +200,100 @@ def test_marks_that_cut_nothing_are_refused(
     assert said in wrong(change, **on_rows(tmp_path, *LEVELS))
 
 
-def test_texts_are_looked_for_word_for_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["</think>", ""])
+def test_text_in_which_an_end_is_missing_is_soon_given_up(tmp_path: Path, before: str) -> None:
+    rows = [{"question": "1?", "answer": "<think>1</think>"}]
+    change = {"kind": "extract", "column": "answer", "after": "<think>", "before": before}
+    pattern = operator(made(change, **on_rows(tmp_path, *rows)), "extract").pattern
+
+    began = time.perf_counter()
+    found = re.search(pattern, "<think>" * 4000 + "\n" * 4000)
+
+    assert time.perf_counter() - began < 0.3
+    assert (found is None) == bool(before)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("a[1]b[2]", "1"),
+        ("a[]b]", "]b"),
+        ("a[[1]", "[1"),
+        ("]a[1]", "1"),
+        ("a[1", None),
+        ("a]1", None),
+    ],
+)
+def test_what_stands_between_the_first_two_marks_is_kept(
+    tmp_path: Path, said: str, kept: str | None
+) -> None:
+    rows = [{"question": "1?", "answer": "[1]"}]
+    change = {"kind": "extract", "column": "answer", "after": "[", "before": "]"}
+
+    extract = operator(made(change, **on_rows(tmp_path, *rows)), "extract")
+
+    found = re.search(extract.pattern, said)
+    assert (found and found["answer"]) == kept
+
+
+def test_marks_that_most_rows_lack_are_refused_with_how_many_have_them(tmp_path: Path) -> None:
+    others: list[dict[str, Any]] = [{"question": "?", "answer": one} for one in "abc"]
+    rows = [*LEVELS, *others]
+    change = {"kind": "extract", "column": "answer", "after": "#### ", "before": ""}
+
+    assert "of the first 5 rows or more" in wrong(change, **on_rows(tmp_path, *rows))
+    assert made(change, **on_rows(tmp_path, *rows[:4]))
+
+
+def test_marks_are_looked_for_in_numbers_as_they_are_written(tmp_path: Path) -> None:
+    change = {"kind": "extract", "column": "answer", "after": "", "before": "."}
+
+    assert made(change, **on_rows(tmp_path, {"question": "1?", "answer": 17.5}))
+
+
+def test_a_conversation_is_not_cut(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "1?"}, {"role": "assistant", "content": "#### 1"}]
+    change = {"kind": "extract", "column": "answer", "after": "#### ", "before": ""}
+
+    assert "found them in 0" in wrong(
+        change, **on_rows(tmp_path, {"answer": said}, mapping=Messages(column="answer"))
+    )
+
+
+def test_a_row_without_a_value_has_none_of_the_values(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [*LEVELS, {"question": "3?", "answer": "3", "level": None}]
+    change = {"kind": "where", "column": "level", "values": ["None"], "fate": "drop"}
+
+    assert "found them in 0" in wrong(change, **on_rows(tmp_path, *rows))
+
+
+@pytest.mark.parametrize(
+    ("texts", "of", "held"),
+    [(["easy"], "sample", 0), (["####"], "prompt", 0), (["####"], "completion", 2)],
+)
+def test_texts_that_no_sample_or_every_sample_holds_where_they_are_looked_for_are_refused(
+    tmp_path: Path, texts: list[str], of: str, held: int
+) -> None:
+    change = {"kind": "matching", "texts": texts, "of": of, "fate": "drop"}
+
+    said = wrong(change, **on_rows(tmp_path, *LEVELS))
+
+    assert f"some of the first 2 samples hold in their {of}, found them in {held}" in said
+
+
+def test_texts_are_not_looked_for_in_rows_that_become_no_samples(tmp_path: Path) -> None:
+    change = {"kind": "matching", "texts": ["1"], "of": "sample", "fate": "drop"}
+
+    assert "that the mapping can read" in wrong(change, **on_rows(tmp_path, {"question": "1?"}))
+
+
+def test_a_filter_that_lets_everything_pass_is_refused() -> None:
+    change = {"kind": "filter", "prompts": "any", "completions": "any"}
+
+    assert "wanted a length to cut at, found any twice" in wrong(change)
+
+
+def test_texts_are_looked_for_as_they_are_written_in_any_case(tmp_path: Path) -> None:
     rows = [*LEVELS, {"question": "(a+)+$ ?", "answer": "x", "level": "hard"}]
     change = {"kind": "matching", "texts": ["(a+)+$"], "of": "prompt", "fate": "drop"}
 
@@ -198,7 +302,7 @@ def test_texts_are_looked_for_word_for_word(tmp_path: Path) -> None:
     assert isinstance(matching, Matching)
     assert matching.pattern == r"(?i)\(a\+\)\+\$"
     change["texts"] = ["not there"]
-    assert "found none of them" in wrong(change, **on_rows(tmp_path, *rows))
+    assert "found them in 0" in wrong(change, **on_rows(tmp_path, *rows))
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,24 @@ def test_what_a_model_says_becomes_one_line() -> None:
     assert "\n" not in lesson.sentence
 
 
+def test_a_reason_that_is_too_long_is_cut_and_costs_no_repair() -> None:
+    adviser = ScriptedAdviser({"Diagnosis": [VIEW | {"why": "x" * 401, "next": "y" * 301}]})
+
+    lesson = diagnose(request(), measure(request()), (), adviser)
+
+    assert lesson.cause == f"data_quality: {'x' * 399}…"
+    assert lesson.sentence.endswith(f"to try next: {'y' * 299}….")
+
+
+@pytest.mark.parametrize("field", ["why", "next"])
+def test_white_space_is_no_reason(field: str) -> None:
+    adviser = ScriptedAdviser({"Diagnosis": [VIEW | {field: " \n"}, VIEW]})
+
+    diagnose(request(), measure(request()), (), adviser)
+
+    assert len(adviser.asked) == 2
+
+
 def test_a_small_room_keeps_the_measurement_and_too_small_a_one_says_so() -> None:
     _, told = asked(request(), VIEW, room=150)
 

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ from services.researcher.llm.proposing import propose
 from shared.contracts.proposal import Gain, ProposeRequest
 from shared.errors import Rejected
 from tests.support.advising import ScriptedAdviser
-from tests.unit.researcher.llm.idea_examples import COURSE, answering, asked, idea, told, turned
+from tests.unit.researcher.llm.idea_examples import (
+    COURSE,
+    answering,
+    asked,
+    idea,
+    on_rows,
+    told,
+    turned,
+)
 from tests.unit.researcher.researcher_examples import brief, finding, recipe, request, trained
 
 LINEAR = idea({"kind": "lr_scheduler_type", "to": "linear"})
@@ -153,6 +162,22 @@ def test_an_answer_in_which_all_is_wrong_is_counted() -> None:
 def test_a_parent_that_was_not_sent_is_a_bad_request() -> None:
     with pytest.raises(Rejected, match="wanted its parent 7 among the 1 findings"):
         propose(asked(parent=7), (), answering([LINEAR]), tell=told)
+
+
+def test_a_model_is_shown_the_columns_and_both_ends_of_a_few_rows(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"{number}?", "answer": f"so{'.' * 999}#### {number}", "level": "easy"}
+        for number in range(5)
+    ]
+    adviser = answering([LINEAR])
+
+    propose(asked(**on_rows(tmp_path, *rows)), (), adviser, tell=told)
+
+    said = adviser.asked[1].told
+    assert ": columns of the training rows, for where]\nquestion, answer, level\n[end" in said
+    assert ": columns to cut with extract]\nquestion, answer\n[end" in said
+    shown = f'"answer": "so{"." * 78}…{"." * 74}#### 2", "level": "easy"}}\n[end'
+    assert f'{{"question": "2?", {shown}' in said
 
 
 def test_what_a_place_does_not_allow_is_said_before_it_is_tried() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from services.researcher.llm.adviser import REPAIRS
+from services.researcher.llm.adviser import REPAIRS, ModelUseless
 from services.researcher.llm.proposing import propose
 from shared.contracts.job import MetricName
 from shared.contracts.lesson import BankedLesson
@@ -52,6 +52,20 @@ def banked(number: int, effect: float | None = -0.05, **changes: Any) -> BankedL
         "at": float(number),
     }
     return BankedLesson(**(usual | changes))
+
+
+def failures(*errors: str) -> list[Finding]:
+    """Return experiments of a model's own below the first, each failed in its way."""
+    return [
+        finding(
+            number,
+            recipe(learning_rate=number * 1e-3),
+            None,
+            1,
+            Failed(error=error, detail=""),
+        ).model_copy(update={"proposer": "llm"})
+        for number, error in enumerate(errors, start=2)
+    ]
 
 
 HARMFUL = tuple(banked(number) for number in (1, 2, 3))
@@ -146,20 +160,38 @@ def test_nobody_is_told_a_third_time_what_was_not_understood_twice() -> None:
     assert done.dropped == ("it changes nothing: name a change, a knob or an experiment to join",)
 
 
-def test_a_model_whose_experiments_keep_failing_alike_is_not_told_what_is_wrong() -> None:
-    def failed(number: int, error: str) -> Finding:
-        made = recipe(learning_rate=number * 1e-3)
-        outcome = Failed(error=error, detail="")
-        return finding(number, made, None, 1, outcome).model_copy(update={"proposer": "llm"})
+def test_a_model_whose_experiments_keep_failing_alike_is_not_asked_for_a_while() -> None:
+    wanted = asked([finding(1, recipe()), *failures("DataFailed", "DataFailed", "DataFailed")])
+    adviser = answering([LINEAR])
 
-    def asked_after(*errors: str) -> int:
-        failures = [failed(number, error) for number, error in enumerate(errors, start=2)]
-        adviser = answering([idea()], [LINEAR])
-        propose(asked([finding(1, recipe()), *failures]), (), adviser, tell=told)
-        return len(adviser.asked)
+    with pytest.raises(ModelUseless, match="last 3 experiments of the language model failed alike"):
+        propose(wanted, (), adviser, tell=told)
+    assert not adviser.asked
 
-    assert asked_after("DataFailed", "DataFailed", "DataFailed") == 2
-    assert asked_after("DataFailed", "TrainingFailed", "DataFailed") == 3
+
+def test_a_model_is_asked_again_when_others_have_had_their_turn() -> None:
+    failed = failures("DataFailed", "DataFailed", "DataFailed")
+    others = [finding(number, recipe(r=number)) for number in range(5, 11)]
+
+    with pytest.raises(ModelUseless):
+        proposed(asked([*failed, *others[:5]], parent=5), [LINEAR])
+    assert proposed(asked([*failed, *others], parent=5), [LINEAR]).proposals
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        ("DataFailed", "DataFailed"),
+        ("DataFailed", "TrainingFailed", "DataFailed"),
+        ("WorkerLost", "WorkerLost", "WorkerLost"),
+    ],
+)
+def test_a_model_that_fails_seldom_or_in_several_ways_or_by_no_fault_is_asked(
+    errors: tuple[str, ...],
+) -> None:
+    wanted = asked([finding(1, recipe()), *failures(*errors)])
+
+    assert proposed(wanted, [LINEAR]).proposals
 
 
 def test_what_was_worse_from_here_is_not_tried_again_a_little_different() -> None:
@@ -207,8 +239,9 @@ def test_what_was_worse_elsewhere_or_with_more_or_the_other_way_is_not_refuted(
     assert len(done.proposals) == 1
 
 
-def test_a_lost_worker_refutes_nothing() -> None:
-    lost = Failed(error="WorkerLost", detail="")
+@pytest.mark.parametrize("error", ["WorkerLost", "Cancelled", "NotCertified"])
+def test_what_is_not_the_recipes_fault_refutes_nothing(error: str) -> None:
+    lost = Failed(error=error, detail="")
     tried = finding(2, recipe(num_train_epochs=9.0), None, 1, lost, lesson("failed", effect=None))
 
     done = proposed(asked([finding(1, recipe()), tried]), [turned("num_train_epochs")])
