@@ -3,8 +3,6 @@
 import json
 from typing import Literal
 
-from pydantic import ValidationError
-
 from shared.asking.question import Shape, response_format
 from shared.asking.server import Server
 from shared.errors import Unavailable
@@ -21,6 +19,9 @@ class Probe(Shape):
 
     ready: Literal["yes"]
 
+
+RIGHT = '{"ready":"yes"}'
+"""All that the schema allows, white space aside."""
 
 TEXT = "This is a test of how you answer. Reply with the JSON object that is asked for."
 
@@ -45,9 +46,10 @@ def ask(server: Server) -> bool:
 
 
 def minds(text: str) -> bool:
-    """Say whether a reply shows that its server minds the schema."""
-    try:
-        Probe.model_validate_json(text)
-    except ValidationError:
-        return False
-    return True
+    """Say whether a reply shows that its server minds the schema.
+
+    It does as far as it goes: a grammar lets a poor model put white space between the signs until
+    it is cut off.
+    """
+    said = "".join(text.split())
+    return bool(said) and RIGHT.startswith(said)
