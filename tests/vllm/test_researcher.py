@@ -86,7 +86,7 @@ def test_a_model_that_knows_nothing_drives_a_job_of_six_experiments(
 ) -> None:
     monkeypatch.setenv("TREX_RESEARCHER_MODEL", MODEL)
     monkeypatch.setenv("OPENAI_BASE_URL", url)
-    monkeypatch.setenv("TREX_RESEARCHER_MAX_TOKENS", "1536")
+    monkeypatch.setenv("TREX_RESEARCHER_MAX_TOKENS", "768")
     monkeypatch.setenv("TREX_RESEARCHER_CACHE", str(tmp_path / "research"))
 
     home = tmp_path / "home"
