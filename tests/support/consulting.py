@@ -19,7 +19,7 @@ WORK = WorkId("propose/1")
 
 
 def settings_of(fake: FakeLlm, **more: Any) -> ResearcherSettings:
-    given = {"max_tokens": 1024, "answer_s": 10.0, **more}
+    given = {"max_tokens": 1024, "answer_s": 60.0, **more}
     return ResearcherSettings(model=fake.model, **given)
 
 

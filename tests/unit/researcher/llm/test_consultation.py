@@ -379,7 +379,7 @@ def test_where_nothing_is_reported_the_most_it_can_cost_stands() -> None:
 @pytest.mark.parametrize(("play", "is_paid"), [("stall", True), ("401", False), ("500", False)])
 def test_a_refusal_costs_nothing_and_a_stall_what_it_may(play: str, is_paid: bool) -> None:
     with FakeLlm(PLAYS[play]) as fake:
-        consulted = Consulted(fake, answer_s=0.5 if is_paid else 10.0)
+        consulted = Consulted(fake, answer_s=0.5 if is_paid else 60.0)
         with pytest.raises(ModelAway):
             ask(consulted.adviser)
 
