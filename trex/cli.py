@@ -14,15 +14,16 @@ import typer
 
 from shared.errors import Rejected
 from trex.commands import Commands, say
+from trex.connected import fail_with
 from trex.connected import job_or_newest as _job_id
 from trex.connected import open_client as _client
 from trex.connected import open_console as _console
 from trex.connected import read_client_settings as _settings
 from trex.lesson_commands import lessons
+from trex.plan_commands import approve, plan
 
 if TYPE_CHECKING:
-    from shared.contracts.views import JobView, PlanView
-    from trex.client import TrexClient
+    pass
 
 EXAMPLE_PROMPT = "3. März 2021"
 """What the demo's new model is asked."""
@@ -53,6 +54,8 @@ app = typer.Typer(
     help="Fine-tune language models by a tree search over real experiments.",
 )
 app.add_typer(lessons, name="lessons")
+app.command()(plan)
+app.command()(approve)
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
 Mode = Annotated[
@@ -163,74 +166,6 @@ def submit(
 
 
 @app.command()
-def plan(
-    draft: Annotated[
-        Path, typer.Argument(help="A job file without metric, base model or rows to score on.")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the whole job; beside the draft by default.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing job file.")] = False,
-) -> None:
-    """Have what a job leaves open proposed, and begin with it once you approve."""
-    from trex.approval import refuse_present
-    from trex.draftfile import read_draft
-    from trex.plan_page import plan_page
-    from trex.watching import wait_for_plan
-
-    out = out or draft.with_name(f"{draft.stem}-job.yaml")
-    refuse_present(out, force=force)
-    asked = read_draft(draft, say=say)
-    with _client() as client:
-        job_id = client.draft(asked).job_id
-        later = f"trex approve {job_id} --out {out}"
-        try:
-            view = wait_for_plan(client, job_id, say)
-        except KeyboardInterrupt:
-            say(f"{job_id} is not cancelled: once it is planned, see it with `{later}`")
-            raise
-        _console(stderr=True).print(plan_page(view))
-        _fail_with(view.job)
-        if view.plan is not None and (yes or _agrees()):
-            _approve(client, view, {}, out)
-        elif view.plan is not None:
-            say(f"nothing has begun; approve it with `{later}`, or `trex cancel {job_id}`")
-    typer.echo(job_id)
-
-
-@app.command()
-def approve(
-    job: Annotated[str, typer.Argument(help="Id of a job whose plan is ready.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="In place of a choice, such as metric=rouge1 or dev=0.2."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Begin without being asked.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the whole job; JOB.yaml by default.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing job file.")] = False,
-) -> None:
-    """Show a job's plan, and begin with it as proposed, or with other choices, once you agree."""
-    from shared.contracts.base import JobId
-    from trex.approval import changes_of, refuse_present
-    from trex.plan_page import plan_page
-
-    changes = changes_of(settings or ())
-    out = out or Path(f"{job}.yaml")
-    refuse_present(out, force=force)
-    with _client() as client:
-        view = client.plan(JobId(job))
-        _console(stderr=True).print(plan_page(view))
-        if view.job.state == "waiting" and not (yes or _agrees()):
-            say("nothing has begun; with --yes it begins without asking")
-            raise typer.Exit
-        _approve(client, view, changes, out)
-    typer.echo(job)
-
-
-@app.command()
 def jobs(as_json: Json = False) -> None:
     """List the jobs, the newest last."""
     with _client() as client:
@@ -253,7 +188,7 @@ def watch(job: JobArgument = None) -> None:
 
     with _client() as client:
         ended = watch_job(client, _job_id(client, job), _console())
-    _fail_with(ended)
+    fail_with(ended)
 
 
 @app.command()
@@ -508,19 +443,6 @@ def fake_llm(
         fake.over.wait()
 
 
-def _agrees() -> bool:
-    return sys.stdin.isatty() and typer.confirm("approve?", err=True)
-
-
-def _approve(client: "TrexClient", view: "PlanView", changes: dict[str, str], out: Path) -> None:
-    from trex.approval import complete
-    from trex.sealing import with_sealed_rows
-
-    spec = complete(view, changes, out, say)
-    job_id = client.approve(view.job.job_id, with_sealed_rows(spec, _settings())).job_id
-    say(f"{job_id} has begun; the whole job is in {out}; watch it with: trex watch {job_id}")
-
-
 def _run_recipe(path: Path, out: Path | None, *, searching: bool) -> None:
     import time
 
@@ -567,10 +489,4 @@ def _run(
         asked = prompt or fields_of(spec.data.mapping).get("prompt", "your prompt")
         for line in report_summary(found, prompt=asked):
             say(line)
-    _fail_with(found.job)
-
-
-def _fail_with(job: "JobView") -> None:
-    if job.state == "failed":
-        say(f"trex: {job.job_id} failed: {job.sentence}")
-        raise typer.Exit(1)
+    fail_with(found.job)

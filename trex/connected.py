@@ -2,10 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+import typer
+
+from trex.commands import say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from shared.contracts.base import JobId
+    from shared.contracts.views import JobView
     from shared.settings import ClientSettings
     from trex.client import TrexClient
 
@@ -49,3 +54,10 @@ def open_console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
+
+
+def fail_with(job: "JobView") -> None:
+    """Leave with status 1, and say why, if a job failed."""
+    if job.state == "failed":
+        say(f"trex: {job.job_id} failed: {job.sentence}")
+        raise typer.Exit(1)

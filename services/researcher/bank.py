@@ -18,8 +18,9 @@ from shared.contracts.base import ROOT, JobId
 from shared.contracts.brief import TaskType
 from shared.contracts.job import MetricName
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
+from shared.contracts.proposal import ProposeRequest
 
-__all__ = ["Experience", "Verdict", "banked", "base_family", "relevant"]
+__all__ = ["Experience", "Verdict", "banked", "base_family", "bearing_on", "relevant"]
 
 Verdict: TypeAlias = Literal["helps", "harms", "unclear"]
 
@@ -136,6 +137,18 @@ def relevant(
             groups[lesson.factor, lesson.toward].append(lesson)
     found = [_experience(group, base_family, base_model) for group in groups.values()]
     return tuple(sorted(found, key=lambda one: (-one.tries, one.factor, one.toward)))
+
+
+def bearing_on(request: ProposeRequest, lessons: Iterable[BankedLesson]) -> tuple[Experience, ...]:
+    """Return what lessons of other jobs add up to for the job of a request."""
+    return relevant(
+        lessons,
+        task_type=request.brief.task_type,
+        base_family=base_family(request.context.base_model),
+        base_model=request.context.base_model,
+        metric=request.context.metric,
+        but=request.job_id,
+    )
 
 
 def _experience(group: Sequence[BankedLesson], base_family: str, base_model: str) -> Experience:

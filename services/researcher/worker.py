@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from services.researcher.bank import banked, base_family
-from services.researcher.llm.consultation import Consultation
-from services.researcher.llm.endpoint import Endpoint
+from services.researcher.llm.asking.consultation import Consultation
+from services.researcher.llm.asking.endpoint import Endpoint
 from services.researcher.llm.researcher import LlmResearcher
 from services.researcher.researcher import Researcher
 from services.researcher.rules import RuleResearcher

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.researcher.llm.consultation import Consultation
-from services.researcher.llm.endpoint import Endpoint
+from services.researcher.llm.asking.consultation import Consultation
+from services.researcher.llm.asking.endpoint import Endpoint
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.counsel import Call, Caps, Spend
 from shared.notebook_memory import MemoryNotebook

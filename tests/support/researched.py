@@ -7,7 +7,7 @@ from benchmarks.search.fttable.grid import AXES, Point
 from benchmarks.search.fttable.table import Table, read_table
 from benchmarks.search.whole_job import JOB, Services, job_on, play
 from services.planner.state import JobState
-from services.researcher.llm.endpoint import Endpoint
+from services.researcher.llm.asking.endpoint import Endpoint
 from services.researcher.worker import Desk
 from shared.answering import Lease
 from shared.contracts.base import WorkId, digest

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from services.researcher.llm.adviser import Adviser
-from services.researcher.llm.fitting import fitted
 from services.researcher.llm.prompts import prompt
-from services.researcher.llm.sections.diagnosis import curves, outcome, parent, purpose
-from services.researcher.llm.sections.experience import experience_of_changes
-from services.researcher.llm.whitelist import in_one_line
+from services.researcher.llm.proposing.whitelist import in_one_line
+from services.researcher.llm.telling.fitting import fitted
+from services.researcher.llm.telling.sections.diagnosis import curves, outcome, parent, purpose
+from services.researcher.llm.telling.sections.experience import experience_of_changes
 from shared.asking.question import Shape
 from shared.contracts.lesson import BankedLesson, DiagnoseRequest, Lesson
 from shared.errors import Rejected

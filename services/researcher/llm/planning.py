@@ -16,7 +16,7 @@ from pydantic import Field
 
 from services.researcher.bases import SHORT_LIST
 from services.researcher.llm.adviser import Adviser, NoCounsel
-from services.researcher.llm.analysing import GOAL_CHARS, shown, spread
+from services.researcher.llm.briefing.analysing import GOAL_CHARS, shown, spread
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.quoting import quoted
 from services.researcher.llm.room import fitting

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.researcher.llm import briefing, diagnosing, planning, proposing
+from services.researcher.llm import diagnosing, planning
 from services.researcher.llm.adviser import Adviser, NoCounsel
-from services.researcher.llm.context import context
+from services.researcher.llm.briefing.brief import brief as write_brief
+from services.researcher.llm.proposing.propose import Proposed, propose
+from services.researcher.llm.telling.context import context
 from services.researcher.researcher import Researcher
 from services.researcher.tools.research import Research
 from shared.contracts.base import ExperimentId
@@ -42,7 +44,7 @@ class LlmResearcher:
 
     def brief(self, request: BriefRequest) -> Brief:
         """Return what the rules count, with the model's analysis and what it read."""
-        return briefing.brief(request, self.rules.brief(request), self.research, self.adviser)
+        return write_brief(request, self.rules.brief(request), self.research, self.adviser)
 
     def propose(self, request: ProposeRequest) -> Proposals:
         """Return the model's recipes for its share of the experiments, and of rules for the rest.
@@ -75,7 +77,7 @@ class LlmResearcher:
 
     def _from_the_model(
         self, request: ProposeRequest, asked: tuple[ExperimentId, ...]
-    ) -> tuple[proposing.Proposed, str | None]:
+    ) -> tuple[Proposed, str | None]:
         """Return the model's recipes, or none and why.
 
         A model that is asked the same again before its first answer is known says the same again:
@@ -86,10 +88,10 @@ class LlmResearcher:
         before = free[max(0, len(free) - min(request.awaited, MOST_BEFORE)) :]
         wanted = request.model_copy(update={"experiments": (*before, *asked)})
         try:
-            found = proposing.propose(wanted, self.lessons(), self.adviser, tell=context)
+            found = propose(wanted, self.lessons(), self.adviser, tell=context)
         except NoCounsel as none:
-            return proposing.Proposed((), ()), str(none)
-        return proposing.Proposed(found.proposals[len(before) :], found.dropped), None
+            return Proposed((), ()), str(none)
+        return Proposed(found.proposals[len(before) :], found.dropped), None
 
     def _from_rules(
         self, request: ProposeRequest, proposed: dict[ExperimentId, Proposal]

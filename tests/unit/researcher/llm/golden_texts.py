@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from services.researcher.llm.context import context
-from services.researcher.llm.fitting import Section
-from services.researcher.llm.sections.bad_cases import bad_cases
-from services.researcher.llm.sections.elsewhere import key_nodes, tried
-from services.researcher.llm.sections.experience import experience
-from services.researcher.llm.sections.job import data, job
-from services.researcher.llm.sections.place import ancestors, place, siblings
-from services.researcher.llm.sections.standing import budget, machines, scores, under_way
+from services.researcher.llm.telling.context import context
+from services.researcher.llm.telling.fitting import Section
+from services.researcher.llm.telling.sections.bad_cases import bad_cases
+from services.researcher.llm.telling.sections.elsewhere import key_nodes, tried
+from services.researcher.llm.telling.sections.experience import experience
+from services.researcher.llm.telling.sections.job import data, job
+from services.researcher.llm.telling.sections.place import ancestors, place, siblings
+from services.researcher.llm.telling.sections.standing import budget, machines, scores, under_way
 from tests.unit.researcher.llm.advice_examples import LESSONS, rich
 
 GOLDEN = Path(__file__).parent / "golden"

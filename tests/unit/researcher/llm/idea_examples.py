@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.researcher.llm.proposing import Proposed, propose
+from services.researcher.llm.proposing.propose import Proposed, propose
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.lesson import BankedLesson

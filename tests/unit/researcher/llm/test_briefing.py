@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.researcher.llm.briefing import brief
-from services.researcher.llm.looking_up import MOST_PAPERS
+from services.researcher.llm.briefing.brief import brief
+from services.researcher.llm.briefing.looking_up import MOST_PAPERS
 from services.researcher.reading_data import study
 from services.researcher.tools.everywhere import Everywhere
 from services.researcher.tools.research import Dataset, Paper, Passage

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from services.researcher.factors import replaced
 from services.researcher.llm.adviser import RoomTooSmall
-from services.researcher.llm.context import context
-from services.researcher.llm.sections.elsewhere import FEW, tried
+from services.researcher.llm.telling.context import context
+from services.researcher.llm.telling.sections.elsewhere import FEW, tried
 from shared.contracts.base import ROOT
 from shared.contracts.operators import Matching
 from tests.unit.researcher.llm.advice_examples import (

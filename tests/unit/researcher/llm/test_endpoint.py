@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.researcher.llm.adviser import ModelAway
-from services.researcher.llm.endpoint import WINDOW, Endpoint
+from services.researcher.llm.asking.endpoint import WINDOW, Endpoint
 from shared.answering import GivenUp
 from shared.errors import Rejected
 from shared.settings import LlmSettings, ResearcherSettings

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.researcher.llm.adviser import RoomTooSmall
-from services.researcher.llm.fitting import Form, Section, fitted, section
+from services.researcher.llm.telling.fitting import Form, Section, fitted, section
 from tests.unit.researcher.llm.golden_texts import tokens
 
 IMPORTANT = section("Important", 9, (Form("i" * 400), Form("i" * 40, "most i")))

@@ -1,6 +1,6 @@
 import pytest
 
-from services.researcher.llm.hearsay import as_written, hearsay, is_plain, without_folders
+from services.researcher.llm.telling.hearsay import as_written, hearsay, is_plain, without_folders
 from shared.one_line import one_line
 
 
@@ -27,7 +27,7 @@ def test_control_characters_become_spaces() -> None:
     [
         ("no /home/me/data/train.jsonl here", "no train.jsonl here"),
         ("found '/srv/x/rows.csv'", "found 'rows.csv'"),
-        ("~/work/a.txt", "a.txt"),
+        ("~/rows/a.txt", "a.txt"),
         ("path=/mnt/s/model", "path=model"),
         (r"C:\users\me\rows.csv", "rows.csv"),
     ],

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from services.researcher.factors import value_of
-from services.researcher.llm.place import place_of
-from services.researcher.llm.realising import most_promising
-from services.researcher.llm.whitelist import Knob
+from services.researcher.llm.proposing.place import place_of
+from services.researcher.llm.proposing.realising import most_promising
+from services.researcher.llm.proposing.whitelist import Knob
 from services.researcher.prior import factors
 from shared.contracts.proposal import Finding
 from shared.contracts.recipe import Recipe

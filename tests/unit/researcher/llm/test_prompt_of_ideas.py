@@ -3,9 +3,9 @@ import re
 from collections.abc import Iterator
 from typing import get_args
 
-from services.researcher.llm.ideas import Idea, Ideas
 from services.researcher.llm.prompts import prompt
-from services.researcher.llm.whitelist import Knob
+from services.researcher.llm.proposing.ideas import Idea, Ideas
+from services.researcher.llm.proposing.whitelist import Knob
 
 TEXT = prompt("ideas").text
 SHAPES = Ideas.model_json_schema()["$defs"]

@@ -5,7 +5,7 @@ import pytest
 
 from services.researcher.costs import predicted_s
 from services.researcher.llm.adviser import ModelAway, ModelUseless
-from services.researcher.llm.proposing import propose
+from services.researcher.llm.proposing.propose import propose
 from shared.contracts.proposal import Gain, ProposeRequest
 from shared.errors import Rejected
 from tests.support.advising import ScriptedAdviser

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from services.researcher.llm.reading import LONGEST, read
+from services.researcher.llm.asking.reading import LONGEST, read
 from shared.asking.question import Shape
 from shared.errors import Rejected
 

@@ -1,6 +1,6 @@
 import pytest
 
-from services.researcher.llm.redacting import kept, redacted
+from services.researcher.llm.asking.redacting import kept, redacted
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from services.researcher.llm.refusals import Meaning, meaning
+from services.researcher.llm.asking.refusals import Meaning, meaning
 
 
 @pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 408, 409, 429, 500, 502, 503, 504])

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.researcher.llm.adviser import REPAIRS, ModelUseless
-from services.researcher.llm.proposing import propose
+from services.researcher.llm.proposing.propose import propose
 from shared.contracts.job import MetricName
 from shared.contracts.lesson import BankedLesson
 from shared.contracts.proposal import Finding

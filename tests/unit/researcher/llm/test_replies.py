@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.researcher.llm.replies import Reply, read_reply
+from services.researcher.llm.asking.replies import Reply, read_reply
 
 
 def completion(message: dict[str, Any], **more: object) -> bytes:

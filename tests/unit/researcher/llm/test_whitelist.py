@@ -8,9 +8,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from services.researcher.factors import replaced
-from services.researcher.llm.ideas import Ideas
-from services.researcher.llm.proposing import propose
-from services.researcher.llm.whitelist import Operator
+from services.researcher.llm.proposing.ideas import Ideas
+from services.researcher.llm.proposing.propose import propose
+from services.researcher.llm.proposing.whitelist import Operator
 from shared.contracts.base import digest
 from shared.contracts.mapping import Templates
 from shared.contracts.operators import Extract, Load, Map, Matching, Tokens

@@ -1,0 +1,1 @@
+"""Tells a language model what there is to know, within the tokens there are."""
