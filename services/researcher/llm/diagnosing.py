@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.prompts import prompt
-from services.researcher.llm.proposing.whitelist import in_one_line
+from services.researcher.llm.quoting import in_one_line
 from services.researcher.llm.telling.fitting import fitted
 from services.researcher.llm.telling.sections.diagnosis import curves, outcome, parent, purpose
 from services.researcher.llm.telling.sections.experience import experience_of_changes

@@ -19,7 +19,7 @@ from services.researcher.llm.adviser import Adviser, NoCounsel
 from services.researcher.llm.briefing.analysing import GOAL_CHARS, shown, spread
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.quoting import quoted
-from services.researcher.llm.room import fitting
+from services.researcher.llm.telling.room import fitting
 from services.researcher.planning import LOOK_ROWS, references_of
 from shared.asking.question import Shape
 from shared.contracts.brief import Requirements, TaskType

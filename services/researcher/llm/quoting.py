@@ -2,6 +2,10 @@
 
 import hashlib
 
+from pydantic import BeforeValidator
+
+from shared.one_line import one_line
+
 CUT = "…"
 
 
@@ -25,3 +29,8 @@ def quoted(text: str, what: str, *, most: int) -> str:
 def printable(text: str) -> str:
     """Return a text without control characters but for line breaks and tabs."""
     return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+
+
+def in_one_line(most: int) -> BeforeValidator:
+    """Return what puts a text on one line, cut to ``most`` characters, before it is checked."""
+    return BeforeValidator(lambda said: one_line(said, most) if isinstance(said, str) else said)

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.quoting import quoted
-from services.researcher.llm.room import fitting
+from services.researcher.llm.telling.room import fitting
 from shared.asking.question import Shape
 from shared.contracts.brief import Brief, BriefRequest, Requirements, TaskType
 from shared.contracts.mapping import Mapping

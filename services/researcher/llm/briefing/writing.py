@@ -10,7 +10,7 @@ from services.researcher.llm.adviser import Adviser
 from services.researcher.llm.briefing.looking_up import Evidence
 from services.researcher.llm.prompts import prompt
 from services.researcher.llm.quoting import quoted
-from services.researcher.llm.room import fitting
+from services.researcher.llm.telling.room import fitting
 from shared.asking.question import Shape
 from shared.errors import Rejected
 

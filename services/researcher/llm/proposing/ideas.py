@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, ValidationError
 
-from services.researcher.llm.proposing.whitelist import Change, Knob, in_one_line
+from services.researcher.llm.proposing.whitelist import Change, Knob
+from services.researcher.llm.quoting import in_one_line
 from shared.asking.question import Shape
 from shared.contracts.base import sentences
 from shared.contracts.proposal import Direction

@@ -6,17 +6,11 @@ of training have no place here either: of these a model says the way, see `Knob`
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from services.researcher.llm.quoting import in_one_line
 from shared.asking.question import Shape
 from shared.contracts.operators import Fate, Part
-from shared.one_line import one_line
-
-
-def in_one_line(most: int) -> BeforeValidator:
-    """Return what puts a text on one line, cut to ``most`` characters, before it is checked."""
-    return BeforeValidator(lambda said: one_line(said, most) if isinstance(said, str) else said)
-
 
 Text = Annotated[str, in_one_line(40), Field(min_length=1, max_length=40)]
 """A few words out of the data: the name of a column, a value, something to look for."""
