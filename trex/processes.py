@@ -1,12 +1,14 @@
 """Child processes that never outlive their parent."""
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import Rejected, Unavailable
@@ -44,7 +46,11 @@ def start(
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Stop processes one after the other, the first given first; kill the ones that will not."""
+    """Stop processes that `start` started, the first given first; kill the ones that will not.
+
+    What a process leaves behind in its session is killed once it is gone: the engine of a server
+    that was killed, an interpreter that is still importing.
+    """
     for process in processes:
         if process.poll() is None:
             process.terminate()
@@ -55,6 +61,8 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_until(

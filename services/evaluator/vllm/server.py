@@ -3,9 +3,7 @@
 import os
 import re
 import secrets
-import signal
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +76,6 @@ class Server:
         """End it with its engine, at once if it will not."""
         self.api.http.close()
         stop([self.process])
-        # A server that was killed could not end its engine, which then keeps the device.
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def start_server(model: Model, how: Served, device: str | None) -> Server:
