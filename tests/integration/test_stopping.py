@@ -17,6 +17,7 @@ from services.executor.pipeline import Materialised
 from services.executor.sample_files import write_samples
 from services.executor.trainers.train import train
 from shared.contracts.method import Adapter, FullTuning, Lora
+from shared.contracts.operators import Curriculum
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.errors import Diverged
@@ -33,16 +34,20 @@ Fit = Callable[..., Trained]
 
 @pytest.fixture
 def data(tmp_path: Path) -> Materialised:
-    """Samples of which the more is learned, the worse the held-out ones are answered."""
+    """Samples of which the first third answers as the held-out ones do, and the rest does not.
 
-    def write(name: str, count: int, answer: str) -> Path:
-        asked = [Sample(WORDS[number % len(WORDS)], answer) for number in range(count)]
+    In that order the held-out loss falls, then rises, on any machine.
+    """
+    right, wrong = WORDS[1], WORDS[0]
+
+    def write(name: str, answers: list[str]) -> Path:
+        asked = [Sample(WORDS[number % len(WORDS)], said) for number, said in enumerate(answers)]
         write_samples(tmp_path / name, tmp_path / f"lineage-{name}", asked)
         return tmp_path / name
 
     return Materialised(
-        train=write("train.parquet", 96, WORDS[0]),
-        held_out=write("held_out.parquet", 8, WORDS[1]),
+        train=write("train.parquet", [right] * 32 + [wrong] * 64),
+        held_out=write("held_out.parquet", [right] * 8),
         rows=(),
     )
 
@@ -63,16 +68,18 @@ def fit(data: Materialised, tmp_path: Path) -> Fit:
 
 @pytest.fixture
 def recipe(recipe: Recipe, base: Path) -> Recipe:
-    """Twelve steps that learn one answer to everything."""
+    """Twelve steps, in the order of the samples, that learn one answer to everything at a time."""
     method = recipe.method.model_copy(
         update={
             "num_train_epochs": 1.0,
-            "learning_rate": 0.05,
+            "learning_rate": 0.02,
             "lr_scheduler_type": "constant_with_warmup",
             "warmup_steps": 0.0,
         }
     )
-    return recipe.model_copy(update={"base_model": str(base), "method": method})
+    *before, hold_out = recipe.data
+    data = (*before, Curriculum(), hold_out)
+    return recipe.model_copy(update={"base_model": str(base), "method": method, "data": data})
 
 
 def wild(recipe: Recipe) -> Recipe:
