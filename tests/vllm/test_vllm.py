@@ -12,7 +12,7 @@ import pytest
 from services.evaluator.in_process import TransformersScorer
 from services.evaluator.vllm.elsewhere import Elsewhere
 from services.evaluator.vllm.pool import Pool
-from services.evaluator.vllm.scorer import VllmScorer
+from services.evaluator.vllm.scorer import AT_ONCE, IN_ONE, VllmScorer
 from services.evaluator.vllm.server import Model, Served, Server
 from shared.errors import ScoringFailed
 from tests.suites.scorer import PROMPTS, ScorerSuite, answers, asked, likelihoods
@@ -24,6 +24,8 @@ pytestmark = [
 ]
 
 MANY = [f"{prompt} {number}" for number in range(30) for prompt in PROMPTS]
+MORE_THAN_AT_ONCE = MANY * (4 * AT_ONCE * IN_ONE // len(MANY))
+"""Many of them are not sent yet when the first answers come."""
 
 
 class TestVllmScorer(ScorerSuite):
@@ -94,13 +96,14 @@ def test_adapters_take_turns_in_one_server_and_none_stays(
 def test_a_server_that_dies_or_hangs_is_started_again_for_what_was_not_answered(
     scorer: VllmScorer, pool: Pool, nano_base: Path, adapters: list[Path], how: signal.Signals
 ) -> None:
-    expected = answers(scorer, nano_base, MANY, adapters[0])
+    expected = answers(scorer, nano_base, MORE_THAN_AT_ONCE, adapters[0])
     lost = base_server(pool, nano_base)
     lost.api.http.timeout = 5.0
 
     found: dict[int, str] = {}
     asked_twice: list[int] = []
-    for batch in scorer.answer(str(adapters[0]), str(nano_base), asked(MANY), max_new_tokens=8):
+    prompts = asked(MORE_THAN_AT_ONCE)
+    for batch in scorer.answer(str(adapters[0]), str(nano_base), prompts, max_new_tokens=8):
         asked_twice += [i for i in batch if i in found]
         found |= {i: answer.text for i, answer in batch.items()}
         if base_server(pool, nano_base) is lost:
@@ -108,7 +111,7 @@ def test_a_server_that_dies_or_hangs_is_started_again_for_what_was_not_answered(
 
     assert base_server(pool, nano_base) is not lost
     assert alive_with(lost.process.pid) == []
-    assert [found[i] for i in range(len(MANY))] == expected
+    assert [found[i] for i in range(len(MORE_THAN_AT_ONCE))] == expected
     assert asked_twice == []
 
 
