@@ -7,18 +7,10 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from shared.contracts.base import JobId, WorkId
-from shared.contracts.work import Request
+from shared.contracts.work import SERVICES, Request
 from shared.errors import StoreUnavailable
 
-MESSAGES = {
-    "plan": "researcher.plan",
-    "brief": "researcher.brief",
-    "propose": "researcher.propose",
-    "diagnose": "researcher.diagnose",
-    "run": "executor.run",
-    "discard": "executor.discard",
-    "score": "evaluator.score",
-}
+MESSAGES = {kind: f"{service}.{kind}" for kind, service in SERVICES.items()}
 """Kind of request to the message that rings for it. Its first word names the service's queue."""
 
 

@@ -15,9 +15,10 @@ What both promise:
 * Times are the server's, never a worker's.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.capabilities import Capabilities
@@ -26,7 +27,7 @@ from shared.contracts.events import Event, JobDrafted, JobEnded, WorkEnded, Work
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft, Plan
 from shared.contracts.run import Failed, Progress
-from shared.contracts.work import Request, Result
+from shared.contracts.work import Request, Result, Service
 from shared.errors import LeaseLost, Rejected
 
 MAX_ATTEMPTS = 3
@@ -80,6 +81,20 @@ class Hold:
     job_id: JobId
     fence: int
     """Grows whenever another planner takes the job over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a service has been asked for in all active jobs and has not answered."""
+
+    queued: int = 0
+    """Pieces of work that wait for a worker."""
+
+    leased: int = 0
+    """Pieces of work that a worker holds."""
+
+    oldest_s: float = 0.0
+    """Seconds that the work queued for longest has waited since it was ordered or given back."""
 
 
 class WorkStore(Protocol):
@@ -230,6 +245,10 @@ class JobStore(Protocol):
         """Return where the work stands that is held now and has said so."""
         ...
 
+    def backlog(self) -> Mapping[Service, Backlog]:
+        """Return what each service has to do, those with nothing to do among them."""
+        ...
+
     def workers(self, service: str) -> int:
         """Return how many workers of a service said they are alive."""
         ...
@@ -295,6 +314,20 @@ def lost_or_given_up(work_id: WorkId, attempt: int, held_s: float) -> WorkLost |
     )
     failed = Failed(error="WorkerLost", detail=detail, gpu_seconds=held_s)
     return WorkEnded(work_id=work_id, attempt=attempt, result=failed)
+
+
+def backlogs(
+    queued: Iterable[tuple[Service, float]], leased: Iterable[Service]
+) -> Mapping[Service, Backlog]:
+    """Sum work up by service: what is queued, each with the seconds it has waited, and is held."""
+    waits: dict[Service, list[float]] = {service: [] for service in get_args(Service)}
+    for service, waited_s in queued:
+        waits[service].append(max(0.0, waited_s))
+    held = Counter(leased)
+    return {
+        service: Backlog(len(waited), held[service], max(waited, default=0.0))
+        for service, waited in waits.items()
+    }
 
 
 def kinds(machines: Iterable[Capabilities]) -> tuple[Capabilities, ...]:

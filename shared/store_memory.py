@@ -23,14 +23,16 @@ from shared.contracts.events import (
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
-from shared.contracts.work import Request, Result
+from shared.contracts.work import SERVICES, Request, Result, Service
 from shared.errors import LeaseLost
 from shared.store import (
     BEGINNING,
     MAX_ATTEMPTS,
+    Backlog,
     Claim,
     Entry,
     Hold,
+    backlogs,
     cannot_approve,
     kinds,
     lost,
@@ -45,6 +47,7 @@ from shared.store import (
 class _Work:
     request: Request
     due: float
+    queued_at: float
     status: Literal["queued", "running", "ended"] = "queued"
     fence: int = 0
     attempt: int = 0
@@ -133,9 +136,9 @@ class MemoryStore:
         choice: Choice | None = None,
     ) -> None:
         """See `shared.store.JobStore.order`."""
-        job = self._held(hold)
+        job, now = self._held(hold), self._clock()
         if work_id not in job.works:
-            job.works[work_id] = _Work(request, due=self._clock() + patience_s(1))
+            job.works[work_id] = _Work(request, due=now + patience_s(1), queued_at=now)
             self._write(
                 hold.job_id, WorkOrdered(work_id=work_id, request=request, why=why, choice=choice)
             )
@@ -184,6 +187,16 @@ class MemoryStore:
         """See `shared.store.JobStore.progress`."""
         works = self._jobs[job_id].works.items()
         return {work_id: work.progress for work_id, work in works if work.progress is not None}
+
+    def backlog(self) -> Mapping[Service, Backlog]:
+        """See `shared.store.JobStore.backlog`."""
+        now = self._clock()
+        works = [work for job_id in self.active() for work in self._jobs[job_id].works.values()]
+        asked = [(SERVICES[work.request.kind], work) for work in works]
+        return backlogs(
+            [(name, now - work.queued_at) for name, work in asked if work.status == "queued"],
+            [name for name, work in asked if work.status == "running"],
+        )
 
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""
@@ -235,6 +248,7 @@ class MemoryStore:
         work = self._jobs[claim.job_id].works[claim.work_id]
         if work.fence == claim.fence and work.status == "running":
             work.status, work.due, work.progress = "queued", 0.0, None
+            work.queued_at = self._clock()
             work.fence += 1
             work.attempt -= int(blameless)
 
@@ -267,6 +281,7 @@ class MemoryStore:
         work.rings += 1
         work.progress = None
         work.status = "ended" if exhausted else "queued"
+        work.queued_at = now if was_running else work.queued_at
         work.due = now + patience_s(1 if was_running else work.rings)
         if was_running or exhausted:
             held_s = max(0.0, now - work.claimed_at)

@@ -29,14 +29,16 @@ from shared.contracts.events import (
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
-from shared.contracts.work import REQUEST, Request, Result
+from shared.contracts.work import REQUEST, SERVICES, Request, Result, Service
 from shared.errors import LeaseLost, StoreUnavailable
 from shared.store import (
     BEGINNING,
     MAX_ATTEMPTS,
+    Backlog,
     Claim,
     Entry,
     Hold,
+    backlogs,
     cannot_approve,
     kinds,
     lost,
@@ -148,6 +150,7 @@ class RedisStore:
                 event.model_dump_json(),
                 request.model_dump_json(),
                 _ms(patience_s(1)),
+                SERVICES[request.kind],
             ],
         )
 
@@ -197,6 +200,23 @@ class RedisStore:
             held = [WorkId(str(work)) for work in self._redis.zrange(_open(job_id), 0, -1)]
             said = {work: self._redis.hget(_work(job_id, work), "progress") for work in held}
         return {work: Progress.model_validate_json(text) for work, text in said.items() if text}
+
+    def backlog(self) -> Mapping[Service, Backlog]:
+        """See `shared.store.JobStore.backlog`."""
+        active, now = self.active(), self.now() * 1000
+        with reaching(), self._redis.pipeline(transaction=False) as asking:
+            for job_id in active:
+                asking.zrange(_open(job_id), 0, -1)
+            works = list(zip(active, asking.execute(), strict=True))
+            for job_id, opened in works:
+                for work_id in opened:
+                    asking.hmget(_work(job_id, work_id), ["service", "status", "queued_at"])
+            found = asking.execute()
+        asked = [record for record in found if record[0]]  # one of an older version does not say
+        return backlogs(
+            [(name, (now - int(at)) / 1000) for name, status, at in asked if status == "queued"],
+            [name for name, status, _ in asked if status == "running"],
+        )
 
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""

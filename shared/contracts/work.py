@@ -1,6 +1,7 @@
 """What a service can be asked for, and what it can answer."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
@@ -23,6 +24,20 @@ Request: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 """A piece of work as it is asked for."""
+
+Service: TypeAlias = Literal["researcher", "executor", "evaluator"]
+"""A service that answers messages."""
+
+SERVICES: Mapping[str, Service] = {
+    "plan": "researcher",
+    "brief": "researcher",
+    "propose": "researcher",
+    "diagnose": "researcher",
+    "run": "executor",
+    "discard": "executor",
+    "score": "evaluator",
+}
+"""Kind of request to the service that is asked."""
 
 Result: TypeAlias = Annotated[
     Plan | Brief | Proposals | Trained | Score | Lesson | Discarded | Failed,

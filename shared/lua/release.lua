@@ -6,7 +6,9 @@ if record[1] ~= ARGV[2] or record[2] ~= 'running' then
 end
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'attempt', -ARGV[3])
-redis.call('HSET', KEYS[1], 'status', 'queued')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], 'status', 'queued', 'queued_at', now)
 redis.call('HDEL', KEYS[1], 'progress')
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 return 1

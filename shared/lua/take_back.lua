@@ -12,6 +12,9 @@ if not due or tonumber(due) > now or redis.call('HGET', KEYS[2], 'fence') ~= ARG
 end
 redis.call('HINCRBY', KEYS[2], 'fence', 1)
 redis.call('HINCRBY', KEYS[2], 'rings', 1)
+if redis.call('HGET', KEYS[2], 'status') == 'running' then
+  redis.call('HSET', KEYS[2], 'queued_at', now)
+end
 redis.call('HSET', KEYS[2], 'status', ARGV[4])
 redis.call('HDEL', KEYS[2], 'progress')
 if ARGV[4] == 'ended' then

@@ -22,8 +22,9 @@ class TestRedisStore(StoreSuite):
                 if client.hexists(key, "held_until"):
                     client.hincrby(key, "held_until", -milliseconds)
             for key in client.scan_iter("*:work:*"):
-                if client.hexists(key, "claimed_at"):
-                    client.hincrby(key, "claimed_at", -milliseconds)
+                for moment in ("claimed_at", "queued_at"):
+                    if client.hexists(key, moment):
+                        client.hincrby(key, moment, -milliseconds)
             for key, unit in [("*:open", milliseconds), ("trex:workers:*", seconds)]:
                 for found in client.scan_iter(key):
                     for member in client.zrange(found, 0, -1):

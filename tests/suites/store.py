@@ -9,7 +9,15 @@ from shared.contracts.events import JobEnded, WorkEnded, WorkLost
 from shared.contracts.run import Failed
 from shared.contracts.work import Result
 from shared.errors import LeaseLost, Rejected
-from shared.store import FIRST_PATIENCE_S, MAX_ATTEMPTS, Claim, Hold, JobStore, WorkStore
+from shared.store import (
+    FIRST_PATIENCE_S,
+    MAX_ATTEMPTS,
+    Backlog,
+    Claim,
+    Hold,
+    JobStore,
+    WorkStore,
+)
 from shared.store import PLAN as PLANNING
 from tests.support.examples import (
     BRIEF,
@@ -21,6 +29,8 @@ from tests.support.examples import (
     PLAN,
     PLAN_REQUEST,
     PROGRESS,
+    RUN_REQUEST,
+    SCORE_REQUEST,
     SPEC,
 )
 
@@ -353,6 +363,64 @@ class StoreSuite:
 
         assert self.kinds(store) == ["job_submitted", "job_ended"]
         assert (store.jobs(), store.active()) == ([JOB], [])
+
+    def test_what_each_service_has_to_do_is_counted_and_how_long_it_waits(
+        self, store: Store, hold: Hold, let_pass: Callable[[float], None]
+    ) -> None:
+        for number in (1, 2, 3):
+            store.order(hold, WorkId(f"run-{number}"), RUN_REQUEST, why="it looks promising")
+        store.order(hold, WORK, BRIEF_REQUEST, why="to begin with")
+        let_pass(20)
+        store.claim(JOB, WorkId("run-1"), lease_s=60)
+        store.order(hold, WorkId("score-0"), SCORE_REQUEST, why="to know")
+
+        backlog = store.backlog()
+
+        assert set(backlog) == {"researcher", "executor", "evaluator"}
+        assert (backlog["executor"].queued, backlog["executor"].leased) == (2, 1)
+        assert 20 <= backlog["executor"].oldest_s < 30
+        assert (backlog["evaluator"].queued, backlog["evaluator"].leased) == (1, 0)
+        assert backlog["evaluator"].oldest_s < 20
+
+    def test_work_given_back_or_taken_back_waits_from_then_on(
+        self, store: Store, hold: Hold, claim: Claim, let_pass: Callable[[float], None]
+    ) -> None:
+        let_pass(50)
+        store.release(claim, blameless=True)
+        given_back = store.backlog()["researcher"]
+        let_pass(50)
+        store.claim(JOB, WORK, lease_s=10)
+        let_pass(11)
+        held = store.hold(JOB, "planner 1", lease_s=60)
+        assert held is not None
+        store.reap(held)
+
+        taken_back = store.backlog()["researcher"]
+
+        assert (given_back.queued, given_back.leased) == (1, 0)
+        assert (taken_back.queued, taken_back.leased) == (1, 0)
+        assert given_back.oldest_s < 10
+        assert taken_back.oldest_s < 10
+
+    def test_work_that_is_rung_for_again_has_waited_since_it_was_ordered(
+        self, store: Store, hold: Hold, let_pass: Callable[[float], None]
+    ) -> None:
+        store.order(hold, WORK, BRIEF_REQUEST, why="to begin with")
+        let_pass(FIRST_PATIENCE_S + 1)
+
+        store.reap(hold)
+
+        assert store.backlog()["researcher"].oldest_s > FIRST_PATIENCE_S
+
+    def test_what_has_ended_is_no_backlog(self, store: Store, hold: Hold, claim: Claim) -> None:
+        store.order(hold, WorkId("run-1"), RUN_REQUEST, why="it looks promising")
+        store.finish(claim, BRIEF)
+        store.cancel_work(hold, WorkId("run-1"))
+        done = store.backlog()
+        store.order(hold, WorkId("run-2"), RUN_REQUEST, why="it looks promising, too")
+        store.end(hold, ENDED)
+
+        assert set(done.values()) == set(store.backlog().values()) == {Backlog()}
 
     def test_workers_count_while_they_say_that_they_live(
         self, store: Store, let_pass: Callable[[float], None]
