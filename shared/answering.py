@@ -46,13 +46,15 @@ class Lease:
         self._store = store
         self._heartbeat_s = heartbeat_s
         self._lease_s = lease_s
-        self._progress: Progress | None = None
+        self.progress: Progress | None = None
+        """Where the work stands, as it said last."""
+        self._news: Progress | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=claim.work_id, daemon=True)
 
     def say(self, progress: Progress) -> None:
         """Note where the work stands; sent with the next renewal."""
-        self._progress = progress
+        self.progress = self._news = progress
 
     @property
     def must_stop(self) -> bool:
@@ -84,7 +86,7 @@ class Lease:
     def _keep(self) -> None:
         renewed = time.monotonic()
         while not self._over.wait(self._heartbeat_s):
-            progress, self._progress = self._progress, None
+            progress, self._news = self._news, None
             try:
                 cancelled = self._store.renew(self.claim, lease_s=self._lease_s, progress=progress)
                 self.cancelled = self.cancelled or cancelled
@@ -108,13 +110,20 @@ def answer(
     heartbeat_s: float,
     lease_s: float,
     handed_back: threading.Event,
+    refusal: Callable[[], str | None] = lambda: None,
 ) -> None:
     """Claim a piece of work, do it, and record how it ended.
 
     The message that named it may come twice, late, or for work in good hands; then nothing happens.
+    What this worker cannot do, as ``refusal`` says, is left to others.
     What fails as an experiment is recorded as `Failed`. Anything else is a bug: the work is given
     back for another attempt and the error propagates.
     """
+    refused = refusal()
+    if refused is not None:
+        logger.info("%s of %s is left to others: %s", work_id, job_id, refused)
+        store.decline(job_id, work_id, for_s=3 * heartbeat_s)
+        return
     claim = store.claim(job_id, work_id, lease_s=lease_s)
     if claim is None:
         logger.info("%s of %s is held by another worker, or over", work_id, job_id)

@@ -13,6 +13,7 @@
     │       └── NotCertified
     └── Unavailable           nobody yet: the same call may work later
         └── StoreUnavailable
+            └── StoreRefuses
 
 Within one process a failed run is an exception; between processes it is data
 (`shared.contracts.run.Failed`). `LeaseLost` stands outside the tree: it never leaves the worker
@@ -72,6 +73,10 @@ class StoreUnavailable(Unavailable):
     """Redis does not answer."""
 
 
+class StoreRefuses(StoreUnavailable):
+    """Redis answers, and refuses the password or a right; somebody must change that."""
+
+
 class LeaseLost(Exception):
     """The work was given to somebody else while this worker held it."""
 
@@ -79,7 +84,7 @@ class LeaseLost(Exception):
 def exit_status(error: TrexError) -> int:
     """Return what a shell script can test: 2 rejected, 75 try again later (EX_TEMPFAIL), else 1."""
     match error:
-        case Rejected():
+        case Rejected() | StoreRefuses():
             return 2
         case Unavailable():
             return 75

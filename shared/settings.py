@@ -37,6 +37,15 @@ class QueueSettings(BaseSettings):
     stop_grace_s: float = Field(default=10.0, gt=0)
     """``TREX_QUEUE_STOP_GRACE_S``: seconds training gets to leave before it is killed."""
 
+    health: Path | None = None
+    """``TREX_QUEUE_HEALTH``: file in which a worker notes that it is healthy, for
+    ``python -m shared.healthy``; unset notes nothing."""
+
+    @property
+    def gone_s(self) -> float:
+        """Seconds after which a worker that says nothing any more counts as gone."""
+        return 3 * self.heartbeat_s
+
     @property
     def lease_s(self) -> float:
         """Seconds a worker may hold work without renewing its lease.

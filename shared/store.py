@@ -28,6 +28,7 @@ from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft, Plan
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import Request, Result, Service
+from shared.contracts.worker import Worker
 from shared.errors import LeaseLost, Rejected
 
 MAX_ATTEMPTS = 3
@@ -127,12 +128,30 @@ class WorkStore(Protocol):
         """
         ...
 
-    def present(
-        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
-    ) -> None:
-        """Say that a worker of a service is alive for the next ``for_s`` seconds.
+    def decline(self, job_id: JobId, work_id: WorkId, *, for_s: float) -> None:
+        """Leave queued work to another worker; it is rung for again after ``for_s`` seconds.
 
-        What its machine can train is said along once it is known; None takes nothing back.
+        Declining work that is held, over or unknown does nothing.
+        """
+        ...
+
+    def present(self, worker: Worker, *, for_s: float) -> None:
+        """Say that a worker is alive for the next ``for_s`` seconds, and how it is."""
+        ...
+
+    def contracts(self) -> int | None:
+        """Return the number of the planner's contracts; None when no planner has said it."""
+        ...
+
+    def now(self) -> float:
+        """Return the server's clock: seconds since 1970."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the store can be read and written.
+
+        Raises:
+            StoreUnavailable: it cannot.
         """
         ...
 
@@ -249,12 +268,20 @@ class JobStore(Protocol):
         """Return what each service has to do, those with nothing to do among them."""
         ...
 
+    def set_contracts(self, number: int) -> None:
+        """Say which contracts the planner has; see `shared.contracts.base.CONTRACTS`."""
+        ...
+
     def workers(self, service: str) -> int:
-        """Return how many workers of a service said they are alive."""
+        """Return how many workers of a service are alive and take work."""
         ...
 
     def machines(self, service: str) -> tuple[Capabilities, ...]:
-        """Return what the machines of living workers can train, each kind once, in one order."""
+        """Return what the machines of such workers can train, each kind once, in one order."""
+        ...
+
+    def living(self) -> tuple[Worker, ...]:
+        """Return every worker that is alive, by service and name, those that take no work too."""
         ...
 
     def now(self) -> float:

@@ -24,6 +24,7 @@ from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import SERVICES, Request, Result, Service
+from shared.contracts.worker import Worker
 from shared.errors import LeaseLost
 from shared.store import (
     BEGINNING,
@@ -79,7 +80,8 @@ class MemoryStore:
         self._clock = clock
         self._jobs: dict[JobId, _Job] = {}
         self._keys: dict[str, JobId] = {}
-        self._workers: dict[tuple[str, str], tuple[float, Capabilities | None]] = {}
+        self._workers: dict[tuple[str, str], tuple[float, Worker]] = {}
+        self._contracts: int | None = None
 
     def create(self, job_id: JobId, spec: JobSpec, *, idempotency_key: str | None) -> JobId:
         """See `shared.store.JobStore.create`."""
@@ -200,11 +202,24 @@ class MemoryStore:
 
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""
-        return len(self._living(service))
+        return len(self._taking(service))
 
     def machines(self, service: str) -> tuple[Capabilities, ...]:
         """See `shared.store.JobStore.machines`."""
-        return kinds(can for can in self._living(service) if can is not None)
+        return kinds(one.can for one in self._taking(service) if one.can is not None)
+
+    def living(self) -> tuple[Worker, ...]:
+        """See `shared.store.JobStore.living`."""
+        now = self._clock()
+        return tuple(one for _, (until, one) in sorted(self._workers.items()) if until >= now)
+
+    def set_contracts(self, number: int) -> None:
+        """See `shared.store.JobStore.set_contracts`."""
+        self._contracts = number
+
+    def contracts(self) -> int | None:
+        """See `shared.store.WorkStore.contracts`."""
+        return self._contracts
 
     def now(self) -> float:
         """See `shared.store.JobStore.now`."""
@@ -252,12 +267,16 @@ class MemoryStore:
             work.fence += 1
             work.attempt -= int(blameless)
 
-    def present(
-        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
-    ) -> None:
+    def decline(self, job_id: JobId, work_id: WorkId, *, for_s: float) -> None:
+        """See `shared.store.WorkStore.decline`."""
+        job = self._jobs.get(job_id)
+        work = None if job is None else job.works.get(work_id)
+        if work is not None and work.status == "queued":
+            work.rings, work.due = 0, min(work.due, self._clock() + for_s)
+
+    def present(self, worker: Worker, *, for_s: float) -> None:
         """See `shared.store.WorkStore.present`."""
-        _, said = self._workers.get((service, worker), (0.0, None))
-        self._workers[service, worker] = self._clock() + for_s, can or said
+        self._workers[worker.service, worker.name] = self._clock() + for_s, worker
 
     def _begin(self, event: JobDrafted | JobSubmitted, asked: str, key: str | None) -> JobId:
         job_id = event.job_id
@@ -269,9 +288,8 @@ class MemoryStore:
             self._write(job_id, event)
         return first
 
-    def _living(self, service: str) -> list[Capabilities | None]:
-        now, said = self._clock(), self._workers.items()
-        return [can for (name, _), (until, can) in said if name == service and until >= now]
+    def _taking(self, service: str) -> list[Worker]:
+        return [one for one in self.living() if one.service == service and one.takes_work]
 
     def _take_back(self, job_id: JobId, work_id: WorkId, now: float) -> bool:
         work = self._jobs[job_id].works[work_id]

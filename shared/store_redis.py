@@ -4,14 +4,15 @@ Every write that must not happen twice or out of turn is one Lua script (``share
 redis-py sends a command again after a timeout. All keys of a job share the hash tag ``{job}``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any, cast
 
 import redis
+from pydantic import ValidationError
 from redis.commands.core import Script
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from shared.contracts.base import JobId, WorkId, digest
 from shared.contracts.capabilities import Capabilities
@@ -30,7 +31,8 @@ from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import REQUEST, SERVICES, Request, Result, Service
-from shared.errors import LeaseLost, StoreUnavailable
+from shared.contracts.worker import Worker
+from shared.errors import LeaseLost, Rejected, StoreRefuses, StoreUnavailable
 from shared.store import (
     BEGINNING,
     MAX_ATTEMPTS,
@@ -50,12 +52,25 @@ from shared.store import (
 
 JOBS = "trex:jobs"
 ACTIVE = "trex:active"
+LIVING = "trex:living"
+SAID = "trex:said"
+CONTRACTS = "trex:contracts"
 KEY_LIFETIME_S = 24 * 3600
 
 
 def connect(url: str) -> redis.Redis:
-    """Return a client for the store. Nothing is sent before the first call."""
-    return redis.Redis.from_url(url, decode_responses=True, health_check_interval=30)
+    """Return a client for the store. Nothing is sent before the first call.
+
+    Raises:
+        Rejected: no server has such an address.
+    """
+    try:
+        return redis.Redis.from_url(url, decode_responses=True, health_check_interval=30)
+    except ValueError as error:
+        raise Rejected(
+            "TREX_QUEUE_URL: wanted an address such as redis://:PASSWORD@HOST:6379/0, found "
+            f"another ({error}); correct it"
+        ) from None
 
 
 def scripts(client: redis.Redis) -> dict[str, Script]:
@@ -72,6 +87,14 @@ def reaching() -> Iterator[None]:
     """Raise what goes wrong on the way to the server as `StoreUnavailable`."""
     try:
         yield
+    except AuthenticationError as error:
+        raise StoreRefuses(
+            f"Redis refuses the user or the password of TREX_QUEUE_URL ({error}); correct it"
+        ) from error
+    except NoPermissionError as error:
+        raise StoreRefuses(
+            f"Redis refuses the user of TREX_QUEUE_URL a right ({error}); correct its ACL"
+        ) from error
     except RedisError as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
 
@@ -222,15 +245,33 @@ class RedisStore:
         """See `shared.store.JobStore.workers`."""
         now = self.now()
         with reaching():
-            return int(self._redis.zcount(_workers(service), now, "+inf"))
+            return int(self._redis.zcount(_workers(service), now * 1000, "+inf"))
 
     def machines(self, service: str) -> tuple[Capabilities, ...]:
         """See `shared.store.JobStore.machines`."""
         now = self.now()
         with reaching():
-            living = map(str, self._redis.zrangebyscore(_workers(service), now, "+inf"))
-            said = [self._redis.hget(_machines(service), worker) for worker in living]
-        return kinds(Capabilities.model_validate_json(can) for can in said if can)
+            living = self._redis.zrangebyscore(_workers(service), now * 1000, "+inf")
+        said = self._said(f"{service}/{worker}" for worker in map(str, living))
+        return kinds(worker.can for worker in said if worker.can is not None)
+
+    def living(self) -> tuple[Worker, ...]:
+        """See `shared.store.JobStore.living`."""
+        now = self.now()
+        with reaching():
+            living = self._redis.zrangebyscore(LIVING, now * 1000, "+inf")
+        return self._said(sorted(map(str, living)))
+
+    def set_contracts(self, number: int) -> None:
+        """See `shared.store.JobStore.set_contracts`."""
+        with reaching():
+            self._redis.set(CONTRACTS, number)
+
+    def contracts(self) -> int | None:
+        """See `shared.store.WorkStore.contracts`."""
+        with reaching():
+            found = self._redis.get(CONTRACTS)
+        return None if found is None else int(found)
 
     def now(self) -> float:
         """See `shared.store.JobStore.now`."""
@@ -284,19 +325,23 @@ class RedisStore:
         keys = [_work(claim.job_id, claim.work_id), _open(claim.job_id)]
         self._run("release", keys, [claim.work_id, claim.fence, int(blameless)])
 
-    def present(
-        self, service: str, worker: str, *, for_s: float, can: Capabilities | None = None
-    ) -> None:
+    def decline(self, job_id: JobId, work_id: WorkId, *, for_s: float) -> None:
+        """See `shared.store.WorkStore.decline`."""
+        self._run("decline", [_work(job_id, work_id), _open(job_id)], [work_id, _ms(for_s)])
+
+    def present(self, worker: Worker, *, for_s: float) -> None:
         """See `shared.store.WorkStore.present`."""
-        now = self.now()
-        with reaching():
-            if can is not None:
-                self._redis.hset(_machines(service), worker, can.model_dump_json())
-            self._redis.zadd(_workers(service), {worker: now + for_s})
-            dead = self._redis.zrangebyscore(_workers(service), "-inf", now)
-            if dead:
-                self._redis.zrem(_workers(service), *dead)
-                self._redis.hdel(_machines(service), *dead)
+        self._run(
+            "present",
+            [LIVING, SAID, _workers(worker.service)],
+            [
+                f"{worker.service}/{worker.name}",
+                worker.name,
+                worker.model_dump_json(),
+                _ms(for_s),
+                int(worker.takes_work),
+            ],
+        )
 
     def _begin(self, event: JobDrafted | JobSubmitted, asked: str, key: str | None) -> JobId:
         """Begin a ledger, once for each key; ``asked`` is the digest of what was handed over."""
@@ -309,6 +354,19 @@ class RedisStore:
         if first_asked != asked:
             raise used_for_another(key, first)
         return JobId(first)
+
+    def _said(self, workers: Iterable[str]) -> tuple[Worker, ...]:
+        """Return what workers said, but for those of a version that says it in other words."""
+        asked = list(workers)
+        if not asked:
+            return ()
+        with reaching():
+            found = cast(list[str | None], self._redis.hmget(SAID, asked))
+        said = []
+        for text in filter(None, found):
+            with suppress(ValidationError):
+                said.append(Worker.model_validate_json(text))
+        return tuple(said)
 
     def _take_back(self, hold: Hold, work_id: WorkId, now_ms: int) -> bool:
         """Return whether the work is queued now and wants its doorbell rung."""
@@ -380,7 +438,3 @@ def _open(job_id: JobId) -> str:
 
 def _workers(service: str) -> str:
     return f"trex:workers:{service}"
-
-
-def _machines(service: str) -> str:
-    return f"trex:machines:{service}"

@@ -30,6 +30,7 @@ from shared.errors import ScoringFailed
 from shared.serving import serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
 from shared.vault import opened, refuse_inside
+from shared.writable import refuse_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,13 @@ def run(
     ftbench: FtbenchSettings,
     asked: JudgeSettings,
 ) -> None:
-    """Score checkpoints one at a time until told to stop."""
+    """Score checkpoints one at a time until told to stop.
+
+    Raises:
+        Rejected: the vault cannot be written.
+        StoreUnavailable: as `serve`.
+    """
+    refuse_unwritable(evaluator.vault, "TREX_EVALUATOR_VAULT")
     key = signing_key(evaluator.vault)
     logger.info("scores are signed with the key %s", key.public)
     harness = Harness(
@@ -69,7 +76,7 @@ def run(
         def perform(lease: Lease) -> Result:
             return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
 
-        serve("evaluator", queue, perform=perform)
+        serve("evaluator", queue, perform=perform, folder=evaluator.vault)
 
 
 def told(lease: Lease, chain: Chain, means: Means) -> Score:

@@ -14,6 +14,7 @@ from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import serve
 from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
+from shared.writable import refuse_unwritable
 
 
 def run(
@@ -22,7 +23,13 @@ def run(
     teacher: TeacherSettings,
     launching: LauncherSettings,
 ) -> None:
-    """Train runs, and remove what they have left, one at a time until told to stop."""
+    """Train runs, and remove what they have left, one at a time until told to stop.
+
+    Raises:
+        Rejected: the folder for artifacts cannot be written.
+        StoreUnavailable: as `serve`.
+    """
+    refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
     trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     launcher = launcher_of(launching, queue, trainer)
     folder = artifacts.folder.resolve()
@@ -31,10 +38,12 @@ def run(
         return perform(lease, launcher=launcher, artifacts=folder, data_gib=artifacts.data_gib)
 
     if launching.kind in ("slurm", "kubernetes"):
-        serve("executor", queue, perform=answer)  # nobody knows what a cluster can train
+        serve(
+            "executor", queue, perform=answer, folder=folder
+        )  # nobody knows what a cluster can train
         return
     machine = Inquiry(trainer.capabilities)
-    serve("executor", queue, perform=answer, can=machine.answer)
+    serve("executor", queue, perform=answer, can=machine.answer, folder=folder)
 
 
 def perform(lease: Lease, *, launcher: Launcher, artifacts: Path, data_gib: float) -> Result:

@@ -1,5 +1,6 @@
 """Starts the planner: REST API and planning loop in one process. The only place with real parts."""
 
+import errno
 import ipaddress
 import logging
 import os
@@ -11,6 +12,7 @@ import uvicorn
 
 from services.planner.api import make_api
 from services.planner.loop import PlanningLoop
+from shared.contracts.base import CONTRACTS
 from shared.entry import enter
 from shared.errors import Rejected
 from shared.notebook_redis import RedisNotebook
@@ -34,6 +36,7 @@ def serve(settings: PlannerSettings, queue: QueueSettings) -> None:
     client, app = connect(url), make_app("planner", url)
     store = RedisStore(client)
     store.ping()
+    store.set_contracts(CONTRACTS)
     planner = f"{socket.gethostname()}:{os.getpid()}"
     loop = PlanningLoop(store, lambda job, work, request: ring(app, job, work, request), planner)
     token = settings.token.get_secret_value() if settings.token else None
@@ -71,9 +74,12 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            found, change = "it taken", "TREX_PLANNER_PORT to a free port"
+        else:
+            found, change = "that impossible", "TREX_PLANNER_HOST and TREX_PLANNER_PORT"
         raise Rejected(
-            f"wanted to listen on {host}:{port}, found it taken ({error.strerror}); "
-            "set TREX_PLANNER_PORT to a free port"
+            f"wanted to listen on {host}:{port}, found {found} ({error.strerror}); set {change}"
         ) from None
     return listening
 

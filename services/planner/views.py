@@ -171,7 +171,7 @@ def _sentence(state: JobState, progress: Progresses, *, now: float, executors: i
     waiting = sum(state.ordered[w].kind == "run" and w not in progress for w in state.in_flight)
     if executors == 0 and waiting:
         runs = "run waits" if waiting == 1 else "runs wait"
-        return f"no executor is alive and {waiting} {runs}: start one"
+        return f"no executor takes work and {waiting} {runs}: start one, or see `trex top` why"
     doing = [_doing(state, work_id, progress) for work_id in sorted(state.in_flight)]
     return "; ".join([*doing, *rules_stand_in(state)])
 

@@ -1,6 +1,7 @@
 """Answers the researcher's messages, with a language model's help where there is one."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -30,7 +31,7 @@ from shared.settings import (
     ResearcherSettings,
     SemanticScholarSettings,
 )
-from shared.store_redis import connect
+from shared.store_redis import RedisStore, connect
 
 
 def run(
@@ -49,9 +50,9 @@ def run(
         refuse_odd_key(None if key is None else key.get_secret_value())
     except Rejected as wrong:
         raise Rejected(f"S2_API_KEY: {wrong}") from None
-    notebook = RedisNotebook(connect(queue.url.get_secret_value()))
+    client = connect(queue.url.get_secret_value())
     endpoint = None if settings.model is None else Endpoint(llm, settings)
-    desk = Desk(notebook, settings, endpoint, key)
+    desk = Desk(RedisNotebook(client), settings, endpoint, key, clock=RedisStore(client).now)
     serve("researcher", queue, perform=desk.perform)
 
 
@@ -64,6 +65,8 @@ class Desk:
     endpoint: Endpoint | None
     """The language model; None lets rules answer everything."""
     scholar_key: SecretStr | None = None
+    clock: Callable[[], float] = time.time
+    """Dates what is banked and the day that pays: the server's, which all researchers share."""
 
     def perform(self, lease: Lease) -> Result:
         """Return the answer to what the claim asks for, and bank what it teaches."""
@@ -71,7 +74,7 @@ class Desk:
         request = lease.claim.request
         if isinstance(request, DiagnoseRequest) and isinstance(result, Lesson):
             family = base_family(request.recipe.base_model)
-            for lesson in banked(request, result, family=family, at=time.time()):
+            for lesson in banked(request, result, family=family, at=self.clock()):
                 self.notebook.bank(lesson)
         return result
 
@@ -90,6 +93,7 @@ class Desk:
             caps=request.caps,
             settings=self.settings,
             give_up=lease.check,
+            clock=self.clock,
         )
         research = everywhere(self.settings, key=self.scholar_key, give_up=lease.check)
         return LlmResearcher(rules, adviser, research, self.notebook.lessons)

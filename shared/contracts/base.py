@@ -24,6 +24,11 @@ ROOT = ExperimentId(0)
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 """Part of a whole, never none of it."""
 
+CONTRACTS = 1
+"""Newest wire format that this release reads. A planner works with workers of its own number and of
+the one before: a release that raises it still writes what the release before reads, so that hosts
+may be upgraded one after another."""
+
 T = TypeVar("T")
 
 
@@ -44,7 +49,7 @@ class Versioned(Contract):
     """A contract that is stored or sent on its own, and so says which version it was written in."""
 
     version: Literal[1] = 1
-    """Of the wire format; a reader refuses the ones it does not know."""
+    """Of the wire format it is written in; a reader refuses the ones it does not know."""
 
 
 def digest(contract: Contract) -> str:

@@ -12,7 +12,8 @@ from shared.contracts.job import JobSpec
 from shared.contracts.operators import LoadHub
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import LossPoint, Progress
-from tests.support.examples import EVENTS, PROGRESS, SPEC, recipe
+from shared.contracts.worker import Worker
+from tests.support.examples import EVENTS, PROGRESS, SPEC, WORKER, recipe
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -33,15 +34,24 @@ def test_an_event_is_written_as_its_golden_file_and_read_back(event: Event) -> N
 def test_there_is_one_golden_file_for_each_event() -> None:
     files = {path.stem for path in GOLDEN.glob("*.json")}
 
-    assert files == {name_of(event) for event in EVENTS} | {"recipe.full", "progress"}
+    assert files == {name_of(event) for event in EVENTS} | {"recipe.full", "progress", "worker"}
 
 
-def test_a_full_fine_tune_and_progress_have_golden_files_too() -> None:
+def test_what_is_no_event_has_a_golden_file_too() -> None:
     full = (GOLDEN / "recipe.full.json").read_text()
     progress = (GOLDEN / "progress.json").read_text()
+    worker = (GOLDEN / "worker.json").read_text()
 
     assert Recipe.model_validate_json(full) == recipe(lora=False)
     assert Progress.model_validate_json(progress) == PROGRESS
+    assert json.loads(WORKER.model_dump_json()) == json.loads(worker)
+    assert Worker.model_validate_json(worker) == WORKER
+
+
+def test_a_worker_of_a_newer_version_can_still_be_seen() -> None:
+    newer = {**WORKER.model_dump(mode="json"), "contracts": 9, "mood": "good"}
+
+    assert Worker.model_validate(newer).contracts == 9
 
 
 def test_the_hash_of_a_recipe_does_not_depend_on_the_order_of_its_fields() -> None:

@@ -25,10 +25,10 @@ class TestRedisStore(StoreSuite):
                 for moment in ("claimed_at", "queued_at"):
                     if client.hexists(key, moment):
                         client.hincrby(key, moment, -milliseconds)
-            for key, unit in [("*:open", milliseconds), ("trex:workers:*", seconds)]:
+            for key in ("*:open", "trex:workers:*", "trex:living"):
                 for found in client.scan_iter(key):
                     for member in client.zrange(found, 0, -1):
-                        client.zincrby(found, -unit, str(member))
+                        client.zincrby(found, -milliseconds, str(member))
 
         return let_pass
 

@@ -8,6 +8,7 @@ from shared.contracts.base import WorkId
 from shared.contracts.events import JobEnded, WorkEnded, WorkLost
 from shared.contracts.run import Failed
 from shared.contracts.work import Result
+from shared.contracts.worker import Doing
 from shared.errors import LeaseLost, Rejected
 from shared.store import (
     FIRST_PATIENCE_S,
@@ -32,6 +33,7 @@ from tests.support.examples import (
     RUN_REQUEST,
     SCORE_REQUEST,
     SPEC,
+    worker,
 )
 
 WORK = WorkId("brief")
@@ -425,9 +427,9 @@ class StoreSuite:
     def test_workers_count_while_they_say_that_they_live(
         self, store: Store, let_pass: Callable[[float], None]
     ) -> None:
-        store.present("executor", "one", for_s=10)
-        store.present("executor", "two", for_s=30)
-        store.present("evaluator", "three", for_s=30)
+        store.present(worker("executor", "one"), for_s=10)
+        store.present(worker("executor", "two"), for_s=30)
+        store.present(worker("evaluator", "three"), for_s=30)
         both = store.workers("executor")
 
         let_pass(20)
@@ -438,21 +440,77 @@ class StoreSuite:
         self, store: Store, let_pass: Callable[[float], None]
     ) -> None:
         gpu = CPU.model_copy(update={"device": "H100", "bf16": True})
-        store.present("executor", "one", for_s=10, can=gpu)
-        store.present("executor", "two", for_s=30, can=CPU)
-        store.present("executor", "three", for_s=30, can=CPU)
-        store.present("executor", "silent", for_s=30)
-        store.present("evaluator", "four", for_s=30)
+        store.present(worker("executor", "one", can=gpu), for_s=10)
+        store.present(worker("executor", "two", can=CPU), for_s=30)
+        store.present(worker("executor", "three", can=CPU), for_s=30)
+        store.present(worker("executor", "silent"), for_s=30)
+        store.present(worker("evaluator", "four"), for_s=30)
         before = store.machines("executor")
 
         let_pass(20)
-        store.present("executor", "two", for_s=30)
 
         assert set(before) == {CPU, gpu}
         assert len(before) == 2
         assert store.machines("executor") == (CPU,)
         assert store.machines("evaluator") == ()
         assert store.workers("executor") == 3
+
+    def test_a_worker_that_takes_no_work_is_seen_and_not_counted(self, store: Store) -> None:
+        full = worker("executor", "one", can=CPU, takes_work=False, trouble=("the disk is full",))
+        store.present(worker("executor", "one", can=CPU), for_s=30)
+        store.present(worker("evaluator", "two"), for_s=30)
+
+        store.present(full, for_s=30)
+
+        assert (store.workers("executor"), store.machines("executor")) == (0, ())
+        assert store.living() == (worker("evaluator", "two"), full)
+
+    def test_a_worker_is_seen_as_it_was_last_for_as_long_as_it_says_so(
+        self, store: Store, let_pass: Callable[[float], None]
+    ) -> None:
+        busy = worker("executor", "one", doing=Doing(job_id=JOB, work_id=WORK, progress=PROGRESS))
+        store.present(worker("executor", "one"), for_s=30)
+        store.present(busy, for_s=30)
+        before = store.living()
+
+        let_pass(31)
+
+        assert (before, store.living()) == ((busy,), ())
+        store.present(worker("executor", "two"), for_s=30)
+        assert store.living() == (worker("executor", "two"),)
+
+    def test_work_that_is_declined_is_soon_rung_for_again(
+        self, store: Store, hold: Hold, let_pass: Callable[[float], None]
+    ) -> None:
+        store.order(hold, WORK, BRIEF_REQUEST, why="to begin with")
+
+        store.decline(JOB, WORK, for_s=5)
+        at_once = store.reap(hold)
+        let_pass(6)
+        soon = store.reap(hold)
+        store.decline(JOB, WORK, for_s=2 * FIRST_PATIENCE_S)
+        let_pass(FIRST_PATIENCE_S + 1)
+        as_for_the_first_time = store.reap(hold)
+
+        assert (at_once, soon, as_for_the_first_time) == ([], [WORK], [WORK])
+        assert store.claim(JOB, WORK, lease_s=60) is not None
+
+    def test_declining_what_is_held_or_over_or_unknown_does_nothing(
+        self, store: Store, hold: Hold, claim: Claim, let_pass: Callable[[float], None]
+    ) -> None:
+        store.decline(JOB, WORK, for_s=0)
+        store.decline(JOB, WorkId("run-9"), for_s=0)
+        let_pass(1)
+
+        assert store.reap(hold) == []
+        assert store.renew(claim, lease_s=60, progress=None) is False
+
+    def test_a_worker_can_ask_which_contracts_the_planner_has(self, store: Store) -> None:
+        before = store.contracts()
+
+        store.set_contracts(3)
+
+        assert (before, store.contracts()) == (None, 3)
 
     def test_an_unknown_job_has_an_empty_ledger(self, store: Store) -> None:
         assert store.read(type(JOB)("j-none")) == []

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.contracts import plan
-from shared.contracts.base import ExperimentId, JobId, WorkId
+from shared.contracts.base import CONTRACTS, ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief, BriefRequest, ProposalContext, Requirements
 from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Candidate, Choice
@@ -43,6 +43,8 @@ from shared.contracts.run import (
     Trained,
 )
 from shared.contracts.score import BadCase, Certificate, Fault, Score, ScoreRequest
+from shared.contracts.work import Service
+from shared.contracts.worker import Doing, Worker
 
 JOB = JobId("j-0a1b2c3d")
 DEV, CONFIRM, TEST = (f"sealed:{digit * 64}" for digit in "def")
@@ -232,6 +234,35 @@ CPU = Capabilities(
     bf16=False,
     flash_attention=False,
     quantised=False,
+)
+
+
+def worker(service: Service, name: str, **fields: Any) -> Worker:
+    """A worker that is idle and well, but for what the fields say."""
+    usual: dict[str, Any] = {
+        "service": service,
+        "name": name,
+        "host": "one",
+        "release": "0.1.0",
+        "contracts": CONTRACTS,
+        "since": 1000.0,
+        "clock_ahead_s": 0.0,
+        "can": None,
+        "doing": None,
+        "free_gib": None,
+        "takes_work": True,
+        "trouble": (),
+    }
+    return Worker(**usual | fields)
+
+
+WORKER = worker(
+    "executor",
+    "gpu-1:7",
+    can=CPU,
+    doing=Doing(job_id=JOB, work_id=WorkId("run-1"), progress=PROGRESS),
+    free_gib=12.5,
+    trouble=("wanted this host's clock to agree with the server's, found it 3,600 s ahead",),
 )
 DISCARD_REQUEST = DiscardRequest(job_id=JOB, folders=(TRAINED.checkpoint,))
 PROPOSE_REQUEST = ProposeRequest(

@@ -16,7 +16,17 @@ from shared.contracts.score import Score, ScoreRequest, positions
 from shared.contracts.views import JobView
 from shared.contracts.work import Request, Result
 from shared.store_memory import MemoryStore
-from tests.support.examples import BRIEF, CONFIRM, JOB, LESSON, SPEC, TRAINED, proposals, score
+from tests.support.examples import (
+    BRIEF,
+    CONFIRM,
+    JOB,
+    LESSON,
+    SPEC,
+    TRAINED,
+    proposals,
+    score,
+    worker,
+)
 
 Answer = Callable[[Request], Result]
 
@@ -92,7 +102,7 @@ class Bench:
         self.store.create(JOB, self.spec, idempotency_key=None)
         self.loop = self.planner("planner 1")
         for number in range(self.executors):
-            self.store.present("executor", str(number), for_s=1e9)
+            self.store.present(worker("executor", str(number)), for_s=1e9)
 
     def planner(self, name: str) -> PlanningLoop:
         def ring(job_id: JobId, work_id: WorkId, request: Request) -> None:

@@ -13,6 +13,7 @@ from shared.contracts.job import Search, SearchMode
 from shared.contracts.proposal import ProposeRequest
 from shared.contracts.run import RunRequest
 from shared.store import Entry
+from tests.support.examples import worker
 from tests.support.planning import (
     Bench,
     short_first,
@@ -120,7 +121,7 @@ def test_seconds_that_pay_for_few_runs_are_spent_on_them_however_many_executors_
 def test_recipes_for_which_no_seconds_are_left_do_not_keep_a_job_going() -> None:
     bench = Bench(with_budget(experiments=100, gpu_seconds=3))
     for name in range(4):
-        bench.store.present("executor", str(name), for_s=50)
+        bench.store.present(worker("executor", str(name)), for_s=50)
     bench.run_until(lambda state: "run-3" in state.ordered)
     while any(not work.startswith("run-") for work in bench.rung):
         bench.answer_next(next(i for i, w in enumerate(bench.rung) if not w.startswith("run-")))

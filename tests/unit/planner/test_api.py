@@ -14,7 +14,7 @@ from shared.contracts.work import Result
 from shared.notebook_memory import MemoryNotebook
 from shared.store import PLAN as PLANNING
 from shared.store_memory import MemoryStore
-from tests.support.examples import BRIEF, CPU, DRAFT, FAILED, JOB, PLAN, SPEC
+from tests.support.examples import BRIEF, CPU, DRAFT, FAILED, JOB, PLAN, SPEC, worker
 from tests.support.planning import Bench
 
 BODY = SPEC.model_dump(mode="json")
@@ -90,7 +90,7 @@ def test_a_stranger_is_turned_away_and_told_how_to_come_in(store: MemoryStore) -
 
 def test_health_needs_no_token(store: MemoryStore) -> None:
     stranger = TestClient(make_api(store, MemoryNotebook(), token="t0ken"))
-    store.present("executor", "one", for_s=60)
+    store.present(worker("executor", "one"), for_s=60)
 
     ready = stranger.get("/health/ready")
 
@@ -101,9 +101,9 @@ def test_health_needs_no_token(store: MemoryStore) -> None:
 def test_a_client_can_ask_who_is_alive_and_what_can_be_trained(
     api: TestClient, store: MemoryStore
 ) -> None:
-    store.present("executor", "one", for_s=60, can=CPU)
-    store.present("executor", "two", for_s=60)
-    store.present("evaluator", "three", for_s=60)
+    store.present(worker("executor", "one", can=CPU), for_s=60)
+    store.present(worker("executor", "two"), for_s=60)
+    store.present(worker("evaluator", "three"), for_s=60)
 
     system = SystemView.model_validate_json(api.get("/v1/system").text)
 

@@ -16,7 +16,7 @@ from shared.contracts.run import Failed, RunRequest
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.views import JobView
 from shared.contracts.work import Request, Result
-from tests.support.examples import FAILED, proposals
+from tests.support.examples import FAILED, proposals, worker
 from tests.support.planning import EVERY_SEARCH, Answer, Bench, good_news, scored, with_search
 from tests.support.trouble import troubled
 
@@ -207,7 +207,7 @@ def test_where_half_of_the_runs_crash_the_other_half_is_searched(search: Search)
 @EVERY
 def test_a_job_whose_workers_have_all_gone_waits_and_says_for_what(search: Search) -> None:
     bench = Bench(with_search(search, experiments=3))
-    bench.store.present("executor", "only", for_s=50)
+    bench.store.present(worker("executor", "only"), for_s=50)
     bench.run_until(lambda state: "run-1" in state.in_flight)
     while any(not work.startswith("run-") for work in bench.rung):
         bench.answer_next(next(i for i, w in enumerate(bench.rung) if not w.startswith("run-")))
@@ -217,11 +217,11 @@ def test_a_job_whose_workers_have_all_gone_waits_and_says_for_what(search: Searc
         bench.now += 3600
         bench.plan()
     waiting = bench.view
-    bench.store.present("executor", "back", for_s=1e9)
+    bench.store.present(worker("executor", "back"), for_s=1e9)
     state = bench.run_to_the_end()
 
     assert waiting.state == "searching"
-    assert "no executor is alive and" in waiting.sentence
+    assert "no executor takes work and" in waiting.sentence
     assert "start one" in waiting.sentence
     assert state.ended is not None
     assert state.ended.best is not None

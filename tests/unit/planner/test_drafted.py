@@ -20,7 +20,7 @@ from shared.contracts.work import Request, Result
 from shared.store import PLAN as PLANNING
 from shared.store_memory import MemoryStore
 from tests.support.advised import COUNSEL
-from tests.support.examples import CPU, DRAFT, FAILED, JOB, PLAN, PLAN_REQUEST, SPEC
+from tests.support.examples import CPU, DRAFT, FAILED, JOB, PLAN, PLAN_REQUEST, SPEC, worker
 from tests.support.planning import Bench, good_news
 
 
@@ -67,7 +67,7 @@ def desk() -> Desk:
 
 
 def test_a_plan_is_asked_for_once_with_what_the_machines_can_and_may_cost(desk: Desk) -> None:
-    desk.store.present("executor", "one", for_s=60, can=CPU)
+    desk.store.present(worker("executor", "one", can=CPU), for_s=60)
 
     for _ in range(3):
         desk.loop.step(JOB)

@@ -17,7 +17,7 @@ from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
-from tests.support.examples import CPU, FAILED, JOB, LESSON, SPEC, TRAINED, proposals, score
+from tests.support.examples import CPU, FAILED, JOB, LESSON, SPEC, TRAINED, proposals, score, worker
 from tests.support.planning import (
     ONE,
     Bench,
@@ -384,7 +384,7 @@ def in_four_bits(request: Request) -> Result:
 
 def test_what_living_executors_can_train_is_told_to_the_researcher() -> None:
     bench = Bench()
-    bench.store.present("executor", "one", for_s=1e9, can=CPU)
+    bench.store.present(worker("executor", "one", can=CPU), for_s=1e9)
 
     state = bench.run_to_the_end()
 
@@ -394,7 +394,7 @@ def test_what_living_executors_can_train_is_told_to_the_researcher() -> None:
 
 def test_a_recipe_that_no_living_executor_can_carry_out_is_not_run() -> None:
     bench = Bench(answer=in_four_bits)
-    bench.store.present("executor", "one", for_s=1e9, can=CPU)
+    bench.store.present(worker("executor", "one", can=CPU), for_s=1e9)
 
     state = bench.run_to_the_end()
 
@@ -410,7 +410,7 @@ def test_a_recipe_is_run_where_one_executor_can_or_none_has_said(
 ) -> None:
     bench = Bench(answer=in_four_bits)
     for number, can in enumerate(machines):
-        bench.store.present("executor", f"number {number}", for_s=1e9, can=can)
+        bench.store.present(worker("executor", f"number {number}", can=can), for_s=1e9)
 
     state = bench.run_to_the_end()
 
