@@ -18,20 +18,22 @@ def write_health(file: Path, *, for_s: float, sentence: str) -> None:
     The clock is the kernel's own, which nobody sets and all processes of a host share.
     """
     new = file.with_name(f".{file.name}.new")
-    new.write_text(f"{time.monotonic() + for_s}\n{sentence}\n", encoding="utf-8")
+    line = " ".join(sentence.split())
+    new.write_text(f"{time.monotonic() + for_s}\n{line}\n", encoding="utf-8")
     new.replace(file)
 
 
 def health(file: Path) -> tuple[bool, str]:
     """Return whether the worker that writes a file is healthy, and a sentence."""
     try:
-        until, sentence = file.read_text(encoding="utf-8").splitlines()
+        said, sentence = file.read_text(encoding="utf-8").splitlines()
+        until = float(said)
     except (OSError, ValueError):
         return (
             False,
             f"{file}: wanted what a worker writes there, found nothing; it may be starting",
         )
-    silent_s = time.monotonic() - float(until)
+    silent_s = time.monotonic() - until
     if silent_s >= 0 and sentence == "alive":
         sentence = f"it has been silent for {silent_s:.0f} s too long"
     return silent_s < 0, sentence

@@ -94,13 +94,10 @@ class Presence:
             worker = self.look()
             self._store.present(worker, for_s=self._settings.gone_s)
         except StoreUnavailable as error:
-            logger.warning("cannot say that this worker is alive: %s", error)
+            self._log((f"cannot say that this worker is alive: {error}",))
             self._write_health(0.0, str(error))
             return
-        for sentence in worker.trouble:
-            if sentence not in self._said:
-                logger.warning("%s", sentence)
-        self._said = worker.trouble
+        self._log(worker.trouble)
         stuck = self._stuck()
         self._write_health(0.0 if stuck else self._settings.gone_s, stuck or "alive")
 
@@ -139,6 +136,14 @@ class Presence:
             StoreUnavailable: as `Presence.look`.
         """
         return self._other_version() or (None if kind == FREES_ROOM else self._full())
+
+    def _log(self, trouble: tuple[str, ...]) -> None:
+        for sentence in trouble:
+            if sentence not in self._said:
+                logger.warning("%s", sentence)
+        if self._said and not trouble:
+            logger.info("all is well again")
+        self._said = trouble
 
     def _doing(self) -> Doing | None:
         lease = self.doing

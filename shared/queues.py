@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import SERVICES, Request
 from shared.errors import StoreUnavailable
+from shared.store_redis import reaching
 
 MESSAGES = {kind: f"{service}.{kind}" for kind, service in SERVICES.items()}
 """Kind of request to the message that rings for it. Its first word names the service's queue."""
@@ -40,6 +41,7 @@ def ring(app: Celery, job_id: JobId, work_id: WorkId, request: Request) -> None:
     """
     name = MESSAGES[request.kind]
     try:
-        app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])
+        with reaching():
+            app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])
     except OperationalError as error:
         raise StoreUnavailable(f"Redis takes no messages: {error}") from error

@@ -8,26 +8,52 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from celery import signals
+from celery import Celery, signals
+from kombu.exceptions import OperationalError
 
 from shared.answering import Lease, answer
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.capabilities import Capabilities
-from shared.contracts.work import SERVICES, Result, Service
+from shared.contracts.work import Result, Service
+from shared.errors import StoreUnavailable, Unavailable
 from shared.presence import Presence
 from shared.queues import MESSAGES, make_app
 from shared.settings import QueueSettings
-from shared.store_redis import RedisStore, connect
+from shared.store_redis import RedisStore, connect, reaching
 
 logger = logging.getLogger(__name__)
 
 
 Asked: TypeAlias = Callable[[], Capabilities | None]
 """Says at once what this machine can train; None as long as that is not known."""
+
+
+def knock(settings: QueueSettings) -> None:
+    """Return when Redis takes what a service writes; to be called before anything takes time.
+
+    Raises:
+        Rejected: its address is none.
+        StoreUnavailable: it is away, or refuses this service.
+    """
+    RedisStore(connect(settings.url.get_secret_value())).ping()
+
+
+def rehearse(app: Celery, service: Service) -> None:
+    """Return when this service may take messages. Celery itself would answer with a traceback.
+
+    Raises:
+        StoreUnavailable: Redis is away, or its ACL knows nothing of the keys of a queue.
+    """
+    try:
+        with reaching(), app.connection_for_write() as connection:
+            app.amqp.queues[service].bind(connection.default_channel).declare()
+            connection.default_channel.qos.restore_visible()
+    except OperationalError as error:
+        raise StoreUnavailable(f"Redis gives no messages: {error}") from error
 
 
 def serve(
@@ -48,12 +74,13 @@ def serve(
         folder: where the work writes; without room there, only what frees some is done.
 
     Raises:
-        StoreUnavailable: Redis is away or refuses this worker when it starts.
+        StoreUnavailable: as `rehearse`.
+        Unavailable: no more messages can be taken.
     """
     url = settings.url.get_secret_value()
     store = RedisStore(connect(url))
-    store.ping()
     app = make_app(service, url)
+    rehearse(app, service)
     stopping = threading.Event()
     presence = Presence(service, store, settings, can=can, folder=folder)
 
@@ -64,7 +91,8 @@ def serve(
         finally:
             presence.doing = None
 
-    def on_message(job_id: str, work_id: str, *, kind: str) -> None:
+    def on_message(message: Any, job_id: str, work_id: str) -> None:
+        kind = message.name.partition(".")[2]
         answer(
             JobId(job_id),
             WorkId(work_id),
@@ -76,10 +104,9 @@ def serve(
             refusal=partial(presence.refusal, kind),
         )
 
-    for kind, asked in SERVICES.items():
-        if asked == service:
-            bell = partial(on_message, kind=kind)
-            app.task(name=MESSAGES[kind])(update_wrapper(bell, on_message))
+    for message in MESSAGES.values():
+        if message.partition(".")[0] == service:
+            app.task(name=message, bind=True)(on_message)
 
     def on_shutdown(**_: Any) -> None:
         stopping.set()
@@ -101,3 +128,8 @@ def serve(
             f"--hostname={service}-{os.getpid()}@%h",
         ]
     )
+    if not stopping.is_set():
+        raise Unavailable(
+            "wanted to go on taking messages, found Celery ended by an error, which its last line "
+            "in this log names; start this worker again"
+        )

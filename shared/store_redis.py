@@ -89,14 +89,16 @@ def reaching() -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise StoreRefuses(
-            f"Redis refuses the user or the password of TREX_QUEUE_URL ({error}); correct it"
+            f"Redis refuses the user or the password of TREX_QUEUE_URL ({_why(error)}); correct it"
         ) from error
     except NoPermissionError as error:
         raise StoreRefuses(
-            f"Redis refuses the user of TREX_QUEUE_URL a right ({error}); correct its ACL"
+            f"Redis refuses the user of TREX_QUEUE_URL a right ({_why(error)}); correct its ACL"
         ) from error
     except RedisError as error:
-        raise StoreUnavailable(f"Redis does not answer: {error}") from error
+        raise StoreUnavailable(
+            f"Redis does not answer: {_why(error)}; start it, or correct TREX_QUEUE_URL"
+        ) from error
 
 
 class RedisStore:
@@ -409,6 +411,10 @@ class RedisStore:
     def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         with reaching():
             return self._scripts[script](keys=keys, args=arguments)
+
+
+def _why(error: RedisError) -> str:
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _entry(place: str, fields: dict[str, str]) -> Entry:

@@ -182,6 +182,24 @@ def jobs(as_json: Json = False) -> None:
 
 
 @app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="Print it once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show workers, queues and jobs as they are now, until q; once when stdout is no terminal."""
+    from trex.top import follow, look, show
+
+    console = _console()
+    with _client() as client:
+        if as_json:
+            typer.echo(look(client).model_dump_json())
+        elif once or not console.is_terminal:
+            show(look(client), console)
+        else:
+            follow(client, console)
+
+
+@app.command()
 def watch(job: JobArgument = None) -> None:
     """Show a job's tree until it ends; a line an event when stdout is no terminal."""
     from trex.watching import watch as watch_job

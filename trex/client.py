@@ -21,9 +21,11 @@ from shared.contracts.views import (
     ExperimentView,
     JobView,
     PlanView,
+    QueueView,
     Report,
     SystemView,
     TreeView,
+    WorkersView,
 )
 from shared.errors import Rejected, TrexError, Unavailable
 from trex.address import START, Address
@@ -160,6 +162,14 @@ class TrexClient:
     def system(self) -> SystemView:
         """Return who is alive to carry jobs out."""
         return self._ask(SystemView, "GET", "/v1/system")
+
+    def workers(self) -> WorkersView:
+        """Return every worker that is alive, how it is and what it does."""
+        return self._ask(WorkersView, "GET", "/v1/workers")
+
+    def queues(self) -> list[QueueView]:
+        """Return what each service has to do."""
+        return self._ask(list[QueueView], "GET", "/v1/queues")
 
     def answers(self) -> bool:
         """Say whether a system is alive at the address. Never raises."""

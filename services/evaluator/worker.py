@@ -27,7 +27,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
 from shared.errors import ScoringFailed
-from shared.serving import serve
+from shared.serving import knock, serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
 from shared.vault import opened, refuse_inside
 from shared.writable import refuse_unwritable
@@ -58,8 +58,9 @@ def run(
 
     Raises:
         Rejected: the vault cannot be written.
-        StoreUnavailable: as `serve`.
+        StoreUnavailable: as `knock`.
     """
+    knock(queue)
     refuse_unwritable(evaluator.vault, "TREX_EVALUATOR_VAULT")
     key = signing_key(evaluator.vault)
     logger.info("scores are signed with the key %s", key.public)

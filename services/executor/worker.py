@@ -12,7 +12,7 @@ from services.executor.making_room import make_room
 from shared.answering import Lease
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
-from shared.serving import serve
+from shared.serving import knock, serve
 from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
 from shared.writable import refuse_unwritable
 
@@ -27,8 +27,9 @@ def run(
 
     Raises:
         Rejected: the folder for artifacts cannot be written.
-        StoreUnavailable: as `serve`.
+        StoreUnavailable: as `knock`.
     """
+    knock(queue)
     refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
     trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     launcher = launcher_of(launching, queue, trainer)

@@ -20,7 +20,7 @@ from services.planner.reader import Reader
 from services.planner.report import report
 from services.planner.state import JobState
 from services.planner.views import experiment_view, job_view, tree_view
-from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId
+from shared.contracts.base import CONTRACTS, ROOT, ExperimentId, JobId, WorkId
 from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
@@ -31,9 +31,11 @@ from shared.contracts.views import (
     ExperimentView,
     JobView,
     PlanView,
+    QueueView,
     Report,
     SystemView,
     TreeView,
+    WorkersView,
 )
 from shared.errors import Rejected, Unknown
 from shared.notebook import Notebook
@@ -101,9 +103,9 @@ def _health(store: JobStore) -> APIRouter:
 
 
 def _system(store: JobStore) -> APIRouter:
-    router = APIRouter(prefix="/v1/system")
+    router = APIRouter(prefix="/v1")
 
-    @router.get("")
+    @router.get("/system")
     def system() -> SystemView:
         """Who is alive, and what the executors can train."""
         return SystemView(
@@ -112,6 +114,19 @@ def _system(store: JobStore) -> APIRouter:
             evaluators=store.workers("evaluator"),
             machines=store.machines("executor"),
         )
+
+    @router.get("/workers")
+    def workers() -> WorkersView:
+        """Every worker that is alive: how it is, and what it does."""
+        return WorkersView(at=store.now(), contracts=CONTRACTS, workers=store.living())
+
+    @router.get("/queues")
+    def queues() -> list[QueueView]:
+        """What each service has to do, and how long it has waited."""
+        return [
+            QueueView(service=service, queued=one.queued, leased=one.leased, oldest_s=one.oldest_s)
+            for service, one in store.backlog().items()
+        ]
 
     return router
 

@@ -24,7 +24,7 @@ from shared.endpoints import refuse_odd_key
 from shared.errors import Rejected
 from shared.notebook import Notebook
 from shared.notebook_redis import RedisNotebook
-from shared.serving import serve
+from shared.serving import knock, serve
 from shared.settings import (
     LlmSettings,
     QueueSettings,
@@ -44,7 +44,9 @@ def run(
 
     Raises:
         Rejected: the language model's address or key, or Semantic Scholar's key, cannot be one.
+        StoreUnavailable: as `knock`.
     """
+    knock(queue)
     key = scholar.api_key
     try:
         refuse_odd_key(None if key is None else key.get_secret_value())

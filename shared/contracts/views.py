@@ -15,6 +15,8 @@ from shared.contracts.proposal import Direction, Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
 from shared.contracts.score import Certificate, Confusion, Fault, Split, UnitFloat
+from shared.contracts.work import Service
+from shared.contracts.worker import Worker
 
 JobState = Literal[
     "planning", "waiting", "searching", "finishing", "finished", "cancelled", "failed"
@@ -264,6 +266,35 @@ class SystemView(Contract):
     machines: tuple[Capabilities, ...]
     """What the executors' machines can train, each kind once; one that has just started has not
     said yet."""
+
+
+class WorkersView(Contract):
+    """Every worker that is alive."""
+
+    at: float
+    """When: seconds since 1970, by the server's clock."""
+
+    contracts: PositiveInt
+    """The planner's number; see `shared.contracts.base.CONTRACTS`."""
+
+    workers: tuple[Worker, ...]
+    """By service and name."""
+
+
+class QueueView(Contract):
+    """What a service has been asked for in all jobs that go on, and has not answered."""
+
+    service: Service
+    """Which service."""
+
+    queued: NonNegativeInt
+    """Pieces of work that wait for a worker."""
+
+    leased: NonNegativeInt
+    """Pieces of work that a worker holds."""
+
+    oldest_s: NonNegativeFloat
+    """Seconds that the work queued for longest has waited."""
 
 
 class NodeView(Contract):

@@ -5,16 +5,16 @@ from fastapi.testclient import TestClient
 
 from services.planner.api import make_api
 from services.planner.loop import PlanningLoop
-from shared.contracts.base import JobId
+from shared.contracts.base import CONTRACTS, JobId
 from shared.contracts.brief import Brief
 from shared.contracts.events import JobEnded
 from shared.contracts.run import Progress
-from shared.contracts.views import PlanView, SystemView
+from shared.contracts.views import PlanView, QueueView, SystemView, WorkersView
 from shared.contracts.work import Result
 from shared.notebook_memory import MemoryNotebook
 from shared.store import PLAN as PLANNING
 from shared.store_memory import MemoryStore
-from tests.support.examples import BRIEF, CPU, DRAFT, FAILED, JOB, PLAN, SPEC, worker
+from tests.support.examples import BRIEF, CPU, DRAFT, FAILED, JOB, PLAN, SPEC, WORKER, worker
 from tests.support.planning import Bench
 
 BODY = SPEC.model_dump(mode="json")
@@ -108,6 +108,32 @@ def test_a_client_can_ask_who_is_alive_and_what_can_be_trained(
     system = SystemView.model_validate_json(api.get("/v1/system").text)
 
     assert system == SystemView(researchers=0, executors=2, evaluators=1, machines=(CPU,))
+
+
+def test_a_client_can_ask_what_every_worker_does_and_what_waits(
+    api: TestClient, store: MemoryStore
+) -> None:
+    store.present(WORKER, for_s=60)
+    api.post("/v1/plans", json=DRAFT.model_dump(mode="json"))
+    [job_id] = store.jobs()
+    PlanningLoop(store, lambda job, work, request: None, "planner").step(job_id)
+
+    workers = WorkersView.model_validate_json(api.get("/v1/workers").text)
+    queues = [QueueView.model_validate(one) for one in api.get("/v1/queues").json()]
+
+    assert (workers.contracts, workers.workers) == (CONTRACTS, (WORKER,))
+    assert [(one.service, one.queued, one.leased) for one in queues] == [
+        ("researcher", 1, 0),
+        ("executor", 0, 0),
+        ("evaluator", 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues"])
+def test_who_works_here_is_not_a_strangers_business(store: MemoryStore, path: str) -> None:
+    stranger = TestClient(make_api(store, MemoryNotebook(), token="t0ken"))
+
+    assert stranger.get(path).status_code == 401
 
 
 @pytest.mark.parametrize("view", ["", "/tree", "/brief", "/report", "/events", "/experiments/0"])

@@ -34,6 +34,7 @@ class Worker:
         self.result = result
         self.asked = 0
         self.stopping = threading.Event()
+        self.refused: str | None = None
 
     def perform(self, lease: Lease) -> Result:
         self.asked += 1
@@ -51,6 +52,7 @@ class Worker:
             heartbeat_s=SOON_S,
             lease_s=60,
             handed_back=self.stopping,
+            refusal=lambda: self.refused,
         )
 
 
@@ -67,6 +69,17 @@ def test_two_messages_for_one_piece_of_work_do_it_once(store: MemoryStore) -> No
     worker.ring()
 
     assert worker.asked == 1
+    assert last(store) == BRIEF
+
+
+def test_what_a_worker_refuses_is_left_to_others(store: MemoryStore) -> None:
+    full, other = Worker(store), Worker(store)
+    full.refused = "the disk is full"
+
+    full.ring()
+    other.ring()
+
+    assert (full.asked, other.asked) == (0, 1)
     assert last(store) == BRIEF
 
 

@@ -30,9 +30,9 @@ class RealApi:
 
 
 @contextmanager
-def real_api() -> Iterator[RealApi]:
+def real_api(port: int = 0) -> Iterator[RealApi]:
     api = RealApi()
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     api.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     app = make_api(api.store, api.notebook, token=None)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
