@@ -122,7 +122,7 @@ def answer(
     refused = refusal()
     if refused is not None:
         logger.info("%s of %s is left to others: %s", work_id, job_id, refused)
-        store.decline(job_id, work_id, for_s=3 * heartbeat_s)
+        store.decline(job_id, work_id, for_s=heartbeat_s)
         return
     claim = store.claim(job_id, work_id, lease_s=lease_s)
     if claim is None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from kombu.exceptions import OperationalError
 
 from shared.answering import Lease, answer
@@ -91,7 +91,7 @@ def serve(
         finally:
             presence.doing = None
 
-    def on_message(message: Any, job_id: str, work_id: str) -> None:
+    def on_message(message: Task, job_id: str, work_id: str) -> None:
         kind = message.name.partition(".")[2]
         answer(
             JobId(job_id),
@@ -111,7 +111,11 @@ def serve(
     def on_shutdown(**_: Any) -> None:
         stopping.set()
 
+    def on_setup_logging(**_: Any) -> None:
+        """Keep `shared.logs`: being here is what stops Celery from setting levels of its own."""
+
     signals.worker_shutting_down.connect(on_shutdown)
+    signals.setup_logging.connect(on_setup_logging)
     presence.wait_to_be_wanted()
     threading.Thread(target=presence.keep, args=(stopping,), daemon=True).start()
     logger.info("ready")
