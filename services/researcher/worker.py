@@ -46,12 +46,12 @@ def run(
         Rejected: the language model's address or key, or Semantic Scholar's key, cannot be one.
         StoreUnavailable: as `knock`.
     """
-    knock(queue)
     key = scholar.api_key
     try:
         refuse_odd_key(None if key is None else key.get_secret_value())
     except Rejected as wrong:
         raise Rejected(f"S2_API_KEY: {wrong}") from None
+    knock(queue)
     client = connect(queue.url.get_secret_value())
     endpoint = None if settings.model is None else Endpoint(llm, settings)
     desk = Desk(RedisNotebook(client), settings, endpoint, key, clock=RedisStore(client).now)

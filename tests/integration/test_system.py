@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ from trex.client import TrexClient
 from trex.draftfile import read_draft
 from trex.jobfile import read_job
 from trex.local import System, running
+from trex.top import Sight
 from trex.watching import wait_for_plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -103,6 +106,20 @@ def test_an_executor_says_what_its_machine_can_train(client: TrexClient) -> None
 
     assert [machine.devices for machine in machines] == [1]
     assert client.system().executors == 1
+
+
+def test_top_shows_every_worker_idle_and_well(system: System, home: Path) -> None:
+    command = [sys.executable, "-m", "trex", "top", "--once", "--json"]
+    environment = {**os.environ, "TREX_HOME": str(home)}
+
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    sight = Sight.model_validate_json(shown.stdout)
+    workers = sight.workers.workers
+    assert [one.service for one in workers] == ["evaluator", "executor", "researcher"]
+    assert all(one.takes_work and one.doing is None and one.trouble == () for one in workers)
+    assert [one.free_gib is None for one in workers] == [False, False, True]
+    assert [queue.queued + queue.leased for queue in sight.queues] == [0, 0, 0]
 
 
 def test_a_lesson_that_a_researcher_banked_can_be_read_edited_and_forgotten(
