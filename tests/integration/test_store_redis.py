@@ -6,6 +6,7 @@ import redis
 from shared.errors import StoreUnavailable
 from shared.store_redis import RedisStore, connect
 from tests.suites.store import Store, StoreSuite
+from tests.support.examples import worker
 
 
 class TestRedisStore(StoreSuite):
@@ -31,6 +32,16 @@ class TestRedisStore(StoreSuite):
                         client.zincrby(found, -milliseconds, str(member))
 
         return let_pass
+
+    def test_nothing_is_kept_of_workers_that_are_gone(
+        self, store: Store, client: redis.Redis, let_pass: Callable[[float], None]
+    ) -> None:
+        store.present(worker("executor", "one"), for_s=10)
+        let_pass(11)
+
+        store.present(worker("executor", "two"), for_s=10)
+
+        assert client.hkeys("trex:said") == client.zrange("trex:living", 0, -1) == ["executor/two"]
 
 
 def test_a_store_without_a_server_says_so() -> None:
