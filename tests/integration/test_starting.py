@@ -113,9 +113,11 @@ def test_a_secret_that_is_missing_or_an_address_of_another_host_is_named(
 @pytest.fixture
 def narrow_user(client: redis.Redis) -> Iterator[str]:
     """A user that may see the record and no queue."""
-    client.execute_command("ACL", "SETUSER", "narrow", "on", ">pass", "~trex:*", "+@all")
+    client.acl_setuser(
+        "narrow", enabled=True, passwords=["+pass"], keys=["trex:*"], categories=["+@all"]
+    )
     yield "narrow:pass"
-    client.execute_command("ACL", "DELUSER", "narrow")
+    client.acl_deluser("narrow")
 
 
 def test_a_right_that_the_acl_keeps_back_is_named(
