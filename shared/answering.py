@@ -3,20 +3,21 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.run import Failed, Progress
 from shared.contracts.work import Result
-from shared.errors import LeaseLost, RunFailed, StoreUnavailable
+from shared.errors import Interrupted, LeaseLost, RunFailed, StoreUnavailable
 from shared.store import Claim, WorkStore
+from shared.telemetry.telling import claimed, recording
 
 logger = logging.getLogger(__name__)
 
 
-class GivenUp(Exception):
+class GivenUp(Interrupted):
     """The work must stop now: cancelled, handed back, or taken away. Raised by `Lease.check`."""
 
 
@@ -111,41 +112,55 @@ def answer(
     lease_s: float,
     handed_back: threading.Event,
     refusal: Callable[[], str | None] = lambda: None,
+    carrier: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Claim a piece of work, do it, and record how it ended.
 
     The message that named it may come twice, late, or for work in good hands; then nothing happens.
     What this worker cannot do, as ``refusal`` says, is left to others.
     What fails as an experiment is recorded as `Failed`. Anything else is a bug: the work is given
-    back for another attempt and the error propagates.
+    back for another attempt and the error propagates. The story goes on that ``carrier`` brought.
     """
     refused = refusal()
     if refused is not None:
         logger.info("%s of %s is left to others: %s", work_id, job_id, refused)
         store.decline(job_id, work_id, for_s=heartbeat_s)
         return
+    rang_ns = time.time_ns()
     claim = store.claim(job_id, work_id, lease_s=lease_s)
     if claim is None:
         logger.info("%s of %s is held by another worker, or over", work_id, job_id)
         return
-    logger.info("%s of %s: attempt %d", work_id, job_id, claim.attempt)
     lease = Lease(store, claim, heartbeat_s=heartbeat_s, lease_s=lease_s, handed_back=handed_back)
+    with claimed(claim, carrier, rang_ns=rang_ns):
+        logger.info("%s of %s: attempt %d", work_id, job_id, claim.attempt)
+        result = _result(lease, store, perform)
+        if result is not None:
+            with recording(result):
+                _finish(store, claim, result, heartbeat_s=heartbeat_s, patience_s=lease_s)
+
+
+def _result(
+    lease: Lease, store: WorkStore, perform: Callable[[Lease], Result]
+) -> Result | None:
+    """Do the work and return how it ended, None if it is given back."""
+    claim = lease.claim
+    job_id, work_id = claim.job_id, claim.work_id
     try:
         with lease:
-            result = perform(lease)
+            return perform(lease)
     except RunFailed as failure:
         logger.warning("%s of %s failed: %s", work_id, job_id, failure)
-        result = Failed(error=type(failure).__name__, detail=str(failure))
+        return Failed(error=type(failure).__name__, detail=str(failure))
     except GivenUp:
         if not lease.cancelled:
             logger.warning("%s of %s is given back", work_id, job_id)
             store.release(claim, blameless=True)
-            return
-        result = Failed(error="Cancelled", detail="cancelled while a worker had it")
+            return None
+        return Failed(error="Cancelled", detail="cancelled while a worker had it")
     except Exception:
         store.release(claim, blameless=False)
         raise
-    _finish(store, claim, result, heartbeat_s=heartbeat_s, patience_s=lease_s)
 
 
 def _finish(

@@ -16,8 +16,8 @@
             └── StoreRefuses
 
 Within one process a failed run is an exception; between processes it is data
-(`shared.contracts.run.Failed`). `LeaseLost` stands outside the tree: it never leaves the worker
-that lost its work, and nobody has to act.
+(`shared.contracts.run.Failed`). `LeaseLost` and `Interrupted` stand outside the tree: they never
+leave the worker, and nobody has to act.
 """
 
 
@@ -79,6 +79,10 @@ class StoreRefuses(StoreUnavailable):
 
 class LeaseLost(Exception):
     """The work was given to somebody else while this worker held it."""
+
+
+class Interrupted(Exception):
+    """The work was told to stop, and has not failed."""
 
 
 def exit_status(error: TrexError) -> int:

@@ -10,6 +10,7 @@ from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import SERVICES, Request
 from shared.errors import StoreUnavailable
 from shared.store_redis import reaching
+from shared.telemetry.spans import carried
 
 MESSAGES = {kind: f"{service}.{kind}" for kind, service in SERVICES.items()}
 """Kind of request to the message that rings for it. Its first word names the service's queue."""
@@ -36,12 +37,15 @@ def make_app(service: str, redis_url: str) -> Celery:
 def ring(app: Celery, job_id: JobId, work_id: WorkId, request: Request) -> None:
     """Send the doorbell for a piece of work. Ringing twice does no harm: the claim is refused.
 
+    Its headers say where the present story goes on.
+
     Raises:
         StoreUnavailable: the broker is away; the reaper rings again later.
     """
     name = MESSAGES[request.kind]
     try:
         with reaching():
-            app.send_task(name, args=[job_id, work_id], queue=name.partition(".")[0])
+            queue = name.partition(".")[0]
+            app.send_task(name, args=[job_id, work_id], queue=queue, headers=carried())
     except OperationalError as error:
         raise StoreUnavailable(f"Redis takes no messages: {error}") from error

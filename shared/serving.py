@@ -102,6 +102,7 @@ def serve(
             lease_s=settings.lease_s,
             handed_back=stopping,
             refusal=partial(presence.refusal, kind),
+            carrier=message.request.headers or {},
         )
 
     for message in MESSAGES.values():

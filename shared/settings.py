@@ -339,6 +339,31 @@ class PlannerSettings(BaseSettings):
     """``TREX_PLANNER_TOKEN``: what clients send as bearer token; unset leaves the API open."""
 
 
+class MetricsSettings(BaseSettings):
+    """Where a worker serves its metrics to Prometheus; the planner does so at its API."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_METRICS_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    host: str = "127.0.0.1"
+    """``TREX_METRICS_HOST``: metrics have no token, so mind who can reach it."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """``TREX_METRICS_PORT``: of ``/metrics``; unset serves none, 0 takes a free one."""
+
+
+class LogSettings(BaseSettings):
+    """How services write their logs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_LOG_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    format: Literal["text", "json"] | None = None
+    """``TREX_LOG_FORMAT``: unset is json where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set, else text."""
+
+
 class ClientSettings(BaseSettings):
     """How the ``trex`` command finds a running system."""
 
@@ -366,6 +391,8 @@ READERS: tuple[type[BaseSettings], ...] = (
     EvaluatorSettings,
     FtbenchSettings,
     PlannerSettings,
+    MetricsSettings,
+    LogSettings,
     ClientSettings,
 )
 

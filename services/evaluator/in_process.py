@@ -18,6 +18,7 @@ from services.evaluator.scorer import Answer, Conversation, TooLong, Weighed
 from services.evaluator.versions import version_of
 from services.evaluator.weights import check_adapter_weights, check_whole
 from shared.errors import ScoringFailed
+from shared.telemetry.spans import span
 
 TOKENS_PER_BATCH = 8192
 """Padded prompt and answer tokens of one batch: keeps memory bounded whatever the lengths."""
@@ -124,9 +125,9 @@ class TransformersScorer:
                 check_adapter_weights(Path(checkpoint), base_model)
             else:
                 check_whole(checkpoint)
-            with _loading(checkpoint):
+            with _loading(checkpoint), span("load"):
                 model = _model(base_model if adapter else checkpoint, adapter, self._dtype)
-            self._loaded = name, model.to(self._device).eval()
+                self._loaded = name, model.to(self._device).eval()
         return self._loaded[1]
 
     def _generate(

@@ -14,6 +14,8 @@ from services.evaluator.options import choose
 from services.evaluator.scorer import Answer, Scorer
 from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
+from shared.telemetry.measures import SCORED_ITEMS
+from shared.telemetry.spans import span
 
 
 def score(
@@ -56,12 +58,17 @@ def _measured(
     request: ScoreRequest, exam: Exam, scorer: Scorer, say: Callable[[Progress], None]
 ) -> Score:
     started = time.monotonic()
-    certificate = certificate_of(request, scorer, say=say)
-    if request.options:
-        answers = choose(request, exam, scorer, say=say)
-    else:
-        answers = _generated(request, exam, scorer, say)
-    graded = exam.grade([answer.text for answer in answers])
+    with span("certify"):
+        certificate = certificate_of(request, scorer, say=say)
+    began = time.monotonic()
+    with span("answer", {"trex.items": len(exam.questions)}):
+        if request.options:
+            answers = choose(request, exam, scorer, say=say)
+        else:
+            answers = _generated(request, exam, scorer, say)
+    SCORED_ITEMS.set(len(answers) / max(time.monotonic() - began, 1e-6))
+    with span("grade"):
+        graded = exam.grade([answer.text for answer in answers])
     likelihood = _likelihood(request, exam, scorer, say) if request.likelihood else None
     # What is shown of other splits would be learned by.
     marked = _marked(exam, answers, graded.items) if request.split == "dev" else []

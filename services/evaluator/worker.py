@@ -29,6 +29,7 @@ from shared.contracts.work import Result
 from shared.errors import ScoringFailed
 from shared.serving import knock, serve
 from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
+from shared.telemetry.telling import working
 from shared.vault import opened, refuse_inside
 from shared.writable import refuse_unwritable
 
@@ -75,7 +76,8 @@ def run(
         means = Means(scorer, harness, evaluator.vault, ftbench.data, judge)
 
         def perform(lease: Lease) -> Result:
-            return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
+            with working(lease.claim.request):
+                return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
 
         serve("evaluator", queue, perform=perform, folder=evaluator.vault)
 

@@ -9,6 +9,8 @@ from services.executor.teacher.teacher import ASKING
 from shared.answering import Lease
 from shared.contracts.run import Outcome, RunRequest, Trained
 from shared.errors import OutOfTime
+from shared.telemetry.measures import TRAINED_TOKENS
+from shared.telemetry.telling import working
 
 LOOK_S = 0.1
 """Seconds between two looks at the lease while training."""
@@ -36,12 +38,14 @@ def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
     outcome: Outcome | None = None
     began_s = 0.0
     try:
-        with launcher.start(
-            request,
-            attempt / "checkpoint",
-            artifacts / request.job_id / "data",
-            interrupted=interrupted,
-        ) as training:
+        with working(request):  # short: what follows is told where it happens
+            started = launcher.start(
+                request,
+                attempt / "checkpoint",
+                artifacts / request.job_id / "data",
+                interrupted=interrupted,
+            )
+        with started as training:
             while (outcome := training.wait(LOOK_S)) is None:
                 _go_on(lease, training)
                 if training.progress is not None and training.progress.phase == ASKING:
@@ -52,6 +56,7 @@ def carry_out(lease: Lease, *, launcher: Launcher, artifacts: Path) -> Outcome:
                         f"{LATE_S:.0f} s later; shorten its steps or raise limits.run_s"
                     )
     finally:
+        TRAINED_TOKENS.set(0)
         # Of a run that goes on, or is somebody else's by now, the next attempt clears away.
         if outcome is not None or not (_may_go_on(lease) or lease.lost):
             _discard(attempt, checkpoint=not isinstance(outcome, Trained))
@@ -64,6 +69,7 @@ def _go_on(lease: Lease, training: Training) -> None:
     lease.check()
     if training.progress is not None:
         lease.say(training.progress)
+        TRAINED_TOKENS.set(training.progress.tokens_per_s or 0)
 
 
 def _may_go_on(lease: Lease) -> bool:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,6 +24,8 @@ from services.executor.teacher.teacher import Teacher
 from shared.contracts.run import Failed, Outcome, Progress, RunRequest, Trained
 from shared.errors import RunFailed, TrainingFailed, Unavailable
 from shared.settings import TeacherSettings
+from shared.telemetry.process import observed
+from shared.telemetry.spans import going_on, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ def train_in_child(
     log: str,
     messages: Connection,
     teacher: TeacherSettings | None,
+    carrier: Mapping[str, str],
 ) -> None:
-    """Carry out a run in this process and send its outcome.
+    """Carry out a run in this process and send its outcome. ``carrier`` has its story go on here.
 
     SIGTERM has it save what the run can go on from, if it trains already, and end without any.
     """
@@ -61,7 +64,8 @@ def train_in_child(
     def say(progress: Progress) -> None:
         messages.send(ChildProgress(progress))
 
-    outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say, teacher)
+    with observed("executor"), going_on(carrier):
+        outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say, teacher)
     if outcome is not None:
         messages.send(ChildOutcome(outcome))
     messages.close()
@@ -102,8 +106,9 @@ def _carry_out(
     from services.executor.trainers.train import train  # warm already: see `warm`
 
     say(Progress(phase="preparing data"))
-    asked = None if teacher is None else Teacher(teacher, cache, say)
-    data = materialise(request.recipe.data, cache, asked)
+    with span("data"):
+        asked = None if teacher is None else Teacher(teacher, cache, say)
+        data = materialise(request.recipe.data, cache, asked)
     trained = train(request, data, folder, say=say, interrupted=interrupted)
     if processes.is_first():
         describe(folder, request, trained)

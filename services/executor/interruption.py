@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from shared.errors import Interrupted
+
 STATE = "trainer_state.json"
 """File of a checkpoint that transformers writes last."""
 
@@ -10,7 +12,7 @@ SECONDS = "seconds"
 """File of a checkpoint, written after all others: how long the run had taken by then."""
 
 
-class ToldToStop(Exception):
+class ToldToStop(Interrupted):
     """The run shall go on elsewhere; what it can go on from is saved."""
 
 

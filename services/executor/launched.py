@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from services.executor import processes
@@ -20,6 +21,8 @@ from services.executor.launchers.mailbox import Errand, Listener, send
 from services.executor.teacher.teacher import ASKING
 from shared.contracts.run import Progress, Trained
 from shared.settings import TeacherSettings
+from shared.telemetry.process import observed
+from shared.telemetry.spans import going_on
 
 SAY_S = 1.0
 """Seconds at least between two words on the same phase."""
@@ -42,14 +45,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     threading.Thread(target=_leave_when_due, args=(folder, errand.patience_s), daemon=True).start()
     say = _Teller(folder)
     say(Progress(phase="starting"))
-    outcome = outcome_of(
-        errand.request,
-        Path(errand.checkpoint),
-        Path(errand.cache),
-        path(errand.interrupted),
-        say,
-        TeacherSettings(),  # of this machine, for a key is nothing to write into a shared folder
-    )
+    # Of several processes one tells, for all do the same.
+    with observed("executor") if processes.is_first() else nullcontext(), going_on(errand.carrier):
+        outcome = outcome_of(
+            errand.request,
+            Path(errand.checkpoint),
+            Path(errand.cache),
+            path(errand.interrupted),
+            say,
+            TeacherSettings(),  # of this machine, for a key is nothing to write into a shared folder
+        )
     # All say how they failed, for the first to fail drags the others along; the first word counts.
     if outcome is not None and (processes.is_first() or not isinstance(outcome, Trained)):
         send(folder, outcome)

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C and return the exit status."""
-    return enter("planner", lambda: serve(PlannerSettings(), QueueSettings()))
+    return enter("planner", lambda: serve(PlannerSettings(), QueueSettings()), has_api=True)
 
 
 def serve(settings: PlannerSettings, queue: QueueSettings) -> None:

@@ -4,15 +4,18 @@ import hmac
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.telemetry import TelemetryConfig
 
 from services.planner.drafted import DraftState, prelude, refuse_another
 from services.planner.experiment import Experiment
+from services.planner.metrics import watch
 from services.planner.notebook_routes import lessons, works_about
 from services.planner.plan_views import draft_view, plan_view
 from services.planner.problems import answer_with_problems
@@ -40,6 +43,17 @@ from shared.contracts.views import (
 from shared.errors import Rejected, Unknown
 from shared.notebook import Notebook
 from shared.store import BEGINNING, PLAN, JobStore
+from shared.telemetry.telling import open_job
+
+TELEMETRY: TelemetryConfig = {
+    "operation_spans": False,
+    "logs": False,  # would hold what clients sent
+    # Clients look every second, or follow for hours; neither is a story, unless it is one of theirs.
+    "exclude": lambda scope: (
+        scope["method"] == "GET" and b"traceparent" not in dict(scope["headers"])
+    ),
+}
+"""What FastAPI tells of requests, when somebody listens."""
 
 NEWS_S = 1.0
 """Seconds between two looks for progress while a client follows a job."""
@@ -53,7 +67,7 @@ def make_api(store: JobStore, notebook: Notebook, *, token: str | None) -> FastA
         notebook: what the researcher's language model said, and what jobs have taught.
         token: what clients must send as bearer token; None leaves the API open.
     """
-    app = FastAPI(title="open-trex planner", version="1", telemetry={"tracing": False})
+    app = FastAPI(title="open-trex planner", version="1", telemetry=TELEMETRY)
     answer_with_problems(app)
     app.include_router(_health(store))
     reader = Reader(store)
@@ -61,6 +75,7 @@ def make_api(store: JobStore, notebook: Notebook, *, token: str | None) -> FastA
     app.include_router(_plans(store, reader), dependencies=[Depends(_allowed(token))])
     app.include_router(lessons(notebook), dependencies=[Depends(_allowed(token))])
     app.include_router(_system(store), dependencies=[Depends(_allowed(token))])
+    app.include_router(_metrics(store, reader), dependencies=[Depends(_allowed(token))])
     return app
 
 
@@ -131,6 +146,24 @@ def _system(store: JobStore) -> APIRouter:
     return router
 
 
+def _metrics(store: JobStore, reader: Reader) -> APIRouter:
+    router = APIRouter()
+    watch(store, reader)
+
+    @cache
+    def exposed() -> Callable[[], bytes]:
+        from shared.telemetry.sdk import exposed  # once somebody asks
+
+        return exposed("planner")
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> PlainTextResponse:
+        """Queues, workers, jobs and runs, in the words of Prometheus."""
+        return PlainTextResponse(exposed()())
+
+    return router
+
+
 def _show(store: JobStore, reader: Reader, job_id: JobId) -> JobView:
     """Return where a job or its draft stands."""
     with reader.standing(job_id) as state:
@@ -151,9 +184,10 @@ def _plans(store: JobStore, reader: Reader) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> JobView:
         """Hand over a job that leaves something open. It begins once its plan is approved."""
-        job_id = store.draft(
-            JobId(f"j-{uuid.uuid4().hex[:8]}"), draft, idempotency_key=idempotency_key
-        )
+        mine = JobId(f"j-{uuid.uuid4().hex[:8]}")
+        job_id = store.draft(mine, draft, idempotency_key=idempotency_key)
+        if job_id == mine:
+            open_job(job_id)
         response.headers["Location"] = f"/v1/plans/{job_id}"
         return _show(store, reader, job_id)
 
@@ -189,9 +223,10 @@ def _jobs(store: JobStore, notebook: Notebook, reader: Reader) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> JobView:
         """Hand over a job. The same Idempotency-Key with the same job gives the same job."""
-        job_id = store.create(
-            JobId(f"j-{uuid.uuid4().hex[:8]}"), spec, idempotency_key=idempotency_key
-        )
+        mine = JobId(f"j-{uuid.uuid4().hex[:8]}")
+        job_id = store.create(mine, spec, idempotency_key=idempotency_key)
+        if job_id == mine:
+            open_job(job_id)
         response.headers["Location"] = f"/v1/jobs/{job_id}"
         return show(job_id)
 

@@ -5,6 +5,7 @@ over what the first one lets go.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
@@ -12,6 +13,7 @@ from threading import Event
 from services.planner import drafted
 from services.planner.decide import Act, CancelWork, End, decide
 from services.planner.drafted import DraftState, Standing, go_on
+from services.planner.metrics import count_runs
 from services.planner.orders import Order
 from services.planner.sharing import shares
 from services.planner.state import JobState
@@ -19,6 +21,8 @@ from shared.contracts.base import JobId, WorkId
 from shared.contracts.work import Request
 from shared.errors import LeaseLost, StoreUnavailable
 from shared.store import BEGINNING, Hold, JobStore
+from shared.telemetry.measures import STEP
+from shared.telemetry.telling import ordering
 
 logger = logging.getLogger(__name__)
 
@@ -59,16 +63,20 @@ class PlanningLoop:
         hold = self.store.hold(job_id, self.planner, lease_s=LEASE_S)
         if hold is None:
             return
+        began = time.perf_counter()
         try:
             grew = True
             while grew:
                 grew = self._act(hold, self._decide(job_id, self._catch_up(job_id)))
             for work_id in self.store.reap(hold):
                 logger.info("ringing again for %s of %s", work_id, job_id)
-                self.ring(job_id, work_id, self.store.request_of(job_id, work_id))
+                request = self.store.request_of(job_id, work_id)
+                with ordering(job_id, work_id, request, again=True):
+                    self.ring(job_id, work_id, request)
         except LeaseLost as lost:
             logger.warning("%s", lost)
             self.states.pop(job_id, None)
+        STEP.record(time.perf_counter() - began)
 
     def _share(self, job_id: JobId) -> int:
         """Return how many executors a job may keep busy beside the others planned here."""
@@ -77,9 +85,12 @@ class PlanningLoop:
         return shares(weights, self.store.workers("executor"))[job_id]
 
     def _catch_up(self, job_id: JobId) -> Standing:
-        state = self.states.get(job_id)
-        state = go_on(state, self.store.read(job_id, after=state.cursor if state else BEGINNING))
+        known = self.states.get(job_id)
+        entries = self.store.read(job_id, after=known.cursor if known else BEGINNING)
+        state = go_on(known, entries)
         assert state is not None, "a job that can be held has a ledger"
+        if known is not None:  # what was before this planner is not news
+            count_runs(state, entries)
         self.states[job_id] = state
         return state
 
@@ -95,9 +106,7 @@ class PlanningLoop:
         for act in acts:
             match act:
                 case Order():
-                    self.store.order(hold, act.work_id, act.request, why=act.why, choice=act.choice)
-                    logger.info("%s of %s: %s", act.work_id, hold.job_id, act.why)
-                    self.ring(hold.job_id, act.work_id, act.request)
+                    self._order(hold, act)
                 case CancelWork():
                     self.store.cancel_work(hold, act.work_id)
                 case End():
@@ -106,6 +115,12 @@ class PlanningLoop:
                     self.states.pop(hold.job_id, None)
                     return False
         return any(isinstance(act, Order) for act in acts)
+
+    def _order(self, hold: Hold, order: Order) -> None:
+        with ordering(hold.job_id, order.work_id, order.request, again=False):
+            self.store.order(hold, order.work_id, order.request, why=order.why, choice=order.choice)
+            logger.info("%s of %s: %s", order.work_id, hold.job_id, order.why)
+            self.ring(hold.job_id, order.work_id, order.request)
 
     def _wait(self, active: list[JobId], stopping: Event) -> None:
         cursors = {job: self.states[job].cursor for job in active if job in self.states}

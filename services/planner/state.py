@@ -56,6 +56,8 @@ class JobState:
     search: ExperimentSearch
     cursor: str
     """Id of the last entry applied."""
+    told_at: float
+    """When that was written: seconds since 1970."""
     brief: Brief | None = None
     experiments: dict[ExperimentId, Experiment] = field(default_factory=dict)
     ordered: dict[WorkId, Request] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class JobState:
 
     def apply(self, entry: Entry) -> None:
         """Take in the next entry. An answer to work that has ended already changes nothing."""
-        self.cursor = entry.id
+        self.cursor, self.told_at = entry.id, entry.at
         match entry.event:
             case WorkOrdered(work_id=work_id, request=request, why=why, choice=choice):
                 self.ordered[work_id] = request
@@ -439,6 +441,6 @@ def opened(entry: Entry, event: JobSubmitted, advice: Advice) -> JobState:
     """Return the state of a job that has just been submitted; ``advice`` is that on its plan."""
     rules = search_rules(event.spec.search, event.spec.budget.experiments)
     search = ExperimentSearch(rules)
-    state = JobState(event.job_id, event.spec, entry.at, search, entry.id, advice=advice)
+    state = JobState(event.job_id, event.spec, entry.at, search, entry.id, entry.at, advice=advice)
     state.experiments[ROOT] = Experiment(ROOT, None, "the base model, untouched")
     return state

@@ -32,6 +32,7 @@ from shared.settings import (
     SemanticScholarSettings,
 )
 from shared.store_redis import RedisStore, connect
+from shared.telemetry.telling import working
 
 
 def run(
@@ -72,8 +73,9 @@ class Desk:
 
     def perform(self, lease: Lease) -> Result:
         """Return the answer to what the claim asks for, and bank what it teaches."""
-        result = respond(self._researcher(lease), lease)
         request = lease.claim.request
+        with working(request):
+            result = respond(self._researcher(lease), lease)
         if isinstance(request, DiagnoseRequest) and isinstance(result, Lesson):
             family = base_family(request.recipe.base_model)
             for lesson in banked(request, result, family=family, at=self.clock()):

@@ -11,6 +11,7 @@ from shared.asking.question import Question, Reply
 from shared.asking.replies import Replies
 from shared.endpoints import address_of, refuse_odd_key
 from shared.errors import DataFailed, Rejected, Unavailable
+from shared.genai import Chat, chat
 from shared.settings import EndpointSettings
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,9 @@ class Asker:
         import openai
 
         try:
-            completion = await self._client.chat.completions.create(**question.request)
+            with chat(question.model, self.address) as asked:
+                completion = await self._client.chat.completions.create(**question.request)
+                _note(asked, completion)
         except openai.APIStatusError as error:
             return self._refusal(question, error)
         except openai.APIConnectionError as error:
@@ -207,6 +210,21 @@ def _client(address: str, key: str | None, pace: Pace, retries: int) -> Any:
         timeout=Timeout(TIMEOUT_S, connect=CONNECT_S),
         # Here and not around a call: what is asked again counts too.
         http_client=DefaultAsyncHttpxClient(event_hooks={"request": [before]}),
+    )
+
+
+def _note(asked: Chat, completion: Any) -> None:
+    """Note what a completion says of itself; it may be anything."""
+    from openai.types.chat import ChatCompletion
+
+    if not isinstance(completion, ChatCompletion) or not completion.choices:
+        asked.failed("no completion")
+        return
+    used = completion.usage
+    asked.heard(
+        model=completion.model,
+        usage=None if used is None else (used.prompt_tokens, used.completion_tokens),
+        finish=completion.choices[0].finish_reason,
     )
 
 

@@ -14,6 +14,7 @@ from services.evaluator.vllm.adapters import check_adapter, is_adapter
 from services.evaluator.vllm.api import Api, Ids, ServerGone
 from services.evaluator.vllm.server import Model
 from shared.errors import ScoringFailed
+from shared.telemetry.spans import span
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -206,14 +207,16 @@ class VllmScorer:
     def _ready(self, checkpoint: str, model: Model) -> Iterator[Ready]:
         """Have the model answered with; an adapter is loaded under a name of its own."""
         if not is_adapter(Path(checkpoint)):
-            api = self.servers.api(model)
+            with span("load"):
+                api = self.servers.api(model)
             yield Ready(api, api.base)
             return
         check_adapter(Path(checkpoint), model.name, max_rank=self.servers.max_lora_rank)
-        api = self.servers.api(model)
         # vLLM may answer from what it kept of an earlier adapter of the same name.
         name = uuid.uuid4().hex
-        api.load(name, str(Path(checkpoint).resolve()))
+        with span("load"):
+            api = self.servers.api(model)
+            api.load(name, str(Path(checkpoint).resolve()))
         try:
             yield Ready(api, name)
         finally:

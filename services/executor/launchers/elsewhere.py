@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from services.executor.launchers.launcher import died, log_of, make_folder
 from services.executor.launchers.mailbox import BEATS_MISSED, Errand, Mail, Pulse
 from shared.contracts.run import Outcome, Progress, RunRequest
+from shared.telemetry.spans import carried
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def lay_out(
         cache=str(cache),
         interrupted=None if interrupted is None else str(interrupted),
         processes=processes,
+        carrier=carried(),
         patience_s=BEATS_MISSED * heartbeat_s,
     )
     errand.write(home)

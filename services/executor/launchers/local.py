@@ -21,6 +21,7 @@ from shared.contracts.capabilities import Capabilities
 from shared.contracts.run import Outcome, Progress, RunRequest
 from shared.errors import TrainingFailed
 from shared.settings import TeacherSettings
+from shared.telemetry.spans import carried
 
 PRELOADED = ["services.executor.warm"]
 """What the fork server imports before the first run."""
@@ -142,6 +143,7 @@ class WarmTrainer:
                 str(log),
                 theirs,
                 self._teacher,
+                carried(),
             ),
             name=f"train-{request.job_id}-{request.experiment}",
         )

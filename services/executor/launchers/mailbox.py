@@ -41,6 +41,9 @@ class Errand(Contract):
     processes: PositiveInt
     """That train together, a device each."""
 
+    carrier: dict[str, str] = {}
+    """What has the process go on with the run's story; empty where nobody listens."""
+
     patience_s: PositiveFloat
     """Seconds without a beat of its worker after which the process leaves."""
 

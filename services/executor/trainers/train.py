@@ -19,6 +19,7 @@ from services.executor.chat_tokens import Example, tokenise
 from services.executor.interruption import STATE, ToldToStop, scratch_of
 from services.executor.pipeline import Materialised, read_materialised
 from services.executor.trainers import dpo, grpo, kto, sft
+from services.executor.trainers.legs import Legs
 from services.executor.trainers.lowest import Lowest, go_back
 from services.executor.trainers.material import Material, material_of
 from services.executor.trainers.models import (
@@ -49,6 +50,7 @@ from shared.contracts.method import Dpo, Grpo, Kto, Sft
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.errors import Diverged, TrainingFailed
+from shared.telemetry.spans import span
 
 MOST_STEPS_A_POINT = 20
 """Steps between two points of a training curve while it is being measured."""
@@ -129,20 +131,23 @@ def train(
             evaluates=evaluates,
             log=before.log,
         )
+        legs = Legs()
         keeping = [] if request.patience is None else [Lowest(folder, whence)]
+        with span("load", {"trex.model": recipe.base_model}):
+            model = load_model(recipe, start_from)
         parts = {
-            "model": load_model(recipe, start_from),
+            "model": model,
             "train_dataset": material.train,
             "eval_dataset": material.held_out,
             "processing_class": tokenizer,
             "peft_config": new_adapter(recipe, start_from),
             # What is kept comes first: a save counts as whole once ``watching`` has signed it.
-            "callbacks": [*keeping, watching, Proof(tokenizer)],
+            "callbacks": [*keeping, watching, legs, Proof(tokenizer)],
         }
         arguments = _arguments(recipe, micro, folder, len(material.train), evaluate=evaluates)
         try:
             trainer = _trainer(recipe, material, arguments, parts)
-            with watching.heeding(signal.SIGTERM):
+            with watching.heeding(signal.SIGTERM), legs:
                 trainer.train(resume_from_checkpoint=None if whence is None else str(whence))
         except torch.OutOfMemoryError as error:
             return str(error)
@@ -189,7 +194,8 @@ def train(
             template_sha256=material.tokenised.chat_template,
             tokens_at_once=micro * recipe.method.max_length,
         )
-        resume = save(trainer, folder, also=also, to_go_on=watched.stopped == "rung")
+        with span("save"):
+            resume = save(trainer, folder, also=also, to_go_on=watched.stopped == "rung")
     return Trained(
         checkpoint=str(folder),
         train_loss=watched.curves["loss"][-1].loss,

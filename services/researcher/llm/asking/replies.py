@@ -1,6 +1,6 @@
 """What a server sends back, looked at before it is believed. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -47,6 +47,7 @@ class _Usage(BaseModel):
 
 
 class _Completion(BaseModel):
+    model: str | None = None
     choices: list[_Choice] = Field(min_length=1)
     usage: Any = None
 
@@ -62,6 +63,10 @@ class Reply:
     """It was stopped at the longest reply that was allowed."""
     usage: tuple[int, int] | None = None
     """Tokens read and written; None of a server that does not say."""
+    model: str | None = field(default=None, compare=False)
+    """Who says it is, as its server has it."""
+    finish: str | None = field(default=None, compare=False)
+    """Why it ended, likewise."""
 
     @property
     def words(self) -> str:
@@ -77,7 +82,14 @@ def read_reply(body: bytes) -> Reply | None:
         return None
     choice = found.choices[0]
     calls = tuple(call.name for call in choice.message.tool_calls or ())
-    return Reply(choice.message.text, calls, choice.finish_reason == "length", _used(found.usage))
+    return Reply(
+        choice.message.text,
+        calls,
+        choice.finish_reason == "length",
+        _used(found.usage),
+        found.model,
+        choice.finish_reason,
+    )
 
 
 def _used(usage: object) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from shared.answering import GivenUp
 from shared.asking.sending import NoReply, Received
 from shared.contracts.base import WorkId
 from shared.contracts.counsel import Call, Message, Spend
+from shared.genai import chat
 from shared.settings import ResearcherSettings
 
 KEPT = 60_000
@@ -84,7 +85,13 @@ class Requests:
         }
         server = self.endpoint.server
         try:
-            received = self.endpoint.send(body, self.give_up)
+            with chat(self.endpoint.model, server.address) as asked:
+                received = self.endpoint.send(body, self.give_up)
+                reply = read_reply(received.body) if received.status == 200 else None
+                if reply is not None:
+                    asked.heard(model=reply.model, usage=reply.usage, finish=reply.finish)
+                else:
+                    asked.failed(f"status {received.status}")
         except GivenUp:
             self.note(heard(Reply(""), most), "no longer wanted")
             raise
@@ -94,7 +101,6 @@ class Requests:
             raise self.endpoint.went_away(why) from None
         if received.status != 200:
             raise self._refusal(heard(Reply(""), Spend()), received, extra)
-        reply = read_reply(received.body)
         if reply is None:
             why = server.stranger(received.text)
             self.note(heard(Reply(""), most), why)
