@@ -140,9 +140,7 @@ def answer(
                 _finish(store, claim, result, heartbeat_s=heartbeat_s, patience_s=lease_s)
 
 
-def _result(
-    lease: Lease, store: WorkStore, perform: Callable[[Lease], Result]
-) -> Result | None:
+def _result(lease: Lease, store: WorkStore, perform: Callable[[Lease], Result]) -> Result | None:
     """Do the work and return how it ended, None if it is given back."""
     claim = lease.claim
     job_id, work_id = claim.job_id, claim.work_id

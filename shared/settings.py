@@ -361,7 +361,7 @@ class LogSettings(BaseSettings):
     )
 
     format: Literal["text", "json"] | None = None
-    """``TREX_LOG_FORMAT``: unset is json where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set, else text."""
+    """``TREX_LOG_FORMAT``: unset is json where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set."""
 
 
 class ClientSettings(BaseSettings):

@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             Path(errand.cache),
             path(errand.interrupted),
             say,
-            TeacherSettings(),  # of this machine, for a key is nothing to write into a shared folder
+            # Of this machine, for a key is nothing to write into a shared folder.
+            TeacherSettings(),
         )
     # All say how they failed, for the first to fail drags the others along; the first word counts.
     if outcome is not None and (processes.is_first() or not isinstance(outcome, Trained)):

@@ -14,6 +14,7 @@ from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import knock, serve
 from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
+from shared.telemetry.gpus import watch_gpus
 from shared.writable import refuse_unwritable
 
 
@@ -34,6 +35,7 @@ def run(
     trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     launcher = launcher_of(launching, queue, trainer)
     folder = artifacts.folder.resolve()
+    watch_gpus()
 
     def answer(lease: Lease) -> Result:
         return perform(lease, launcher=launcher, artifacts=folder, data_gib=artifacts.data_gib)

@@ -48,7 +48,7 @@ from shared.telemetry.telling import open_job
 TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "logs": False,  # would hold what clients sent
-    # Clients look every second, or follow for hours; neither is a story, unless it is one of theirs.
+    # Clients look every second or follow for hours: no story, unless it is one of theirs.
     "exclude": lambda scope: (
         scope["method"] == "GET" and b"traceparent" not in dict(scope["headers"])
     ),

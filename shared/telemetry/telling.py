@@ -1,14 +1,16 @@
 """The parts of a story that planner and workers tell, from an order to the record of its end.
 
-    job
-    ├── order brief ── claim, brief, record
-    └── order score ── claim, score, record
-    experiment 1
-    ├── order propose ── claim, propose, record
-    ├── order run ── claim, run, record
-    │                       └── data, load, train, train, …, save
-    ├── order score ── …
-    └── order diagnose ── …
+```text
+job
+├── order brief ── claim, brief, record
+└── order score ── claim, score, record
+experiment 1
+├── order propose ── claim, propose, record
+├── order run ── claim, run, record
+│                       └── data, load, train, train, …, save
+├── order score ── …
+└── order diagnose ── …
+```
 """
 
 import time

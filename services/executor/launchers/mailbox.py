@@ -41,7 +41,7 @@ class Errand(Contract):
     processes: PositiveInt
     """That train together, a device each."""
 
-    carrier: dict[str, str] = {}
+    carrier: dict[str, str]
     """What has the process go on with the run's story; empty where nobody listens."""
 
     patience_s: PositiveFloat

@@ -73,10 +73,13 @@ class Legs(TrainerCallback):
     ) -> None:
         """Note a point of the curves."""
         if self._leg is not None and logs:
-            point = {name: logs[name] for name in ("loss", "eval_loss") if name in logs}
-            self._leg.add_event("log", {"trex.step": state.global_step, **point})
+            point: dict[str, float] = {"trex.step": state.global_step}
+            point |= {f"trex.{name}": logs[name] for name in ("loss", "eval_loss") if name in logs}
+            self._leg.add_event("log", point)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any
+    ) -> None:
         """End the last leg."""
         self._end(state)
 
