@@ -100,7 +100,7 @@ def _watch_jobs(store: JobStore, reader: Reader) -> None:
         yield Observation(silent_s, {"job_id": state.job_id})
 
     _gauge("trex.job.best_score", each(best), "Of the best so far, on dev; else of the base model.")
-    _gauge("trex.job.budget.used", each(used), "Share of the limit that is nearest its end.", "1")
+    _gauge("trex.job.budget.used", each(used), "Share of the limit that is nearest its end.")
     _gauge("trex.job.cost", each(cost), "What the job has cost, in each unit.")
     _gauge("trex.job.silence", each(silence), "Since anything was written into its ledger.", "s")
 

@@ -38,7 +38,7 @@ def watch_gpus() -> None:
 
     meter = get_meter("trex")
     meter.create_observable_gauge("trex.gpu.memory.used", [memory], "By", "Of a GPU, by anybody.")
-    meter.create_observable_gauge("trex.gpu.utilisation", [busy], "1", "Share of time it computes.")
+    meter.create_observable_gauge("trex.gpu.utilisation", [busy], "", "Share of time it computes.")
 
 
 def read_gpus(said: str) -> list[Gpu]:

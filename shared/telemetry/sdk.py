@@ -1,6 +1,7 @@
 """OpenTelemetry's SDK: the only module that imports it. It takes a tenth of a second."""
 
 import os
+import secrets
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 
 from shared.errors import Rejected
@@ -28,18 +29,22 @@ LEAVE_S = 5.0
 """Seconds that a process which ends waits for its last words to be taken."""
 
 
-class Ids(RandomIdGenerator):
-    """Random ids, but for spans that open a story."""
+class Ids(IdGenerator):
+    """Random ids, but for spans that open a story.
+
+    Not from the module ``random``, as the SDK's are: training seeds it, which would give ids twice,
+    and what is trained must not depend on what is told.
+    """
 
     def generate_trace_id(self) -> int:
         """Return the id of a trace that begins."""
         chosen = spans.chosen.get()
-        return super().generate_trace_id() if chosen is None else chosen.trace_id
+        return secrets.randbits(128) if chosen is None else chosen.trace_id
 
     def generate_span_id(self) -> int:
         """Return the id of a span that begins."""
         chosen = spans.chosen.get()
-        return super().generate_span_id() if chosen is None else chosen.span_id
+        return secrets.randbits(64) if chosen is None else chosen.span_id
 
 
 def send(service: str) -> Callable[[], None]:
