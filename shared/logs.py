@@ -19,6 +19,8 @@ def start_logging(service: str, format: Literal["text", "json"] = "text") -> Non
     logging.captureWarnings(format == "json")
     for chatty in ("httpx", "httpx2", "openai", "celery", "kombu", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Says four times that a collector is away, and then that it is.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
 
 
 def _sentences(service: str) -> logging.Formatter:

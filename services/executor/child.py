@@ -66,8 +66,8 @@ def train_in_child(
 
     with observed("executor"), going_on(carrier):
         outcome = outcome_of(request, Path(folder), Path(cache), path(interrupted), say, teacher)
-    if outcome is not None:
-        messages.send(ChildOutcome(outcome))
+        if outcome is not None:
+            messages.send(ChildOutcome(outcome))
     messages.close()
 
 

@@ -56,9 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Of this machine, for a key is nothing to write into a shared folder.
             TeacherSettings(),
         )
-    # All say how they failed, for the first to fail drags the others along; the first word counts.
-    if outcome is not None and (processes.is_first() or not isinstance(outcome, Trained)):
-        send(folder, outcome)
+        # All say how they failed, for the first to fail drags the others along, and the first word
+        # counts.
+        if outcome is not None and (processes.is_first() or not isinstance(outcome, Trained)):
+            send(folder, outcome)
     return 0 if outcome is None or isinstance(outcome, Trained) else 1
 
 

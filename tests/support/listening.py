@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.telemetry import spans
-from shared.telemetry.sdk import Ids, measure
+from shared.telemetry.sdk import Ids, measure, resource_of
+from tests.support.otlp import Told, told_by
 
 
 class Listener:
@@ -20,10 +22,10 @@ class Listener:
         self._exporter = exporter
 
     @property
-    def spans(self) -> tuple[ReadableSpan, ...]:
-        return self._exporter.get_finished_spans()
+    def spans(self) -> list[Told]:
+        return list(told_by(encode_spans(self._exporter.get_finished_spans())))
 
-    def named(self, name: str) -> ReadableSpan:
+    def named(self, name: str) -> Told:
         [found] = [span for span in self.spans if span.name == name]
         return found
 
@@ -31,7 +33,9 @@ class Listener:
 @contextmanager
 def listening() -> Iterator[Listener]:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider(id_generator=Ids(), shutdown_on_exit=False)
+    provider = TracerProvider(
+        id_generator=Ids(), resource=resource_of("test"), shutdown_on_exit=False
+    )
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     spans.use(provider.get_tracer("trex"))
     try:
@@ -51,7 +55,7 @@ class Meter:
         """Attributes and value of each point of a metric, of a histogram the sum."""
         read = self._reader.get_metrics_data()
         return [
-            (dict(point.attributes), point.sum if hasattr(point, "sum") else point.value)
+            (dict(point.attributes or {}), point.sum if hasattr(point, "sum") else point.value)
             for resource in (read.resource_metrics if read else ())
             for scope in resource.scope_metrics
             for metric in scope.metrics

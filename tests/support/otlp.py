@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Told:
     service: str
     process: str
     name: str
+    kind: str
+    """Such as ``CLIENT``."""
     trace: str
     id: str
     parent: str
@@ -100,14 +102,15 @@ class Collector:
         with self._lock:
             match path:
                 case "/v1/traces":
-                    self.spans += _spans(ExportTraceServiceRequest.FromString(body))
+                    self.spans += told_by(ExportTraceServiceRequest.FromString(body))
                 case "/v1/metrics":
                     self.points += _points(ExportMetricsServiceRequest.FromString(body))
                 case _:
                     raise AssertionError(f"nothing is sent to {path}")
 
 
-def _spans(sent: ExportTraceServiceRequest) -> Iterator[Told]:
+def told_by(sent: ExportTraceServiceRequest) -> Iterator[Told]:
+    """Yield the spans of a request."""
     for resource in sent.resource_spans:
         whose = _attributes(resource.resource.attributes)
         for scope in resource.scope_spans:
@@ -117,6 +120,7 @@ def _spans(sent: ExportTraceServiceRequest) -> Iterator[Told]:
                     service=whose["service.name"],
                     process=whose["service.instance.id"],
                     name=span.name,
+                    kind=Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
                     trace=span.trace_id.hex(),
                     id=span.span_id.hex(),
                     parent=span.parent_span_id.hex(),

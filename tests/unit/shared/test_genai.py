@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import SecretStr
 
 from services.researcher.llm.adviser import ModelUseless
@@ -43,7 +42,7 @@ def test_the_researchers_question_is_told_with_what_it_cost(meter: Meter) -> Non
         told = heard.named("chat fake")
         [call] = consulted.calls
 
-    assert told.kind == SpanKind.CLIENT
+    assert told.kind == "CLIENT"
     usage = [told.attributes[f"gen_ai.usage.{kind}_tokens"] for kind in ("input", "output")]
     assert min(usage) > 0
     assert sum(usage) == call.spend.tokens
@@ -52,7 +51,7 @@ def test_the_researchers_question_is_told_with_what_it_cost(meter: Meter) -> Non
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "fake",
         "gen_ai.response.model": "fake",
-        "gen_ai.response.finish_reasons": ("stop",),
+        "gen_ai.response.finish_reasons": ["stop"],
         "server.address": "127.0.0.1",
         "server.port": int(fake.url.split(":")[2].split("/")[0]),
     }
@@ -71,8 +70,8 @@ def test_what_is_asked_and_answered_is_never_told() -> None:
             Consulted(fake).adviser.ask(PROMPT, SECRET, Idea)
         told = heard.spans
 
-    assert {one.status.status_code for one in told} == {StatusCode.ERROR}
-    assert "secret" not in "".join(one.to_json() for one in told)
+    assert {one.error for one in told} == {"no reply: status 400"}
+    assert "secret" not in repr(told)
 
 
 def test_a_teachers_or_judges_question_is_told_likewise(tmp_path: Path) -> None:
@@ -84,6 +83,6 @@ def test_a_teachers_or_judges_question_is_told_likewise(tmp_path: Path) -> None:
             asker.result(asker.start(question))  # kept by now
         told = heard.named("chat tutor")
 
-    assert told.attributes["gen_ai.response.finish_reasons"] == ("stop",)
+    assert told.attributes["gen_ai.response.finish_reasons"] == ["stop"]
     assert told.attributes["gen_ai.usage.input_tokens"] > 0
-    assert SECRET not in told.to_json()
+    assert SECRET not in repr(told)

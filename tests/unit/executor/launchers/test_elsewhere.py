@@ -8,10 +8,14 @@ from services.executor.launchers.elsewhere import TrainingElsewhere, lay_out
 from services.executor.launchers.local import WarmTrainer
 from services.executor.launchers.mailbox import Errand, Listener, send
 from services.executor.worker import launcher_of
+from shared.contracts.base import ExperimentId, WorkId
 from shared.contracts.run import Progress
 from shared.errors import TrainingFailed
 from shared.settings import LauncherSettings, QueueSettings
-from tests.support.examples import PROGRESS, RUN_REQUEST, TRAINED
+from shared.telemetry.stories import trace_of
+from shared.telemetry.telling import ordering
+from tests.support.examples import JOB, PROGRESS, RUN_REQUEST, TRAINED
+from tests.support.listening import listening
 
 
 class Place:
@@ -53,6 +57,15 @@ def test_what_is_to_be_done_is_in_the_folder(folder: Path) -> None:
     errand = Errand.read(folder.parent)
     assert (errand.request, errand.checkpoint) == (RUN_REQUEST, str(folder))
     assert (errand.processes, errand.patience_s) == (2, 15.0)
+
+
+def test_what_has_the_process_go_on_with_the_story_is_there_too(folder: Path) -> None:
+    with listening(), ordering(JOB, WorkId("run-1"), RUN_REQUEST, again=False):
+        training_in(Place(), folder)
+
+    carrier = Errand.read(folder.parent).carrier
+    assert carrier["traceparent"].split("-")[1] == f"{trace_of(JOB, ExperimentId(1)):032x}"
+    assert carrier["trex.work_id"] == "run-1"
 
 
 def test_until_the_first_word_it_waits_and_takes_no_time(folder: Path) -> None:
