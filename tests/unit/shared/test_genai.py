@@ -13,7 +13,7 @@ from shared.asking.pace import Pace
 from shared.asking.question import Question, Shape
 from shared.asking.replies import Replies
 from shared.settings import TeacherSettings
-from tests.support.chat_server import ChatServer
+from tests.support.chat_server import ChatServer, problem
 from tests.support.consulting import Consulted
 from tests.support.listening import Meter, listening
 from trex.fake_llm.answers import Refuses
@@ -71,6 +71,20 @@ def test_what_is_asked_and_answered_is_never_told() -> None:
         told = heard.spans
 
     assert {one.error for one in told} == {"no reply: status 400"}
+    assert "secret" not in repr(told)
+
+
+def test_nor_is_what_a_teachers_server_repeats_of_it(tmp_path: Path) -> None:
+    question = Question("tutor", [{"role": "user", "content": SECRET}], 50, 0.0, 0)
+    refuses = problem(400, f"I will not read {SECRET}")
+    with ChatServer(lambda *_: refuses) as server, listening() as heard:
+        settings = TeacherSettings(url=server.url, key=SecretStr("secret"))
+        with Asker(settings, Replies(tmp_path / "kept"), pace=Pace(None)) as asker:
+            reply = asker.result(asker.start(question))
+        told = heard.named("chat tutor")
+
+    assert SECRET in reply.text
+    assert told.error == "BadRequestError"
     assert "secret" not in repr(told)
 
 
