@@ -45,12 +45,13 @@ MEANT_FOR = {
     "TREX_EVALUATOR_": "evaluator",
     "TREX_JUDGE_": "evaluator",
     "TREX_LAUNCHER_": "executor",
+    "TREX_LOG_": "",
     "TREX_RESEARCHER_": "researcher",
     "TREX_TEACHER_": "executor",
 }
-"""How settings begin that a person may give, and the only service that sees them: sealed answers
-and a judge's key are the evaluator's business alone, the key of a teacher is the executors', and
-that of the language model the researcher's."""
+"""How settings begin that a person may give, and the only service that sees them, "" for all: sealed
+answers and a judge's key are the evaluator's business alone, the key of a teacher is the
+executors', and that of the language model the researcher's."""
 
 Say = Callable[[str], None]
 
@@ -235,7 +236,11 @@ def _environment(
 ) -> dict[str, str]:
     # Executors share the cores. The other services seldom compute, and rarely for long.
     threads = max(1, (os.cpu_count() or 1) // executors)
-    inherited = {k: v for k, v in os.environ.items() if _meant_for(k) or not k.startswith("TREX_")}
+    inherited = {
+        k: v
+        for k, v in os.environ.items()
+        if _meant_for(k) is not None or not k.startswith("TREX_")
+    }
     return {
         "OMP_NUM_THREADS": str(threads),
         "GOMP_SPINCOUNT": SPIN_COUNT,

@@ -8,7 +8,7 @@ EVALUATORS = {
     "TREX_JUDGE_KEY": "secret",
 }
 EXECUTORS = {"TREX_TEACHER_KEY": "secret", "TREX_LAUNCHER_KIND": "accelerate"}
-EVERYBODYS = {"PATH": "/bin", "TREX_QUEUE_URL": "redis://"}
+EVERYBODYS = {"PATH": "/bin", "TREX_LOG_FORMAT": "json", "TREX_QUEUE_URL": "redis://"}
 
 
 @pytest.mark.parametrize(
