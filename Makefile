@@ -12,7 +12,21 @@ VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check
 
 LM_EVAL := .venv-lm-eval
 
-.PHONY: help install check test vllm lm-eval test-vllm test-lm-eval demo bench-search bench-search-report lock clean
+# Not torch nor what it alone pulls: see services/executor/Dockerfile.
+hashed = .venv.lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--constraint requirements/constraints.txt --output-file .venv.lock/$(1).txt $(2) && \
+	awk '/^[a-z]/ { torch = /^(torch|triton|nvidia-|cuda-)/ } !torch' .venv.lock/$(1).txt > requirements/$(1).txt
+
+# What docker compose starts: PROFILE=cpu or gpu, EXECUTORS=4 of them.
+PROFILE := cpu
+EXECUTORS := 1
+COMPOSE := docker compose --profile $(PROFILE)
+# The trex command beside the evaluator's vault, where rows are sealed.
+TREX := $(COMPOSE) exec --env TREX_URL=http://planner:8686 \
+	--env TREX_TOKEN="$$(sed -n 's/^TREX_PLANNER_TOKEN=//p' .env)" evaluator python -m trex
+
+.PHONY: help install check test vllm lm-eval test-vllm test-lm-eval demo bench-search bench-search-report \
+	up down logs demo-compose test-compose lock lock-images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
@@ -66,11 +80,51 @@ bench-search: $(STAMP) ## the pre-registered comparison of searches, anew, in ab
 bench-search-report: $(STAMP) ## print the tables of the committed rows, in a minute
 	$(BENCH) --out benchmarks/search/results
 
+up: .env ## build the images and start PROFILE=cpu or gpu with EXECUTORS=1 or more
+	REVISION=$$(git rev-parse HEAD) SOURCE=$$(git config --get remote.origin.url || echo unknown) \
+	$(COMPOSE) up --build --detach --wait --scale executor$(filter-out -cpu,-$(PROFILE))=$(EXECUTORS)
+
+# The example with random secrets in it.
+.env:
+	@umask 077 && while IFS= read -r line; do case "$$line" in \
+	  REDIS_*_PASSWORD=|"# TREX_PLANNER_TOKEN=") \
+	    echo "$${line#\# }$$(od -A n -N 18 -t x1 /dev/urandom | tr -d ' \n')";; \
+	  *) printf '%s\n' "$$line";; esac; done < .env.example > $@
+	@echo "made .env with secrets of its own"
+
+down: ## stop the containers; what they have written stays
+	docker compose --profile '*' down
+
+logs: ## follow what the containers say
+	$(COMPOSE) logs --follow --tail 100
+
+demo-compose: up ## watch the demo's search in containers
+	docker compose run --rm --build demo
+	$(TREX) submit /demo/job.yaml
+	docker compose run --rm demo rm /demo/dev.jsonl /demo/confirm.jsonl /demo/test.jsonl
+	$(TREX) watch
+	$(TREX) report
+
+test-compose: $(STAMP) ## images, containers and their users for real: wants a Docker engine with Compose v2
+	$(BIN)/python -m pytest -vv --capture=no tests/compose
+
 lock: ## write requirements/constraints.txt from the newest versions that pyproject.toml allows
 	rm -rf .venv.lock && $(PYTHON) -m venv .venv.lock
 	.venv.lock/bin/pip install --quiet --requirement requirements/torch.txt
 	.venv.lock/bin/pip install --quiet --constraint requirements/torch.txt --editable '.[dev]'
 	.venv.lock/bin/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements/constraints.txt
+	rm -rf .venv.lock
+	$(MAKE) lock-images
+
+lock-images: ## write what each image installs, with hashes, by requirements/constraints.txt
+	rm -rf .venv.lock && $(PYTHON) -m venv .venv.lock
+	.venv.lock/bin/pip install --quiet uv==0.13.9
+	$(call hashed,beneath_torch,requirements/torch.txt)
+	$(call hashed,planner,pyproject.toml --extra planner)
+	$(call hashed,researcher,pyproject.toml --extra researcher)
+	$(call hashed,executor,pyproject.toml --extra executor)
+	$(call hashed,evaluator,pyproject.toml --extra evaluator --extra scorer)
+	$(call hashed,demo,pyproject.toml --extra demo)
 	rm -rf .venv.lock
 
 clean: ## remove what the other targets made

@@ -28,7 +28,13 @@ def make_app(service: str, redis_url: str) -> Celery:
         task_ignore_result=True,  # how work ended stands in its record
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,  # cancelling goes through the record; saves connections
-        broker_transport_options={"socket_timeout": 10},  # else publishing never times out
+        broker_transport_options={
+            "socket_timeout": 10,  # else publishing never times out
+            # Each service has these to itself, so that Redis can keep others from them.
+            "unacked_key": f"{service}:unacked",
+            "unacked_index_key": f"{service}:unacked_index",
+            "unacked_mutex_key": f"{service}:unacked_mutex",
+        },
         broker_connection_retry_on_startup=True,
     )
     return app

@@ -1,4 +1,7 @@
-"""The demo: a nano base model made on the spot, and a task that rewards searching for a recipe."""
+"""The demo: a nano base model made on the spot, and a task that rewards searching for a recipe.
+
+`trex demo` runs it; ``python -m trex.demo FOLDER`` makes its job file, rows and model and no more.
+"""
 
 import hashlib
 import os
@@ -8,9 +11,11 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import typer
 import yaml
 
-from shared.errors import Unavailable
+from shared.errors import TrexError, Unavailable, exit_status
+from trex.commands import say
 from trex.dates import write_dates, write_pretraining_text
 from trex.local import SPIN_COUNT
 
@@ -30,7 +35,10 @@ def prepare(home: Path, *, say: Callable[[str], None]) -> Path:
     Raises:
         Unavailable: the base model could not be made.
     """
-    folder = home.resolve() / "demo"
+    return _prepare(home.resolve() / "demo", say)
+
+
+def _prepare(folder: Path, say: Callable[[str], None]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_dates(folder, seed=SEED, **ROWS)
     base = _base_model(folder, say)
@@ -74,3 +82,17 @@ def _job(base: str) -> dict[str, object]:
         "budget": {"experiments": EXPERIMENTS},
         "limits": {"max_length": 64, "max_new_tokens": 16, "run_s": RUN_S},
     }
+
+
+def main(folder: Path) -> int:
+    """Make what the demo needs in a folder, print the path of its job file and return a status."""
+    try:
+        typer.echo(str(_prepare(folder.resolve(), say)))
+    except TrexError as error:
+        say(f"demo: {error}")
+        return exit_status(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -16,21 +16,31 @@ SCORED: tuple[Split, ...] = ("dev", "confirm", "test")
 
 def vault_of(home: Path) -> Path:
     """Return the vault of a system started here: ``TREX_EVALUATOR_VAULT``, or one in its home."""
+    return _named() or home / "vault"
+
+
+def _here(settings: ClientSettings) -> Path | None:
+    """Return the vault of the system that is meant, where it is named or the system runs here."""
+    return _named() if settings.url is not None else vault_of(settings.home)
+
+
+def _named() -> Path | None:
     given = EvaluatorSettings()
-    return given.vault if "vault" in given.model_fields_set else home / "vault"
+    return given.vault if "vault" in given.model_fields_set else None
 
 
 def with_sealed_rows(spec: JobSpec, settings: ClientSettings) -> JobSpec:
     """Return a job whose rows to score on lie in the vault, and of which it knows only the names.
 
-    A system elsewhere has its vault elsewhere: there, paths stay what they are.
+    A system elsewhere has its vault elsewhere: unless ``TREX_EVALUATOR_VAULT`` names it, as in the
+    evaluator's container, paths stay what they are.
 
     Raises:
         Rejected: a file is not there any more, or cannot be sealed.
     """
-    if settings.url is not None:
+    vault = _here(settings)
+    if vault is None:
         return spec
-    vault = vault_of(settings.home)
     sealed: dict[str, str] = {
         split: _sealed(path, vault, split) for split, path in _lying_about(spec)
     }
@@ -58,12 +68,15 @@ def _sealed(path: str, vault: Path, split: Split) -> str:
 
 def known_key(settings: ClientSettings) -> str | None:
     """Return the public key of the vault here; None of a system elsewhere or one never started."""
-    file = vault_of(settings.home) / PUBLIC_KEY
-    return file.read_text() if settings.url is None and file.is_file() else None
+    vault = _here(settings)
+    if vault is None or not (vault / PUBLIC_KEY).is_file():
+        return None
+    return (vault / PUBLIC_KEY).read_text()
 
 
 def known_scores(settings: ClientSettings, job_id: JobId) -> int | None:
     """Return how many scores of a job the vault here holds; None of a system elsewhere."""
-    record = vault_of(settings.home) / "chains" / f"{job_id}.jsonl"
-    here = settings.url is None and record.is_file()
-    return record.read_bytes().count(b"\n") if here else None
+    vault = _here(settings)
+    if vault is None or not (vault / "chains" / f"{job_id}.jsonl").is_file():
+        return None
+    return (vault / "chains" / f"{job_id}.jsonl").read_bytes().count(b"\n")

@@ -62,6 +62,21 @@ def test_a_system_elsewhere_has_its_vault_elsewhere(files: dict[str, str], tmp_p
     assert not (tmp_path / "home").exists()
 
 
+def test_rows_go_into_the_vault_of_a_system_elsewhere_where_it_is_named(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SPEC.model_copy(update={"data": SPEC.data.model_copy(update=files)})
+    ledger(tmp_path / "vault")
+    beside = ClientSettings(home=tmp_path / "home", url="http://planner:8686")
+    monkeypatch.setenv("TREX_EVALUATOR_VAULT", str(tmp_path / "vault"))
+
+    sealed = with_sealed_rows(spec, beside)
+
+    assert opened(sealed.data.dev, tmp_path / "vault", "dev") is not None
+    assert known_key(beside) == signing_key(tmp_path / "vault").public
+    assert known_scores(beside, JOB) == 4
+
+
 def test_a_vault_may_be_named_and_lies_in_the_home_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
