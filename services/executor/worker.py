@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from services.executor.attempt import carry_out
-from services.executor.cache import evict
 from services.executor.inquiry import Inquiry
 from services.executor.launchers.accelerate import AccelerateLauncher
 from services.executor.launchers.launcher import Launcher
 from services.executor.launchers.local import WarmTrainer
 from services.executor.making_room import make_room
 from shared.answering import Lease
+from shared.cache import evict
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import knock, serve

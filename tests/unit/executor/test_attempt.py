@@ -6,11 +6,11 @@ import pytest
 
 from services.executor import attempt
 from services.executor.attempt import carry_out
-from services.executor.cache import MANIFEST
 from services.executor.launchers.launcher import Training
 from services.executor.teacher.teacher import ASKING
 from services.executor.worker import perform
 from shared.answering import Lease
+from shared.cache import MANIFEST
 from shared.contracts.base import WorkId
 from shared.contracts.run import Outcome, Progress
 from shared.errors import OutOfTime
