@@ -28,8 +28,12 @@ def make_app(service: str, redis_url: str) -> Celery:
         task_ignore_result=True,  # how work ended stands in its record
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,  # cancelling goes through the record; saves connections
-        broker_transport_options={"socket_timeout": 10},  # else publishing never times out
+        broker_transport_options={
+            "socket_timeout": 10,  # else publishing never times out
+            "health_check_interval": 10,  # how soon a host that was cut off hears again
+        },
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a host may be cut off for a night
     )
     return app
 

@@ -59,10 +59,21 @@ class QueueSettings(BaseSettings):
 class ArtifactSettings(BaseSettings):
     """Where checkpoints and prepared data lie."""
 
-    model_config = SettingsConfigDict(env_prefix="TREX_ARTIFACTS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_ARTIFACTS_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     folder: Path = Path(".trex/artifacts")
-    """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path."""
+    """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path, unless there
+    is a URL; then each host has its own."""
+
+    url: str | None = None
+    """``TREX_ARTIFACTS_URL``: where hosts find what others made, such as ``s3://bucket/prefix`` or
+    ``file:///mnt/nfs/trex``; the same for every service. Unset leaves all in the folder."""
+
+    fetched_gib: float = Field(default=100.0, ge=0)
+    """``TREX_ARTIFACTS_FETCHED_GIB``: copies from that URL that a host keeps; what was not wanted
+    for longest goes first, and what is in use stays."""
 
     data_gib: float = Field(default=200.0, ge=0)
     """``TREX_ARTIFACTS_DATA_GIB``: prepared data of all jobs that is kept; what was not wanted for
