@@ -18,9 +18,7 @@ INTERRUPTED = "interrupted"
 """Folder of an attempt with what the next one goes on from."""
 
 
-def hand_on(
-    artifacts: Artifacts, home: Path, attempt: Path, *, go_on: Callable[[], None]
-) -> None:
+def hand_on(artifacts: Artifacts, home: Path, attempt: Path, *, go_on: Callable[[], None]) -> None:
     """Publish what the next attempt at a run can go on from, if there is anything, and anywhere.
 
     Where hosts share a folder it lies there already.

@@ -85,4 +85,6 @@ def test_after_a_run_prepared_data_of_all_jobs_is_held_within_its_bound(
 
 def test_a_run_that_stays_busy_when_its_time_is_up_is_stopped(lease: Lease, tmp_path: Path) -> None:
     with pytest.raises(OutOfTime, match="wanted training to stop"):
-        carry_out(lease, launcher=ScriptedLauncher(ASKING, "training"), artifacts=artifacts_at(tmp_path))
+        carry_out(
+            lease, launcher=ScriptedLauncher(ASKING, "training"), artifacts=artifacts_at(tmp_path)
+        )
