@@ -338,7 +338,9 @@ class FtbenchSettings(BaseSettings):
 class PlannerSettings(BaseSettings):
     """Where the REST API listens and who may use it."""
 
-    model_config = SettingsConfigDict(env_prefix="TREX_PLANNER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_PLANNER_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     host: str = "127.0.0.1"
     """``TREX_PLANNER_HOST``: anything but loopback needs a token."""
@@ -348,6 +350,17 @@ class PlannerSettings(BaseSettings):
 
     token: SecretStr | None = None
     """``TREX_PLANNER_TOKEN``: what clients send as bearer token; unset leaves the API open."""
+
+    join_token: SecretStr | None = None
+    """``TREX_PLANNER_JOIN_TOKEN``: what other hosts show to join as executors, with `trex join`.
+    They are told all that follows. Unset lets none join."""
+
+    join_queue_url: SecretStr | None = None
+    """``TREX_PLANNER_JOIN_QUEUE_URL``: the queue's Redis as other hosts reach it."""
+
+    join_environment: dict[str, SecretStr] = {}
+    """``TREX_PLANNER_JOIN_ENVIRONMENT``: further variables for them, as JSON, such as keys of the
+    artifact store: ``{"AWS_ENDPOINT_URL": "http://minio:9000"}``."""
 
 
 class MetricsSettings(BaseSettings):

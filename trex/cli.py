@@ -19,6 +19,7 @@ from trex.connected import job_or_newest as _job_id
 from trex.connected import open_client as _client
 from trex.connected import open_console as _console
 from trex.connected import read_client_settings as _settings
+from trex.hosts import join
 from trex.lesson_commands import lessons
 from trex.plan_commands import approve, plan
 
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(lessons, name="lessons")
 app.command()(plan)
 app.command()(approve)
+app.command()(join)
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
 Mode = Annotated[

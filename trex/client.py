@@ -15,6 +15,7 @@ from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
+from shared.contracts.joining import Joining
 from shared.contracts.lesson import BankedLesson, Remark
 from shared.contracts.plan import JobDraft
 from shared.contracts.views import (
@@ -158,6 +159,10 @@ class TrexClient:
         """Remove a lesson for good. Removing it twice changes nothing."""
         with self._answer("DELETE", _lesson(lesson_id)):
             pass
+
+    def join(self) -> Joining:
+        """Return what an executor on this host needs to know; the token is that of `trex join`."""
+        return self._ask(Joining, "GET", "/v1/join")
 
     def system(self) -> SystemView:
         """Return who is alive to carry jobs out."""

@@ -230,5 +230,5 @@ def test_a_url_that_nothing_reads_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_named(tmp_path: Path, s3: str) -> None:
-    with pytest.raises(Unavailable, match="s3://trex-none/x/.*The specified bucket does not exist"):
+    with pytest.raises(Unavailable, match=r"s3://trex-none/x/.*The specified bucket does not exist"):
         artifacts_at(tmp_path, "s3://trex-none/x").check()
