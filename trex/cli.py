@@ -159,9 +159,11 @@ def submit(
     """Hand a job to the running system and print its id."""
     from trex.jobfile import read_job
     from trex.sealing import with_sealed_rows
+    from trex.sharing_rows import with_shared_rows
 
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     with _client() as client:
+        spec = with_shared_rows(spec, client, _settings(), say)
         job = client.submit(with_sealed_rows(spec, _settings()))
     typer.echo(job.model_dump_json() if as_json else job.job_id)
     say(f"watch it with: trex watch {job.job_id}")
@@ -490,6 +492,7 @@ def _run(
     from shared.contracts.mapping import fields_of
     from trex.jobfile import read_job
     from trex.sealing import files_to_score_on, with_sealed_rows
+    from trex.sharing_rows import with_shared_rows
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
@@ -497,6 +500,7 @@ def _run(
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     hidden = files_to_score_on(spec)
     with system_for_a_job(_settings(), say=say, keep_up=keep_up, hidden=hidden) as system:
+        spec = with_shared_rows(spec, system.client, _settings(), say)
         job_id = system.client.submit(with_sealed_rows(spec, _settings())).job_id
         say(f"{job_id} is submitted")
         try:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.contracts.base import read_as
+from shared.contracts.job import stored_rows
 from shared.contracts.operators import Load, Operator, Tokens
 from shared.contracts.recipe import Recipe
 from shared.errors import Rejected
@@ -43,7 +44,7 @@ def read_recipe(path: Path) -> Recipe:
         )
     folder = file.resolve().parent
     first, *others = recipe.data
-    if isinstance(first, Load):
+    if isinstance(first, Load) and not stored_rows(first.path):
         rows = (folder / Path(first.path).expanduser()).resolve()
         first = first.model_copy(update={"path": str(rows)})
     return recipe.model_copy(

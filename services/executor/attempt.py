@@ -1,7 +1,7 @@
 """One attempt at a run: have it trained somewhere, stop it when it must stop. No torch."""
 
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from services.executor.handing_on import clear_away, farthest, hand_on
@@ -71,10 +71,8 @@ def _brought_here(
     if start is not None:
         start = fetched(start)
     if resume is not None:
-        try:
+        with suppress(NoArtifact):  # training says so, and starts again
             resume = fetched(resume)
-        except NoArtifact:
-            pass  # training says so, and starts again
     return request.model_copy(update={"start_from": start, "resume_from": resume})
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from services.planner.api import make_api
 from services.planner.joining import door_of
 from services.planner.loop import PlanningLoop
+from shared.artifacts.rows import Shelf
 from shared.contracts.base import CONTRACTS
 from shared.entry import enter
 from shared.errors import Rejected
@@ -36,6 +37,7 @@ def main() -> int:
 def serve(settings: PlannerSettings, queue: QueueSettings, artifacts: ArtifactSettings) -> None:
     """Listen, plan, and stop together."""
     _refuse_open_door(settings)
+    shelf = None if artifacts.url is None else Shelf(artifacts)
     door = door_of(settings, queue, artifacts)
     listening = _listen(settings.host, settings.port)
     url = queue.url.get_secret_value()
@@ -48,7 +50,7 @@ def serve(settings: PlannerSettings, queue: QueueSettings, artifacts: ArtifactSe
     token = settings.token.get_secret_value() if settings.token else None
     server = uvicorn.Server(
         uvicorn.Config(
-            make_api(store, RedisNotebook(client), token=token, door=door),
+            make_api(store, RedisNotebook(client), token=token, door=door, shelf=shelf),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,

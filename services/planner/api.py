@@ -14,6 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from services.planner.allowed import allowed
 from services.planner.drafted import DraftState, prelude, refuse_another
 from services.planner.experiment import Experiment
+from services.planner.files import Shelf, files
 from services.planner.joining import Door, joining
 from services.planner.metrics import watch
 from services.planner.notebook_routes import lessons, works_about
@@ -60,7 +61,12 @@ NEWS_S = 1.0
 
 
 def make_api(
-    store: JobStore, notebook: Notebook, *, token: str | None, door: Door | None = None
+    store: JobStore,
+    notebook: Notebook,
+    *,
+    token: str | None,
+    door: Door | None = None,
+    shelf: Shelf | None = None,
 ) -> FastAPI:
     """Return the planner's REST API over a store.
 
@@ -69,6 +75,7 @@ def make_api(
         notebook: what the researcher's language model said, and what jobs have taught.
         token: what clients must send as bearer token; None leaves the API open.
         door: where hosts join; None lets none join.
+        shelf: where files go that every host is to read; None where hosts share paths.
     """
     app = FastAPI(title="open-trex planner", version="1", telemetry=TELEMETRY)
     answer_with_problems(app)
@@ -78,6 +85,7 @@ def make_api(
     app.include_router(_jobs(store, notebook, reader), dependencies=[Depends(allowed(token))])
     app.include_router(_plans(store, reader), dependencies=[Depends(allowed(token))])
     app.include_router(lessons(notebook), dependencies=[Depends(allowed(token))])
+    app.include_router(files(shelf), dependencies=[Depends(allowed(token))])
     app.include_router(_system(store), dependencies=[Depends(allowed(token))])
     app.include_router(_metrics(store, reader), dependencies=[Depends(allowed(token))])
     return app

@@ -1,10 +1,10 @@
 """Publishes folders, fetches what others published, and removes what nothing asks for any more.
 
-With no URL in the settings all this costs nothing: whoever is told of a folder opens it. With one, a
-folder is published under the path it has below ``TREX_ARTIFACTS_FOLDER``: first its files, last a
-manifest of their sizes and hashes. What has no manifest does not exist, so a folder is there whole
-or not at all, whenever its host dies. A run's folders lie in one that names the attempt, so nobody
-ever publishes over another's.
+With no URL in the settings all this costs nothing: whoever is told of a folder opens it. With one,
+a folder is published under the path it has below ``TREX_ARTIFACTS_FOLDER``: first its files, last
+a manifest of their sizes and hashes. What has no manifest does not exist, so a folder is there
+whole or not at all, whenever its host dies. A run's folders lie in one that names the attempt, so
+nobody ever publishes over another's.
 """
 
 import hashlib

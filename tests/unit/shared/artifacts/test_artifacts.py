@@ -127,7 +127,8 @@ def test_a_folder_is_fetched_again_when_it_arrives_damaged(
 ) -> None:
     name = host.publish(made(host))
     assert other.bucket is not None
-    download, damaged = other.bucket.download, []
+    download = other.bucket.download
+    damaged: list[Path] = []
 
     def damage_at_first(key: str, file: Path) -> None:
         download(key, file)
@@ -230,5 +231,7 @@ def test_a_url_that_nothing_reads_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_named(tmp_path: Path, s3: str) -> None:
-    with pytest.raises(Unavailable, match=r"s3://trex-none/x/.*The specified bucket does not exist"):
+    with pytest.raises(
+        Unavailable, match=r"s3://trex-none/x/.*The specified bucket does not exist"
+    ):
         artifacts_at(tmp_path, "s3://trex-none/x").check()
