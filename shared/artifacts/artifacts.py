@@ -10,6 +10,7 @@ nobody ever publishes over another's.
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from shared.artifacts.bucket import Bucket
 from shared.artifacts.patience import each, patiently
-from shared.cache import MANIFEST, evict, obtain
+from shared.cache import MANIFEST, Use, evict, obtain
 from shared.contracts.artifact import Manifest, StoredFile
 from shared.errors import NoArtifact, TrainingFailed
 from shared.settings import ArtifactSettings
@@ -33,6 +34,15 @@ GoOn = Callable[[], None]
 
 
 def _always() -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A copy on this host of what was published."""
+
+    folder: Path
+    use: Use = field(repr=False)
+    """Keeps it from being removed."""
 
 
 class Artifacts:
@@ -102,17 +112,25 @@ class Artifacts:
         Raises:
             NoArtifact: it was not published, is gone, or arrives with other bytes twice.
         """
-        key = self.key_of(name)
-        if key is None:
+        if self.key_of(name) is None:
             yield name
             return
-        copy = self._copy_of(key)
-        use = obtain(copy.parent, partial(self._fill, key=key, go_on=go_on))
+        held = self.hold(name, go_on=go_on)
         try:
-            yield str(copy)
+            yield str(held.folder)
         finally:
-            del use
+            del held
             evict([self._fetched], self._room)
+
+    def hold(self, name: str, *, go_on: GoOn = _always) -> "Held":
+        """Return a copy of a published folder, which stays as long as somebody refers to it.
+
+        Raises:
+            NoArtifact: as `fetched`.
+        """
+        key = str(self.key_of(name))
+        copy = self._copy_of(key)
+        return Held(copy, obtain(copy.parent, partial(self._fill, key=key, go_on=go_on)))
 
     def read(self, name: str, file: str) -> bytes:
         """Return a small file of a published folder.

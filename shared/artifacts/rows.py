@@ -5,11 +5,10 @@ Whoever submits a job has its training rows put there by the planner, and needs 
 
 import hashlib
 import tempfile
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
-from shared.artifacts.artifacts import Artifacts
+from shared.artifacts.artifacts import Artifacts, Held
 from shared.contracts.job import StoredRows
 from shared.errors import DataFailed, NoArtifact, Rejected
 from shared.settings import ArtifactSettings
@@ -34,7 +33,7 @@ def file_of(rows: StoredRows) -> Path:
             "this host; set it to what the other services have"
         )
     try:
-        return _held(settings, rows).file
+        return _held(settings, rows).folder / rows.file
     except NoArtifact as error:
         raise DataFailed(str(error)) from None
 
@@ -71,18 +70,9 @@ class Shelf:
             Artifacts(settings).publish(folder)
 
 
-class _Held:
-    """Keeps a copy of stored rows for as long as somebody refers to this value."""
-
-    def __init__(self, settings: ArtifactSettings, rows: StoredRows) -> None:
-        self._using = ExitStack()
-        name = _published_name(settings, rows)
-        self.file = Path(self._using.enter_context(Artifacts(settings).fetched(name))) / rows.file
-
-
 @lru_cache(maxsize=READ_AT_ONCE)
-def _held(settings: ArtifactSettings, rows: StoredRows) -> _Held:
-    return _Held(settings, rows)
+def _held(settings: ArtifactSettings, rows: StoredRows) -> Held:
+    return Artifacts(settings).hold(_published_name(settings, rows))
 
 
 def _published_name(settings: ArtifactSettings, rows: StoredRows) -> str:

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
-from botocore.exceptions import ClientError
 
 from trex.processes import free_port, start, stop, wait_until
 
@@ -21,9 +21,9 @@ KEYS = {
 
 
 @contextmanager
-def s3_server(log: Path, *, host: str = "127.0.0.1") -> Iterator[str]:
+def s3_server(log: Path, *, host: str = "127.0.0.1", port: int | None = None) -> Iterator[str]:
     """Run a server with an empty bucket while the block runs and give its address."""
-    port = free_port(None, name="the S3 server")
+    port = port or free_port(None, name="the S3 server")
     command = [sys.executable, "-m", "moto.server", "--host", host, "--port", str(port)]
     process, url = start(command, log=log), f"http://{host}:{port}"
 
@@ -41,7 +41,7 @@ def s3_server(log: Path, *, host: str = "127.0.0.1") -> Iterator[str]:
         stop([process])
 
 
-def s3_client(url: str) -> "boto3.client":
+def s3_client(url: str) -> Any:
     """Return a client that is none of ours."""
     return boto3.client(
         "s3",
@@ -50,6 +50,3 @@ def s3_client(url: str) -> "boto3.client":
         aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
     )
-
-
-__all__ = ["BUCKET", "KEYS", "ClientError", "s3_client", "s3_server"]
