@@ -1,4 +1,4 @@
-"""`trex join`: this host carries out runs of a system elsewhere."""
+"""`trex join` and `trex artifacts`: hosts of one system, and what they publish for each other."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trex.commands import say
+from trex.connected import open_client
 
 if TYPE_CHECKING:
     from shared.contracts.joining import Joining
@@ -41,6 +42,32 @@ def join(
     # In place of this process, so that whoever stops it stops the executor.
     command = [sys.executable, "-m", "services.executor"]
     os.execve(sys.executable, command, environment_of(told, folder, os.environ))
+
+
+def artifacts(
+    sweep: Annotated[bool, typer.Option("--sweep", help="Remove them.")] = False,
+) -> None:
+    """List what hosts have published and nothing will ever ask for, with its size in bytes."""
+    from shared.artifacts.artifacts import Artifacts
+    from shared.errors import Rejected
+    from shared.settings import ArtifactSettings
+    from trex.orphans import orphans
+
+    settings = ArtifactSettings()
+    if settings.url is None:
+        raise Rejected(
+            "wanted to look into the artifact store, found no TREX_ARTIFACTS_URL; set it, and "
+            "AWS_* if need be, as for the services"
+        )
+    store = Artifacts(settings)
+    with open_client() as client:
+        for job in client.jobs():
+            # First what there is: what is published later is none of it.
+            sizes = store.stored(job.job_id)
+            for name in orphans(sizes, client.ledger(job.job_id) if sizes else ()):
+                typer.echo(f"{sizes[name]}\t{name}")
+                if sweep:
+                    store.discard(name)
 
 
 def environment_of(told: "Joining", folder: Path, own: Mapping[str, str]) -> dict[str, str]:

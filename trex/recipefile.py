@@ -26,6 +26,23 @@ def holds_recipe(path: Path) -> bool:
     return False
 
 
+def read_published_recipe(name: str) -> Recipe:
+    """Return the recipe of a checkpoint in the artifact store, or as `read_recipe` of a path.
+
+    Raises:
+        Rejected: as `read_recipe`.
+        NoArtifact: it is not in the store, or the store is not known here.
+        Unavailable: the store stays away.
+    """
+    if "://" not in name:
+        return read_recipe(Path(name))
+    from shared.artifacts.artifacts import Artifacts  # of a client that fetches none not wanted
+    from shared.settings import ArtifactSettings
+
+    with Artifacts(ArtifactSettings()).fetched(name) as folder:
+        return read_recipe(Path(folder))
+
+
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a file or in a checkpoint's folder, its paths made absolute.
 

@@ -219,8 +219,7 @@ def test_a_host_that_is_cut_off_costs_what_it_was_doing_and_works_again_when_it_
     before = len(one.claims())
     wait_until(
         lambda: (
-            (two.claims()
-            and number(two.claims()[-1]) in rack.training(job))
+            (two.claims() and number(two.claims()[-1]) in rack.training(job))
             or len(one.claims()) > before
         ),
         "the second host trains",
