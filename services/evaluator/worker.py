@@ -68,11 +68,14 @@ def run(
     """Score checkpoints one at a time until told to stop.
 
     Raises:
-        Rejected: the vault cannot be written.
+        Rejected: the vault cannot be written, nor the folder for what is fetched.
         StoreUnavailable: as `knock`.
+        Unavailable: the store of artifacts does not answer.
     """
     knock(queue)
     refuse_unwritable(evaluator.vault, "TREX_EVALUATOR_VAULT")
+    if artifacts.url is not None:
+        refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
     key = signing_key(evaluator.vault)
     logger.info("scores are signed with the key %s", key.public)
     harness = Harness(

@@ -26,8 +26,9 @@ def run(
     """Train runs, and remove what they have left, one at a time until told to stop.
 
     Raises:
-        Rejected: the folder for artifacts cannot be written.
+        Rejected: the folder for artifacts cannot be written, or the URL of their store is none.
         StoreUnavailable: as `knock`.
+        Unavailable: the store of artifacts does not answer.
     """
     knock(queue)
     refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
@@ -41,12 +42,11 @@ def run(
         return perform(lease, launcher=launcher, artifacts=store, data_gib=artifacts.data_gib)
 
     if launching.kind in ("slurm", "kubernetes"):
-        serve(
-            "executor", queue, perform=answer, folder=folder
-        )  # nobody knows what a cluster can train
+        # Nobody knows what a cluster can train.
+        serve("executor", queue, perform=answer, folder=store.folder)
         return
     machine = Inquiry(trainer.capabilities)
-    serve("executor", queue, perform=answer, can=machine.answer, folder=folder)
+    serve("executor", queue, perform=answer, can=machine.answer, folder=store.folder)
 
 
 def perform(lease: Lease, *, launcher: Launcher, artifacts: Artifacts, data_gib: float) -> Result:
