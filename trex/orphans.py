@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from shared.contracts.base import WorkId
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.events import Event, WorkEnded, WorkOrdered
 from shared.contracts.run import Trained
@@ -17,7 +18,7 @@ def orphans(published: Iterable[str], ledger: Iterable[Event]) -> Iterator[str]:
         published: names that end in ``JOB/WORK/ATTEMPT/FOLDER``, of one job.
         ledger: everything that has happened to the job.
     """
-    named: dict[str, set[str | None]] = {}
+    named: dict[WorkId, set[str | None]] = {}
     gone: set[str] = set()
     for event in ledger:
         match event:
@@ -28,6 +29,6 @@ def orphans(published: Iterable[str], ledger: Iterable[Event]) -> Iterator[str]:
             case WorkOrdered(request=DiscardRequest(folders=folders)):
                 gone |= set(folders)
     for name in published:
-        work = name.split("/")[-3]
+        work = WorkId(name.split("/")[-3])
         if name in gone or (work in named and name not in named[work]):
             yield name
