@@ -40,8 +40,6 @@ class Lease:
         self.claim = claim
         self.cancelled = False
         """The user, or the budget, wants this work to stop."""
-        self.lost = False
-        """The work is somebody else's by now, or the store has been away for too long to know."""
         self.handed_back = handed_back
         """Set when the worker is shutting down."""
         self._store = store
@@ -50,12 +48,25 @@ class Lease:
         self.progress: Progress | None = None
         """Where the work stands, as it said last."""
         self._news: Progress | None = None
+        self._taken_away = False
+        self._asking_since: float | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=claim.work_id, daemon=True)
 
     def say(self, progress: Progress) -> None:
         """Note where the work stands; sent with the next renewal."""
         self.progress = self._news = progress
+
+    @property
+    def lost(self) -> bool:
+        """Whether the work is somebody else's by now, or the store has been away for too long.
+
+        Where a network is cut without a word a renewal hangs for as long as its socket has
+        patience; after half a lease of that the work stops, so that it has when the lease is over.
+        """
+        since = self._asking_since
+        hangs = since is not None and time.monotonic() - since > self._lease_s / 2
+        return self._taken_away or hangs
 
     @property
     def must_stop(self) -> bool:
@@ -89,16 +100,19 @@ class Lease:
         while not self._over.wait(self._heartbeat_s):
             progress, self._news = self._news, None
             try:
+                self._asking_since = time.monotonic()
                 cancelled = self._store.renew(self.claim, lease_s=self._lease_s, progress=progress)
+                self._asking_since = None
                 self.cancelled = self.cancelled or cancelled
                 renewed = time.monotonic()
             except StoreUnavailable as error:
+                self._asking_since = None
                 logger.warning("cannot renew %s: %s", self.claim.work_id, error)
                 if time.monotonic() - renewed > 3 * self._heartbeat_s:
-                    self.lost = True
+                    self._taken_away = True
                     return
             except LeaseLost:
-                self.lost = True
+                self._taken_away = True
                 return
 
 

@@ -3,6 +3,7 @@
 from glob import glob
 from pathlib import Path
 
+from shared.contracts.job import stored_rows
 from shared.errors import DataFailed
 
 
@@ -14,9 +15,16 @@ def files_of(path: Path) -> dict[str, Path]:
     number of folders. Hidden files fit no asterisk. Names are relative to the folder in which the
     pattern begins, so they are the same on every machine.
 
+    Stored rows, ``store:SHA256/NAME``, are one file, fetched if this host has not got it.
+
     Raises:
-        DataFailed: a pattern that no file fits.
+        DataFailed: a pattern that no file fits, or rows that the store does not have.
     """
+    stored = stored_rows(str(path))
+    if stored is not None:
+        from shared.artifacts.rows import file_of  # of a client that reads none nothing is wanted
+
+        return {stored.file: file_of(stored)}
     if path.exists() or not is_pattern(path):
         return {path.name: path}
     base = next(folder for folder in path.parents if folder.is_dir())

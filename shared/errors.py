@@ -5,6 +5,7 @@
     │   └── Unknown
     ├── RunFailed             the researcher: the experiment itself did not work
     │   ├── NothingNew
+    │   ├── NoArtifact
     │   ├── DataFailed
     │   ├── TrainingFailed
     │   │   ├── Diverged
@@ -39,6 +40,10 @@ class RunFailed(TrexError):
 
 class NothingNew(RunFailed):
     """Every recipe the proposer could think of has been tried."""
+
+
+class NoArtifact(RunFailed):
+    """What the work begins with is not where it was published, or no longer whole."""
 
 
 class DataFailed(RunFailed):

@@ -17,7 +17,16 @@ def start_logging(service: str, format: Literal["text", "json"] = "text") -> Non
     handler.setFormatter(_JsonLines(service) if format == "json" else _sentences(service))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(format == "json")
-    for chatty in ("httpx", "httpx2", "openai", "celery", "kombu", "uvicorn.access"):
+    for chatty in (
+        "aiobotocore",
+        "botocore",
+        "httpx",
+        "httpx2",
+        "openai",
+        "celery",
+        "kombu",
+        "uvicorn.access",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Says four times that a collector is away, and then that it is.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)

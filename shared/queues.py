@@ -34,8 +34,10 @@ def make_app(service: str, redis_url: str) -> Celery:
             "unacked_key": f"{service}:unacked",
             "unacked_index_key": f"{service}:unacked_index",
             "unacked_mutex_key": f"{service}:unacked_mutex",
+            "health_check_interval": 10,  # how soon a host that was cut off hears again
         },
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a host may be cut off for a night
     )
     return app
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared.contracts.job import stored_rows
 from shared.contracts.mapping import Mapping
 from shared.data_files import files_of
 from shared.errors import DataFailed
@@ -183,8 +184,8 @@ def sha256_of_files(path: Path) -> str:
         DataFailed: no such file, or none that fits the pattern.
     """
     files = files_of(path)
-    if path in files.values():
-        return sha256_of(path)
+    if path in files.values() or stored_rows(str(path)):
+        return sha256_of(*files.values())
     lines = (f"{name} {sha256_of(file)}\n" for name, file in files.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -59,10 +59,21 @@ class QueueSettings(BaseSettings):
 class ArtifactSettings(BaseSettings):
     """Where checkpoints and prepared data lie."""
 
-    model_config = SettingsConfigDict(env_prefix="TREX_ARTIFACTS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_ARTIFACTS_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     folder: Path = Path(".trex/artifacts")
-    """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path."""
+    """``TREX_ARTIFACTS_FOLDER``: seen by executor and evaluator under the same path, unless there
+    is a URL; then each host has its own."""
+
+    url: str | None = None
+    """``TREX_ARTIFACTS_URL``: where hosts find what others made, such as ``s3://bucket/prefix`` or
+    ``file:///mnt/nfs/trex``; the same for every service. Unset leaves all in the folder."""
+
+    fetched_gib: float = Field(default=100.0, ge=0)
+    """``TREX_ARTIFACTS_FETCHED_GIB``: copies from that URL that a host keeps; what was not wanted
+    for longest goes first, and what is in use stays."""
 
     data_gib: float = Field(default=200.0, ge=0)
     """``TREX_ARTIFACTS_DATA_GIB``: prepared data of all jobs that is kept; what was not wanted for
@@ -327,7 +338,9 @@ class FtbenchSettings(BaseSettings):
 class PlannerSettings(BaseSettings):
     """Where the REST API listens and who may use it."""
 
-    model_config = SettingsConfigDict(env_prefix="TREX_PLANNER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TREX_PLANNER_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     host: str = "127.0.0.1"
     """``TREX_PLANNER_HOST``: anything but loopback needs a token."""
@@ -337,6 +350,17 @@ class PlannerSettings(BaseSettings):
 
     token: SecretStr | None = None
     """``TREX_PLANNER_TOKEN``: what clients send as bearer token; unset leaves the API open."""
+
+    join_token: SecretStr | None = None
+    """``TREX_PLANNER_JOIN_TOKEN``: what other hosts show to join as executors, with `trex join`.
+    They are told all that follows. Unset lets none join."""
+
+    join_queue_url: SecretStr | None = None
+    """``TREX_PLANNER_JOIN_QUEUE_URL``: the queue's Redis as other hosts reach it."""
+
+    join_environment: dict[str, SecretStr] = {}
+    """``TREX_PLANNER_JOIN_ENVIRONMENT``: further variables for them, as JSON, such as keys of the
+    artifact store: ``{"AWS_ENDPOINT_URL": "http://minio:9000"}``."""
 
 
 class MetricsSettings(BaseSettings):

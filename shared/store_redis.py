@@ -65,7 +65,13 @@ def connect(url: str) -> redis.Redis:
         Rejected: no server has such an address.
     """
     try:
-        return redis.Redis.from_url(url, decode_responses=True, health_check_interval=30)
+        return redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            health_check_interval=30,
+            socket_connect_timeout=5,  # a network that is cut says nothing
+            socket_timeout=5,
+        )
     except ValueError as error:
         raise Rejected(
             "TREX_QUEUE_URL: wanted an address such as redis://:PASSWORD@HOST:6379/0, found "

@@ -19,6 +19,7 @@ from trex.connected import job_or_newest as _job_id
 from trex.connected import open_client as _client
 from trex.connected import open_console as _console
 from trex.connected import read_client_settings as _settings
+from trex.hosts import artifacts, join
 from trex.lesson_commands import lessons
 from trex.plan_commands import approve, plan
 
@@ -56,6 +57,8 @@ app = typer.Typer(
 app.add_typer(lessons, name="lessons")
 app.command()(plan)
 app.command()(approve)
+app.command()(join)
+app.command()(artifacts)
 
 JobArgument = Annotated[str | None, typer.Argument(help="A job's id; the newest by default.")]
 Mode = Annotated[
@@ -157,9 +160,11 @@ def submit(
     """Hand a job to the running system and print its id."""
     from trex.jobfile import read_job
     from trex.sealing import with_sealed_rows
+    from trex.sharing_rows import with_shared_rows
 
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     with _client() as client:
+        spec = with_shared_rows(spec, client, _settings(), say)
         job = client.submit(with_sealed_rows(spec, _settings()))
     typer.echo(job.model_dump_json() if as_json else job.job_id)
     say(f"watch it with: trex watch {job.job_id}")
@@ -350,15 +355,15 @@ def run(
 
 @app.command()
 def export(
-    recipe: Annotated[Path, typer.Argument(help="A checkpoint's folder or a recipe.")],
+    recipe: Annotated[str, typer.Argument(help="A checkpoint that a report names, or a recipe.")],
     to: Annotated[Tool, typer.Option(help="Who is to train it.")],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
 ) -> None:
     """Write what another tool needs to train a recipe without open-trex."""
     from trex.elsewhere import hand_over
-    from trex.recipefile import read_recipe
+    from trex.recipefile import read_published_recipe
 
-    status = hand_over(read_recipe(recipe), to, out, _settings().home / "data")
+    status = hand_over(read_published_recipe(recipe), to, out, _settings().home / "data")
     if status == 0:
         typer.echo(str(out))
     raise typer.Exit(status)
@@ -400,14 +405,14 @@ def demo(mode: Mode = None, fidelity: Depth = None) -> None:
 
 @app.command()
 def generate(
-    checkpoint: Annotated[Path, typer.Argument(help="A folder that a report names.")],
+    checkpoint: Annotated[str, typer.Argument(help="A folder that a report names.")],
     prompt: Annotated[str, typer.Argument(help="What to ask the model.")],
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Of the answer.")] = None,
 ) -> None:
     """Ask a checkpoint something and print its answer."""
     import subprocess
 
-    command = [sys.executable, "-m", "services.evaluator.generate", str(checkpoint), prompt]
+    command = [sys.executable, "-m", "services.evaluator.generate", checkpoint, prompt]
     if max_new_tokens is not None:
         command += ["--max-new-tokens", str(max_new_tokens)]
     status = subprocess.run(command, check=False).returncode
@@ -488,6 +493,7 @@ def _run(
     from shared.contracts.mapping import fields_of
     from trex.jobfile import read_job
     from trex.sealing import files_to_score_on, with_sealed_rows
+    from trex.sharing_rows import with_shared_rows
     from trex.system import system_for_a_job
     from trex.view import report_summary
     from trex.watching import watch as watch_job
@@ -495,6 +501,7 @@ def _run(
     spec = read_job(job_file, search={"mode": mode, "fidelity": fidelity}, say=say)
     hidden = files_to_score_on(spec)
     with system_for_a_job(_settings(), say=say, keep_up=keep_up, hidden=hidden) as system:
+        spec = with_shared_rows(spec, system.client, _settings(), say)
         job_id = system.client.submit(with_sealed_rows(spec, _settings())).job_id
         say(f"{job_id} is submitted")
         try:

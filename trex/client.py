@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -14,11 +15,13 @@ from shared.contracts.base import Contract, JobId
 from shared.contracts.brief import Brief
 from shared.contracts.counsel import Call
 from shared.contracts.events import Event
-from shared.contracts.job import JobSpec
+from shared.contracts.job import JobSpec, StoredRows
+from shared.contracts.joining import Joining
 from shared.contracts.lesson import BankedLesson, Remark
 from shared.contracts.plan import JobDraft
 from shared.contracts.views import (
     ExperimentView,
+    FileView,
     JobView,
     PlanView,
     QueueView,
@@ -36,6 +39,7 @@ T = TypeVar("T")
 __all__ = ["Address", "TrexClient"]
 
 ANSWER = httpx.Timeout(30.0, connect=5.0)
+SENDING = httpx.Timeout(600.0, connect=5.0)
 STREAM = httpx.Timeout(45.0, connect=5.0)
 """A live event stream is never silent for long: it sends a comment every 15 seconds."""
 
@@ -159,6 +163,23 @@ class TrexClient:
         with self._answer("DELETE", _lesson(lesson_id)):
             pass
 
+    def file(self, rows: StoredRows) -> FileView:
+        """Return whether every host of the system can read a file, or need be sent it."""
+        return self._ask(FileView, "GET", _file(rows))
+
+    def send_file(self, rows: StoredRows, path: Path) -> FileView:
+        """Have a file put where every host of the system can read it."""
+        with path.open("rb") as content:
+            # Its size is said, so that what is cut off is not taken for the whole.
+            headers = {"Content-Length": str(path.stat().st_size)}
+            return self._ask(
+                FileView, "PUT", _file(rows), content=content, headers=headers, timeout=SENDING
+            )
+
+    def join(self) -> Joining:
+        """Return what an executor on this host needs to know; the token is that of `trex join`."""
+        return self._ask(Joining, "GET", "/v1/join")
+
     def system(self) -> SystemView:
         """Return who is alive to carry jobs out."""
         return self._ask(SystemView, "GET", "/v1/system")
@@ -260,6 +281,10 @@ class TrexClient:
             raise Unavailable(
                 f"nothing answers at {self._address.url} ({error or type(error).__name__}); {START}"
             ) from None
+
+
+def _file(rows: StoredRows) -> str:
+    return f"/v1/files/{rows.sha256}/{quote(rows.file)}"
 
 
 def _lesson(lesson_id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from shared.contracts.base import Contract, read_as
-from shared.contracts.job import JobData, JobSpec, is_sealed
+from shared.contracts.job import JobData, JobSpec, is_sealed, stored_rows
 from shared.contracts.mapping import SHAPES, fields_of
 from shared.errors import DataFailed, Rejected
 from shared.rows import read_rows
@@ -117,7 +117,7 @@ def refuse_unknown(
 
 
 def absolute(name: str, folder: Path) -> str:
-    """Return the path of rows that a file in a folder names; what is sealed has none."""
-    if is_sealed(name):
+    """Return the path of rows that a file in a folder names; sealed and stored ones have none."""
+    if is_sealed(name) or stored_rows(name):
         return name
     return str((folder / Path(name).expanduser()).resolve())

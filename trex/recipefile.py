@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.contracts.base import read_as
+from shared.contracts.job import stored_rows
 from shared.contracts.operators import Load, Operator, Tokens
 from shared.contracts.recipe import Recipe
 from shared.errors import Rejected
@@ -25,6 +26,23 @@ def holds_recipe(path: Path) -> bool:
     return False
 
 
+def read_published_recipe(name: str) -> Recipe:
+    """Return the recipe of a checkpoint in the artifact store, or as `read_recipe` of a path.
+
+    Raises:
+        Rejected: as `read_recipe`.
+        NoArtifact: it is not in the store, or the store is not known here.
+        Unavailable: the store stays away.
+    """
+    if "://" not in name:
+        return read_recipe(Path(name))
+    from shared.artifacts.artifacts import Artifacts  # of a client that fetches none not wanted
+    from shared.settings import ArtifactSettings
+
+    with Artifacts(ArtifactSettings()).fetched(name) as folder:
+        return read_recipe(Path(folder))
+
+
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a file or in a checkpoint's folder, its paths made absolute.
 
@@ -43,7 +61,7 @@ def read_recipe(path: Path) -> Recipe:
         )
     folder = file.resolve().parent
     first, *others = recipe.data
-    if isinstance(first, Load):
+    if isinstance(first, Load) and not stored_rows(first.path):
         rows = (folder / Path(first.path).expanduser()).resolve()
         first = first.model_copy(update={"path": str(rows)})
     return recipe.model_copy(

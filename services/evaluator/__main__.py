@@ -4,14 +4,26 @@ import sys
 
 from services.evaluator.worker import run
 from shared.entry import enter
-from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
+from shared.settings import (
+    ArtifactSettings,
+    EvaluatorSettings,
+    FtbenchSettings,
+    JudgeSettings,
+    QueueSettings,
+)
 
 
 def main() -> int:
     """Answer messages until SIGTERM or Ctrl-C and return the exit status."""
     return enter(
         "evaluator",
-        lambda: run(QueueSettings(), EvaluatorSettings(), FtbenchSettings(), JudgeSettings()),
+        lambda: run(
+            QueueSettings(),
+            ArtifactSettings(),
+            EvaluatorSettings(),
+            FtbenchSettings(),
+            JudgeSettings(),
+        ),
     )
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from services.evaluator.scorer import Conversation, Scorer, TooLong
+from shared.artifacts.artifacts import Artifacts
 from shared.errors import Rejected, TrexError, exit_status
+from shared.settings import ArtifactSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the answer, or write the answers, and return the exit status."""
     parser = argparse.ArgumentParser(prog="generate", description="Answer with a checkpoint.")
-    parser.add_argument("checkpoint", type=Path, help="folder of an adapter or a whole model")
+    parser.add_argument("checkpoint", help="folder of an adapter or a whole model, or its URL")
     parser.add_argument("prompt", nargs="?")
     parser.add_argument("--questions", type=Path, help="JSONL with id and messages")
     parser.add_argument("--answers", type=Path, help="where the answers go, as they are given")
@@ -27,15 +29,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if (asked.prompt is None) is not (asked.questions is not None and asked.answers is not None):
         parser.error("wanted either a prompt, or both --questions and --answers")
     try:
-        if asked.prompt is not None:
-            said = answer(asked.checkpoint, asked.prompt, asked.max_new_tokens)
-            sys.stdout.write(said + "\n")
-        else:
-            answer_file(asked.checkpoint, asked.questions, asked.answers, asked.max_new_tokens)
+        with Artifacts(ArtifactSettings()).fetched(asked.checkpoint) as folder:
+            _answer_asked(Path(folder), asked)
     except TrexError as error:
         sys.stderr.write(f"generate: {error}\n")
         return exit_status(error)
     return 0
+
+
+def _answer_asked(checkpoint: Path, asked: argparse.Namespace) -> None:
+    if asked.prompt is not None:
+        said = answer(checkpoint, asked.prompt, asked.max_new_tokens)
+        sys.stdout.write(said + "\n")
+    else:
+        answer_file(checkpoint, asked.questions, asked.answers, asked.max_new_tokens)
 
 
 def answer(checkpoint: Path, prompt: str, max_new_tokens: int) -> str:

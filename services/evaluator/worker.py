@@ -22,13 +22,20 @@ from services.evaluator.vllm.pool import Pool
 from services.evaluator.vllm.scorer import Servers, VllmScorer
 from services.evaluator.vllm.server import Served
 from shared.answering import Lease
+from shared.artifacts.artifacts import Artifacts
 from shared.contracts.base import ROOT
 from shared.contracts.run import Progress
 from shared.contracts.score import Score, ScoreRequest
 from shared.contracts.work import Result
 from shared.errors import ScoringFailed
 from shared.serving import knock, serve
-from shared.settings import EvaluatorSettings, FtbenchSettings, JudgeSettings, QueueSettings
+from shared.settings import (
+    ArtifactSettings,
+    EvaluatorSettings,
+    FtbenchSettings,
+    JudgeSettings,
+    QueueSettings,
+)
 from shared.telemetry.telling import working
 from shared.vault import opened, refuse_inside
 from shared.writable import refuse_unwritable
@@ -47,10 +54,13 @@ class Means:
     """Folder with the published files of tasks; None to fetch them."""
     judge: Judge | None
     """Grades where a job asks for a language model; None where there is none."""
+    artifacts: Artifacts
+    """Where checkpoints are found."""
 
 
 def run(
     queue: QueueSettings,
+    artifacts: ArtifactSettings,
     evaluator: EvaluatorSettings,
     ftbench: FtbenchSettings,
     asked: JudgeSettings,
@@ -58,11 +68,14 @@ def run(
     """Score checkpoints one at a time until told to stop.
 
     Raises:
-        Rejected: the vault cannot be written.
+        Rejected: the vault cannot be written, nor the folder for what is fetched.
         StoreUnavailable: as `knock`.
+        Unavailable: the store of artifacts does not answer.
     """
     knock(queue)
     refuse_unwritable(evaluator.vault, "TREX_EVALUATOR_VAULT")
+    if artifacts.url is not None:
+        refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
     key = signing_key(evaluator.vault)
     logger.info("scores are signed with the key %s", key.public)
     harness = Harness(
@@ -72,8 +85,10 @@ def run(
     )
     # In the vault, for a judge may quote what it judges.
     judge = Judge(asked, evaluator.vault / "judge.sqlite") if asked.url else None
+    store = Artifacts(artifacts)
+    store.check()
     with scorer_of(evaluator) as scorer:
-        means = Means(scorer, harness, evaluator.vault, ftbench.data, judge)
+        means = Means(scorer, harness, evaluator.vault, ftbench.data, judge, store)
 
         def perform(lease: Lease) -> Result:
             with working(lease.claim.request):
@@ -88,6 +103,7 @@ def told(lease: Lease, chain: Chain, means: Means) -> Score:
     Raises:
         DataFailed: as `score`, or sealed rows that the vault does not hold.
         ScoringFailed: as `score`, or one score too many of rows that are looked at rarely.
+        NoArtifact: the checkpoint is gone.
     """
     request = lease.claim.request
     assert isinstance(request, ScoreRequest)
@@ -101,7 +117,8 @@ def told(lease: Lease, chain: Chain, means: Means) -> Score:
         lease.check()
         lease.say(progress)
 
-    measured = _measured(request, means, say)
+    with means.artifacts.fetched(request.checkpoint, go_on=lease.check) as checkpoint:
+        measured = _measured(request.model_copy(update={"checkpoint": checkpoint}), means, say)
     if request.split == "confirm":
         measured = told_coarsely(measured)
     return chain.add(lease.claim.work_id, request, measured, allow)

@@ -27,17 +27,22 @@ def take_over(home: Path, to: Path) -> Path | None:
     Taken by renaming, so that an attempt that does not know yet that it is over cannot change it.
     """
     left = [*home.glob("attempt-*/*.trainer/checkpoint-*"), *home.glob(f"attempt-*/{to.name}")]
-    steps = {folder: done for folder in left if (done := _steps_of(folder)) is not None}
+    steps = {folder: done for folder in left if (done := steps_of(folder)) is not None}
     if not steps:
         return None
     to.parent.mkdir(parents=True, exist_ok=True)
     return max(steps, key=lambda folder: steps[folder]).rename(to)
 
 
-def _steps_of(folder: Path) -> int | None:
+def steps_of(folder: Path) -> int | None:
     """Return how many steps had been done, None of what was not written to its end."""
     try:
         float((folder / SECONDS).read_text())
-        return int(json.loads((folder / STATE).read_text())["global_step"])
+        return steps_in((folder / STATE).read_bytes())
     except (OSError, ValueError, KeyError):
         return None
+
+
+def steps_in(state: bytes) -> int:
+    """Return how many steps the content of a `STATE` says."""
+    return int(json.loads(state)["global_step"])

@@ -3,13 +3,16 @@
 import shutil
 from pathlib import Path
 
+from shared.artifacts.artifacts import Artifacts
+from shared.contracts.base import JobId
 from shared.contracts.discard import Discarded, DiscardRequest
+from shared.errors import NoArtifact
 
 REMOVABLE = ("checkpoint", "resume")
 """Folders of an attempt that may be removed; its log and the job's prepared data stay."""
 
 
-def make_room(request: DiscardRequest, artifacts: Path) -> Discarded:
+def make_room(request: DiscardRequest, artifacts: Artifacts) -> Discarded:
     """Remove folders of a job; those that cannot be removed are named in the answer.
 
     A folder disappears at once, as it appeared: it is renamed, then emptied. What an attempt that
@@ -20,12 +23,30 @@ def make_room(request: DiscardRequest, artifacts: Path) -> Discarded:
         artifacts: where every job has a folder of its own; nothing outside the job's is touched.
     """
     freed, left = 0, []
-    for folder in map(Path, request.folders):
+    for name in request.folders:
         try:
-            freed += _remove(folder, artifacts / request.job_id)
+            if artifacts.key_of(name) is None:
+                freed += _remove(Path(name), artifacts.folder / request.job_id)
+            else:
+                freed += _remove_published(name, request.job_id, artifacts)
         except OSError as error:
-            left.append(f"{folder}: wanted to remove it, found: {error.strerror or error}")
+            left.append(f"{name}: wanted to remove it, found: {error.strerror or error}")
+        except NoArtifact as error:
+            left.append(str(error))
     return Discarded(bytes=freed, left=tuple(left))
+
+
+def _remove_published(name: str, job_id: JobId, artifacts: Artifacts) -> int:
+    """Return the bytes that were freed.
+
+    Raises:
+        OSError: the folder is not one that a run of this job published.
+    """
+    match str(artifacts.key_of(name)).split("/"):
+        case [job, _, attempt, kind] if job == job_id and kind in REMOVABLE:
+            if attempt.startswith("attempt-"):
+                return artifacts.discard(name)
+    raise OSError(f"it is no {' or '.join(REMOVABLE)} that a run of {job_id} published")
 
 
 def _remove(folder: Path, home: Path) -> int:

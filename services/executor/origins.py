@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from shared.contracts.job import stored_rows
 from shared.contracts.operators import Load, LoadHub
 from shared.contracts.run import Origin
 
@@ -16,6 +17,8 @@ def origin_of(loaded: Load | LoadHub) -> Origin:
 
     The licence is the one that the data set's own card states: beside the file, or on the hub.
     """
+    if isinstance(loaded, Load) and stored_rows(loaded.path):
+        return Origin(name=loaded.path, version=loaded.sha256, licence=None)
     if isinstance(loaded, Load):
         card = Path(loaded.path).parent / _CARD
         return Origin(name=loaded.path, version=loaded.sha256, licence=_licence(card))

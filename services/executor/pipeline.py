@@ -16,7 +16,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from services.executor.cache import MANIFEST, Use, obtain
 from services.executor.operators.curriculum import easy_first
 from services.executor.operators.hold_out import hold_out
 from services.executor.operators.judging import Tally
@@ -31,6 +30,7 @@ from services.executor.sample_files import (
 from services.executor.stages import Stored, first_stage, later_stage, stage_start
 from services.executor.teacher.teacher import Teacher
 from shared import rows
+from shared.cache import MANIFEST, Use, obtain
 from shared.contracts import operators as kinds
 from shared.contracts.run import RowCount
 from shared.errors import DataFailed

@@ -1,15 +1,14 @@
 """Answers the executor's messages."""
 
-from pathlib import Path
-
 from services.executor.attempt import carry_out
-from services.executor.cache import evict
 from services.executor.inquiry import Inquiry
 from services.executor.launchers.accelerate import AccelerateLauncher
 from services.executor.launchers.launcher import Launcher
 from services.executor.launchers.local import WarmTrainer
 from services.executor.making_room import make_room
 from shared.answering import Lease
+from shared.artifacts.artifacts import Artifacts
+from shared.cache import evict
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
 from shared.serving import knock, serve
@@ -27,29 +26,30 @@ def run(
     """Train runs, and remove what they have left, one at a time until told to stop.
 
     Raises:
-        Rejected: the folder for artifacts cannot be written.
+        Rejected: the folder for artifacts cannot be written, or the URL of their store is none.
         StoreUnavailable: as `knock`.
+        Unavailable: the store of artifacts does not answer.
     """
     knock(queue)
     refuse_unwritable(artifacts.folder, "TREX_ARTIFACTS_FOLDER")
     trainer = WarmTrainer(grace_s=queue.stop_grace_s, teacher=teacher)
     launcher = launcher_of(launching, queue, trainer)
-    folder = artifacts.folder.resolve()
     watch_gpus()
+    store = Artifacts(artifacts)
+    store.check()
 
     def answer(lease: Lease) -> Result:
-        return perform(lease, launcher=launcher, artifacts=folder, data_gib=artifacts.data_gib)
+        return perform(lease, launcher=launcher, artifacts=store, data_gib=artifacts.data_gib)
 
     if launching.kind in ("slurm", "kubernetes"):
-        serve(
-            "executor", queue, perform=answer, folder=folder
-        )  # nobody knows what a cluster can train
+        # Nobody knows what a cluster can train.
+        serve("executor", queue, perform=answer, folder=store.folder)
         return
     machine = Inquiry(trainer.capabilities)
-    serve("executor", queue, perform=answer, can=machine.answer, folder=folder)
+    serve("executor", queue, perform=answer, can=machine.answer, folder=store.folder)
 
 
-def perform(lease: Lease, *, launcher: Launcher, artifacts: Path, data_gib: float) -> Result:
+def perform(lease: Lease, *, launcher: Launcher, artifacts: Artifacts, data_gib: float) -> Result:
     """Do what a claim asks for: train, or remove folders. Prepared data is kept within its bound.
 
     Raises:
@@ -60,7 +60,7 @@ def perform(lease: Lease, *, launcher: Launcher, artifacts: Path, data_gib: floa
     try:
         return carry_out(lease, launcher=launcher, artifacts=artifacts)
     finally:
-        evict(artifacts.glob("*/data"), int(data_gib * 2**30))
+        evict(artifacts.folder.glob("*/data"), int(data_gib * 2**30))
 
 
 def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmTrainer) -> Launcher:

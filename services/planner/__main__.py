@@ -11,13 +11,15 @@ from threading import Event, Thread
 import uvicorn
 
 from services.planner.api import make_api
+from services.planner.joining import door_of
 from services.planner.loop import PlanningLoop
+from shared.artifacts.rows import Shelf
 from shared.contracts.base import CONTRACTS
 from shared.entry import enter
 from shared.errors import Rejected
 from shared.notebook_redis import RedisNotebook
 from shared.queues import make_app, ring
-from shared.settings import PlannerSettings, QueueSettings
+from shared.settings import ArtifactSettings, PlannerSettings, QueueSettings
 from shared.store_redis import RedisStore, connect
 
 logger = logging.getLogger(__name__)
@@ -25,12 +27,18 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C and return the exit status."""
-    return enter("planner", lambda: serve(PlannerSettings(), QueueSettings()), has_api=True)
+    return enter(
+        "planner",
+        lambda: serve(PlannerSettings(), QueueSettings(), ArtifactSettings()),
+        has_api=True,
+    )
 
 
-def serve(settings: PlannerSettings, queue: QueueSettings) -> None:
+def serve(settings: PlannerSettings, queue: QueueSettings, artifacts: ArtifactSettings) -> None:
     """Listen, plan, and stop together."""
     _refuse_open_door(settings)
+    shelf = None if artifacts.url is None else Shelf(artifacts)
+    door = door_of(settings, queue, artifacts)
     listening = _listen(settings.host, settings.port)
     url = queue.url.get_secret_value()
     client, app = connect(url), make_app("planner", url)
@@ -42,7 +50,7 @@ def serve(settings: PlannerSettings, queue: QueueSettings) -> None:
     token = settings.token.get_secret_value() if settings.token else None
     server = uvicorn.Server(
         uvicorn.Config(
-            make_api(store, RedisNotebook(client), token=token),
+            make_api(store, RedisNotebook(client), token=token, door=door, shelf=shelf),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,

@@ -1,20 +1,21 @@
 """The REST API: routes that write a wish into the ledger or show a view of it. No decisions."""
 
-import hmac
 import re
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.telemetry import TelemetryConfig
 
+from services.planner.allowed import allowed
 from services.planner.drafted import DraftState, prelude, refuse_another
 from services.planner.experiment import Experiment
+from services.planner.files import Shelf, files
+from services.planner.joining import Door, joining
 from services.planner.metrics import watch
 from services.planner.notebook_routes import lessons, works_about
 from services.planner.plan_views import draft_view, plan_view
@@ -59,44 +60,35 @@ NEWS_S = 1.0
 """Seconds between two looks for progress while a client follows a job."""
 
 
-def make_api(store: JobStore, notebook: Notebook, *, token: str | None) -> FastAPI:
+def make_api(
+    store: JobStore,
+    notebook: Notebook,
+    *,
+    token: str | None,
+    door: Door | None = None,
+    shelf: Shelf | None = None,
+) -> FastAPI:
     """Return the planner's REST API over a store.
 
     Args:
         store: where the ledgers are.
         notebook: what the researcher's language model said, and what jobs have taught.
         token: what clients must send as bearer token; None leaves the API open.
+        door: where hosts join; None lets none join.
+        shelf: where files go that every host is to read; None where hosts share paths.
     """
     app = FastAPI(title="open-trex planner", version="1", telemetry=TELEMETRY)
     answer_with_problems(app)
     app.include_router(_health(store))
+    app.include_router(joining(door))
     reader = Reader(store)
-    app.include_router(_jobs(store, notebook, reader), dependencies=[Depends(_allowed(token))])
-    app.include_router(_plans(store, reader), dependencies=[Depends(_allowed(token))])
-    app.include_router(lessons(notebook), dependencies=[Depends(_allowed(token))])
-    app.include_router(_system(store), dependencies=[Depends(_allowed(token))])
-    app.include_router(_metrics(store, reader), dependencies=[Depends(_allowed(token))])
+    app.include_router(_jobs(store, notebook, reader), dependencies=[Depends(allowed(token))])
+    app.include_router(_plans(store, reader), dependencies=[Depends(allowed(token))])
+    app.include_router(lessons(notebook), dependencies=[Depends(allowed(token))])
+    app.include_router(files(shelf), dependencies=[Depends(allowed(token))])
+    app.include_router(_system(store), dependencies=[Depends(allowed(token))])
+    app.include_router(_metrics(store, reader), dependencies=[Depends(allowed(token))])
     return app
-
-
-def _allowed(token: str | None) -> Callable[..., None]:
-    bearer = HTTPBearer(auto_error=False)
-
-    def check(
-        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> None:
-        if token is None:
-            return
-        given = shown.credentials if shown else ""
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            raise HTTPException(
-                401,
-                "wanted the planner's bearer token, found "
-                f"{'another one' if given else 'none'}; send it as Authorization: Bearer TOKEN",
-                {"WWW-Authenticate": "Bearer"},
-            )
-
-    return check
 
 
 def _health(store: JobStore) -> APIRouter:

@@ -87,11 +87,36 @@ def is_sealed(data: str) -> bool:
 _IN_VAULT = re.compile(r"sealed:(?P<hash>[0-9a-f]{64})")
 
 
+class StoredRows(NamedTuple):
+    """Rows to train on that every host of a system finds in its artifact store."""
+
+    sha256: str
+    """Of the file's bytes."""
+
+    file: str
+    """Its name, by whose ending it is read."""
+
+    @property
+    def name(self) -> str:
+        """What a job and its recipes call them: ``store:SHA256/NAME``."""
+        return f"store:{self.sha256}/{self.file}"
+
+
+def stored_rows(data: str) -> StoredRows | None:
+    """Return what ``store:SHA256/NAME`` names; None for the path of a file."""
+    found = _IN_STORE.fullmatch(data)
+    return StoredRows(found["hash"], found["file"]) if found else None
+
+
+_IN_STORE = re.compile(r"store:(?P<hash>[0-9a-f]{64})/(?P<file>\w[\w.+ -]*)")
+
+
 class JobData(Contract):
     """The user's files. Training sees the first alone; only the evaluator opens the others."""
 
     train: str
-    """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files."""
+    """Path of the rows to learn from: a file as `shared.rows` reads it, or a pattern of files; or
+    their name in the artifact store, ``store:SHA256/NAME``."""
 
     dev: str
     """Rows that scores are measured on while searching: their name in the vault, ``sealed:HASH``,

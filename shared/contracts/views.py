@@ -297,6 +297,16 @@ class QueueView(Contract):
     """Seconds that the work queued for longest has waited."""
 
 
+class FileView(Contract):
+    """Whether rows can be read by every host."""
+
+    name: str | None
+    """What a job calls them, ``store:SHA256/NAME``; None where hosts share paths and no store."""
+
+    there: bool
+    """Whether they need not be sent."""
+
+
 class NodeView(Contract):
     """A node of the tree in one line."""
 

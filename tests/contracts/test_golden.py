@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from shared.contracts.artifact import Manifest, StoredFile
 from shared.contracts.base import digest
 from shared.contracts.events import EVENT, Event
 from shared.contracts.job import JobSpec
+from shared.contracts.joining import Joining
 from shared.contracts.operators import LoadHub
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import LossPoint, Progress
 from shared.contracts.worker import Worker
 from tests.support.examples import EVENTS, PROGRESS, SPEC, WORKER, recipe
 
+MANIFEST = Manifest(files=(StoredFile(name="a/b.safetensors", size=7, sha256="0" * 64),))
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -34,7 +37,13 @@ def test_an_event_is_written_as_its_golden_file_and_read_back(event: Event) -> N
 def test_there_is_one_golden_file_for_each_event() -> None:
     files = {path.stem for path in GOLDEN.glob("*.json")}
 
-    assert files == {name_of(event) for event in EVENTS} | {"recipe.full", "progress", "worker"}
+    assert files == {name_of(event) for event in EVENTS} | {
+        "recipe.full",
+        "progress",
+        "manifest",
+        "joining",
+        "worker",
+    }
 
 
 def test_what_is_no_event_has_a_golden_file_too() -> None:
@@ -52,6 +61,21 @@ def test_a_worker_of_a_newer_version_can_still_be_seen() -> None:
     newer = {**WORKER.model_dump(mode="json"), "contracts": 9, "mood": "good"}
 
     assert Worker.model_validate(newer).contracts == 9
+
+
+def test_what_hosts_read_of_each_other_has_golden_files_too() -> None:
+    manifest = (GOLDEN / "manifest.json").read_text()
+    joining = (GOLDEN / "joining.json").read_text()
+
+    assert json.loads(MANIFEST.model_dump_json()) == json.loads(manifest)
+    assert Manifest.model_validate_json(manifest) == MANIFEST
+    assert Joining.model_validate_json(joining).environment == {"TREX_QUEUE_URL": "redis://hub/0"}
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../b", ""])
+def test_a_manifest_names_nothing_outside_its_folder(name: str) -> None:
+    with pytest.raises(ValidationError, match="must name a file below the folder"):
+        StoredFile(name=name, size=1, sha256="0" * 64)
 
 
 def test_the_hash_of_a_recipe_does_not_depend_on_the_order_of_its_fields() -> None:

@@ -26,6 +26,7 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, Trained
 from shared.contracts.work import Result
 from shared.store_memory import MemoryStore
+from tests.support.artifacts import artifacts_at
 from tests.support.examples import JOB, SPEC, run_request
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of settings that TRL itself uses
@@ -178,7 +179,7 @@ def test_a_run_that_is_somebody_elses_by_now_is_left_as_it_is(
     home = tmp_path / JOB / WORK
     own = home / f"attempt-{lease.claim.fence}" / "checkpoint.trainer" / "checkpoint-5"
     others = home / "attempt-99" / "checkpoint.trainer" / "checkpoint-7"
-    setattr(lease, how, True)
+    setattr(lease, {"lost": "_taken_away"}.get(how, how), True)
 
     class Meanwhile(WarmTrainer):
         def start(self, *args: Any, **how: Any) -> LocalTraining:
@@ -187,7 +188,7 @@ def test_a_run_that_is_somebody_elses_by_now_is_left_as_it_is(
             return trainer.start(*args, **how)
 
     with pytest.raises(GivenUp):
-        carry_out(lease, launcher=Meanwhile(grace_s=5), artifacts=tmp_path)
+        carry_out(lease, launcher=Meanwhile(grace_s=5), artifacts=artifacts_at(tmp_path))
 
     assert others.exists()
     assert own.exists() == stays
@@ -199,7 +200,7 @@ def test_a_worker_that_leaves_hands_its_run_on_to_another(
     stopping = threading.Event()
 
     def perform(lease: Lease) -> Result:
-        return carry_out(lease, launcher=trainer, artifacts=tmp_path)
+        return carry_out(lease, launcher=trainer, artifacts=artifacts_at(tmp_path))
 
     def work() -> None:
         answer(

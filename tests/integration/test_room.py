@@ -11,6 +11,7 @@ from shared.contracts.job import Fidelity, Search
 from shared.contracts.run import RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 from shared.contracts.work import Request, Result
+from tests.support.artifacts import artifacts_at
 from tests.support.planning import Bench, good_news, trained, with_search
 
 
@@ -31,7 +32,7 @@ class Disk:
                 assert checkpoint == "base" or Path(checkpoint, "state").is_file()
                 return good_news(request)
             case DiscardRequest():
-                return make_room(request, self.home)
+                return make_room(request, artifacts_at(self.home))
             case _:
                 return good_news(request)
 

@@ -17,6 +17,7 @@ from shared.contracts.run import Progress
 from shared.contracts.score import ScoreRequest
 from shared.errors import DataFailed, ScoringFailed
 from tests.suites.scorer import ScorerSuite, ignore
+from tests.support.artifacts import artifacts_at
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,21 @@ def test_asking_a_folder_that_is_not_there_is_refused(
 
     assert status == 2
     assert "wanted a checkpoint's folder, found none" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_host_can_be_asked(
+    nano_base: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, folder = f"file://{tmp_path}/shared", tmp_path / "other" / "j-1" / "run-1" / "attempt-1"
+    shutil.copytree(nano_base, folder / "checkpoint")
+    name = artifacts_at(tmp_path / "other", url).publish(folder / "checkpoint")
+    monkeypatch.setenv("TREX_ARTIFACTS_FOLDER", str(tmp_path / "here"))
+
+    assert generate([name, "red 0", "--max-new-tokens", "4"]) == 1
+    assert "which is not set on this host" in capsys.readouterr().err
+    monkeypatch.setenv("TREX_ARTIFACTS_URL", url)
+    assert generate([name, "red 0", "--max-new-tokens", "4"]) == 0
+    assert capsys.readouterr().out.endswith("\n")

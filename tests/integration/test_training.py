@@ -192,6 +192,13 @@ def test_a_base_model_that_lacks_something_is_refused_in_a_sentence(
     assert said in outcome.detail
 
 
+def test_a_base_model_that_this_host_has_not_got_is_named(train: Train, recipe: Recipe) -> None:
+    outcome = train(recipe.model_copy(update={"base_model": "/models/not-here"}))
+
+    assert isinstance(outcome, Failed)
+    assert "wanted a transformers model at /models/not-here on every host" in outcome.detail
+
+
 def test_data_that_changed_since_the_job_began_is_refused(
     train: Train, recipe: Recipe, mapping: Mapping
 ) -> None:

@@ -1,5 +1,6 @@
 """Loads base models and adapters, and says what this machine computes with."""
 
+import socket
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,11 @@ def _loaded(kind: Any, base_model: str, **how: Any) -> Any:
     try:
         return kind.from_pretrained(base_model, **how)
     except (OSError, ValueError) as error:
+        if Path(base_model).is_absolute() and not Path(base_model).exists():
+            raise TrainingFailed(
+                f"wanted a transformers model at {base_model} on every host, found no such folder "
+                f"on {socket.gethostname()}; put it there, or name a model of the hub"
+            ) from None
         raise TrainingFailed(
             f"wanted a transformers model and its tokenizer at {base_model!r}, found none "
             f"({str(error).splitlines()[0]}); correct base_model"

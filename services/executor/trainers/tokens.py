@@ -11,10 +11,10 @@ from typing import Any
 
 from datasets import Dataset, load_from_disk
 
-from services.executor.cache import publish
 from services.executor.gates import Counts, trainable
 from services.executor.operators.sample import sample
 from services.executor.pipeline import read_materialised
+from shared.cache import publish
 from shared.contracts.run import Tokenised
 from shared.rows import Sample
 

@@ -19,6 +19,7 @@ from shared.errors import DataFailed, ScoringFailed
 from shared.store import Claim
 from shared.store_memory import MemoryStore
 from shared.vault import seal
+from tests.support.artifacts import artifacts_at
 from tests.support.examples import JOB, score
 from tests.support.nano import write_rows
 from tests.support.sealed import asking, chain_in
@@ -100,7 +101,9 @@ def tell(
         **changed,
     )
     harness = Harness(python=Path("none"), tasks=None, logs=vault)
-    means = Means(scorer, harness, vault, ftbench_data=published, judge=None)
+    means = Means(
+        scorer, harness, vault, published, None, artifacts_at(vault.with_name("artifacts"))
+    )
     return told(lease_on(work, request), chain_in(vault), means)
 
 

@@ -6,15 +6,16 @@ import pytest
 
 from services.executor import attempt
 from services.executor.attempt import carry_out
-from services.executor.cache import MANIFEST
 from services.executor.launchers.launcher import Training
 from services.executor.teacher.teacher import ASKING
 from services.executor.worker import perform
 from shared.answering import Lease
+from shared.cache import MANIFEST
 from shared.contracts.base import WorkId
 from shared.contracts.run import Outcome, Progress
 from shared.errors import OutOfTime
 from shared.store_memory import MemoryStore
+from tests.support.artifacts import artifacts_at
 from tests.support.examples import FAILED, JOB, RUN_REQUEST, SPEC
 
 
@@ -65,7 +66,7 @@ def lease(monkeypatch: pytest.MonkeyPatch) -> Lease:
 def test_waiting_for_a_teacher_takes_no_time_of_training(lease: Lease, tmp_path: Path) -> None:
     launcher = ScriptedLauncher(ASKING, ASKING)
 
-    assert carry_out(lease, launcher=launcher, artifacts=tmp_path) == FAILED
+    assert carry_out(lease, launcher=launcher, artifacts=artifacts_at(tmp_path)) == FAILED
 
 
 @pytest.mark.parametrize(("room_gib", "left"), [(1.0, 2), (0.0, 0)])
@@ -77,11 +78,13 @@ def test_after_a_run_prepared_data_of_all_jobs_is_held_within_its_bound(
         prepared.mkdir(parents=True)
         (prepared / MANIFEST).write_text("[]")
 
-    perform(lease, launcher=ScriptedLauncher(), artifacts=tmp_path, data_gib=room_gib)
+    perform(lease, launcher=ScriptedLauncher(), artifacts=artifacts_at(tmp_path), data_gib=room_gib)
 
     assert len(list(tmp_path.glob("*/data/abc"))) == left
 
 
 def test_a_run_that_stays_busy_when_its_time_is_up_is_stopped(lease: Lease, tmp_path: Path) -> None:
     with pytest.raises(OutOfTime, match="wanted training to stop"):
-        carry_out(lease, launcher=ScriptedLauncher(ASKING, "training"), artifacts=tmp_path)
+        carry_out(
+            lease, launcher=ScriptedLauncher(ASKING, "training"), artifacts=artifacts_at(tmp_path)
+        )

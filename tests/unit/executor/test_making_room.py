@@ -7,6 +7,7 @@ import pytest
 from services.executor.making_room import make_room
 from shared.contracts.base import JobId
 from shared.contracts.discard import Discarded, DiscardRequest
+from tests.support.artifacts import artifacts_at
 from tests.support.examples import JOB
 
 
@@ -28,7 +29,7 @@ def attempt(home: Path) -> Path:
 
 def discard(home: Path, *folders: Path | str) -> Discarded:
     request = DiscardRequest(job_id=JobId(home.name), folders=tuple(map(str, folders)))
-    return make_room(request, home.parent)
+    return make_room(request, artifacts_at(home.parent))
 
 
 def test_folders_are_removed_and_what_lies_beside_them_stays(home: Path, attempt: Path) -> None:

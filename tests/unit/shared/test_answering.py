@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -193,3 +194,26 @@ def test_a_lease_that_was_taken_away_stops_the_work(store: MemoryStore) -> None:
 
     assert lease.lost
     assert lease.must_stop
+
+
+def test_a_renewal_that_hangs_stops_the_work_before_the_lease_is_over(store: MemoryStore) -> None:
+    claim = store.claim(JOB, WORK, lease_s=60)
+    assert claim is not None
+    lease = Lease(store, claim, heartbeat_s=SOON_S, lease_s=0.2, handed_back=threading.Event())
+    hangs, mended = threading.Event(), threading.Event()
+
+    def hang(*arguments: object, **options: object) -> bool:
+        hangs.set()
+        mended.wait()
+        return False
+
+    store.renew = hang  # type: ignore[method-assign]  # a network that was cut without a word
+    with lease:
+        assert hangs.wait(5)
+        deadline = time.monotonic() + 5
+        while not lease.lost and time.monotonic() < deadline:
+            time.sleep(SOON_S)
+        stops = lease.must_stop
+        mended.set()
+
+    assert stops

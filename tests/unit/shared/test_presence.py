@@ -182,7 +182,7 @@ def test_work_that_must_stop_and_does_not_is_not_healthy_after_a_while(
 ) -> None:
     one = presence()
     one.doing = lease
-    lease.lost = True
+    lease.cancelled = True
 
     one.say()
     at_once = health(health_file)

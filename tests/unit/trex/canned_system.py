@@ -22,6 +22,7 @@ from shared.contracts.views import (
     Comparison,
     Cost,
     ExperimentView,
+    FileView,
     JobState,
     JobView,
     NodeView,
@@ -286,6 +287,8 @@ class CannedSystem:
                 _send(request, 200, "{}")
             case ("GET", "/v1/system"):
                 _send(request, 200, SYSTEM.model_dump_json())
+            case ("GET", path) if path.startswith("/v1/files/"):
+                _send(request, 200, FileView(name=None, there=False).model_dump_json())
             case ("POST", "/v1/jobs"):
                 self.submitted.append(JobSpec.model_validate_json(body))
                 _send(request, 202, ended.model_dump_json())

@@ -11,6 +11,8 @@ import uvicorn
 from typer.testing import CliRunner, Result
 
 from services.planner.api import make_api
+from services.planner.joining import Door
+from shared.artifacts.rows import Shelf
 from shared.notebook_memory import MemoryNotebook
 from shared.store_memory import MemoryStore
 from trex.cli import app
@@ -30,11 +32,13 @@ class RealApi:
 
 
 @contextmanager
-def real_api(port: int = 0) -> Iterator[RealApi]:
+def real_api(
+    port: int = 0, *, door: Door | None = None, shelf: Shelf | None = None
+) -> Iterator[RealApi]:
     api = RealApi()
     listening = socket.create_server(("127.0.0.1", port))
     api.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = make_api(api.store, api.notebook, token=None)
+    app = make_api(api.store, api.notebook, token=None, door=door, shelf=shelf)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -21,7 +21,16 @@ from trex.fake_llm.answers import Says
 from trex.fake_llm.server import FakeLlm
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
-EXTRAS = ("queue", "planner", "researcher", "executor", "evaluator", "ftbench", "local")
+EXTRAS = (
+    "queue",
+    "artifacts",
+    "planner",
+    "researcher",
+    "executor",
+    "evaluator",
+    "ftbench",
+    "local",
+)
 
 
 def test_the_packages_looked_for_are_the_ones_that_are_declared() -> None:

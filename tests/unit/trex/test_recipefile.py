@@ -6,9 +6,10 @@ from typer.testing import CliRunner
 
 from shared.contracts.operators import Load, Tokens
 from shared.errors import Rejected
+from tests.support.artifacts import artifacts_at
 from tests.support.examples import recipe
 from trex.cli import app
-from trex.recipefile import holds_recipe, read_recipe
+from trex.recipefile import holds_recipe, read_published_recipe, read_recipe
 
 
 @pytest.fixture
@@ -43,6 +44,32 @@ def test_a_tokenizers_folder_is_relative_to_the_recipe_too(file: Path) -> None:
 def test_a_checkpoints_folder_stands_for_the_recipe_in_it(file: Path) -> None:
     assert holds_recipe(file.parent)
     assert read_recipe(file.parent) == read_recipe(file)
+
+
+def test_a_checkpoint_in_the_store_stands_for_its_recipe_too(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, folder = f"file://{tmp_path}/shared", tmp_path / "host" / "j-1" / "run-1" / "attempt-1"
+    (folder / "checkpoint").mkdir(parents=True)
+    (folder / "checkpoint" / "recipe.yaml").write_text(file.read_text())
+    name = artifacts_at(tmp_path / "host", url).publish(folder / "checkpoint")
+    monkeypatch.setenv("TREX_ARTIFACTS_URL", url)
+    monkeypatch.setenv("TREX_ARTIFACTS_FOLDER", str(tmp_path / "here"))
+
+    assert read_published_recipe(name).method == read_recipe(file).method
+    assert read_published_recipe(str(file)) == read_recipe(file)
+
+
+def test_rows_in_the_store_keep_their_name(file: Path) -> None:
+    name = f"store:{'0' * 64}/train.jsonl"
+    found = yaml.safe_load(file.read_text())
+    found["data"][0]["path"] = name
+    file.write_text(yaml.safe_dump(found))
+
+    load = read_recipe(file).data[0]
+
+    assert isinstance(load, Load)
+    assert load.path == name
 
 
 def test_a_folder_without_a_recipe_is_said_to_be_one(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.executor.cache import evict
 from shared.asking.question import Reply
 from shared.asking.replies import Replies
+from shared.cache import evict
 from shared.errors import DataFailed
 
 KEEP = """

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.executor.cache import MANIFEST, Use, evict, obtain
+from shared.cache import MANIFEST, Use, evict, obtain
 
 HOLD = """
 import sys
 from pathlib import Path
-from services.executor.cache import Use
+from shared.cache import Use
 use = Use(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

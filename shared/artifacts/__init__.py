@@ -1,0 +1,1 @@
+"""Where what one host makes is found by the others: a folder that all see, or a bucket."""
