@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -26,8 +27,8 @@ from shared.contracts.capabilities import Capabilities
 from shared.contracts.discard import Discarded
 from shared.contracts.run import Progress, RunRequest
 from shared.contracts.work import Result
-from shared.errors import StoreUnavailable
 from shared.logs import start_logging
+from shared.presence import Presence
 from shared.queues import MESSAGES, make_app
 from shared.settings import QueueSettings
 from shared.store_redis import RedisStore, connect
@@ -37,53 +38,66 @@ MACHINE = Capabilities(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """One of this process."""
+
+    name: str
+    presence: Presence
+
+
 class Crew:
     """The executors of this process."""
 
     def __init__(self, count: int, mean_s: float, log: Path, settings: QueueSettings) -> None:
-        self.names = [f"{socket.gethostname()}:{os.getpid()}:{n}" for n in range(count)]
         self.stopping = threading.Event()
         self.store = RedisStore(connect(settings.url.get_secret_value()))
+        self.executors = tuple(
+            Executor(
+                f"{socket.gethostname()}:{os.getpid()}:{number}",
+                Presence("executor", self.store, settings, can=lambda: MACHINE, folder=log.parent),
+            )
+            for number in range(count)
+        )
         self._mean_s = mean_s
         self._settings = settings
         self._log = log.open("a", buffering=1)
-        self._resting: SimpleQueue[str] = SimpleQueue()
-        for name in self.names:
-            self._resting.put(name)
+        self._resting: SimpleQueue[Executor] = SimpleQueue()
+        for executor in self.executors:
+            self._resting.put(executor)
 
     def on_message(self, job_id: str, work_id: str) -> None:
         """Let an executor that is at rest answer a doorbell."""
-        name = self._resting.get()
+        executor = self._resting.get()
         try:
             answer(
                 JobId(job_id),
                 WorkId(work_id),
                 store=self.store,
-                perform=lambda lease: self._perform(name, lease),
+                perform=lambda lease: self._perform(executor, lease),
                 heartbeat_s=self._settings.heartbeat_s,
                 lease_s=self._settings.lease_s,
                 handed_back=self.stopping,
             )
         finally:
-            self._resting.put(name)
+            executor.presence.doing = None
+            self._resting.put(executor)
 
     def stay_present(self) -> None:
         """Say every heartbeat that each executor is alive."""
         while not self.stopping.is_set():
-            for name in self.names:
-                try:
-                    for_s = 3 * self._settings.heartbeat_s
-                    self.store.present("executor", name, for_s=for_s, can=MACHINE)
-                except StoreUnavailable:
-                    break  # the next heartbeat tries again
+            for executor in self.executors:
+                said = executor.presence.look().model_copy(update={"name": executor.name})
+                self.store.present(said, for_s=self._settings.gone_s)
             self.stopping.wait(self._settings.heartbeat_s)
 
-    def _perform(self, name: str, lease: Lease) -> Result:
+    def _perform(self, executor: Executor, lease: Lease) -> Result:
+        executor.presence.doing = lease
         request = lease.claim.request
         if not isinstance(request, RunRequest):
             return Discarded(bytes=0)
         began, due_s = time.time(), seconds(request, self._mean_s)
-        note = {"worker": name, "job": lease.claim.job_id, "work": lease.claim.work_id}
+        note = {"worker": executor.name, "job": lease.claim.job_id, "work": lease.claim.work_id}
         self._note(note | {"began": began})
         self._train(lease, due_s)
         ended = time.time()
