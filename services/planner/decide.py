@@ -4,6 +4,7 @@ Pure: no clock, no Redis. Whatever it returns is written to the ledger before it
 planner killed at any instruction comes back, folds the ledger, and decides the same again.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -32,8 +33,9 @@ from shared.contracts.proposal import Left
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 
-AHEAD = 1
-"""Experiments proposed beyond the live executors, so that none waits for a proposal."""
+AHEAD = 32
+"""Executors for each experiment that is proposed beyond them, so that none waits: of so many, as a
+rule, no two end their runs while a proposal is made."""
 
 AT_ONCE = 3
 """Most recipes the researcher is asked for at once below one node."""
@@ -100,7 +102,7 @@ def decide(
     if len(pile) >= PILE:
         return [orders.discard(state, pile)]
     # With nothing in flight, what is under way waits for a budget that will not come.
-    if state.awaited and _under_way(state) >= max(executors, 1) + AHEAD:
+    if state.awaited and _under_way(state) >= sought(executors):
         return []
     step = _next_step(state, now=now)
     match step:
@@ -207,6 +209,11 @@ def _after(state: JobState, experiment: Experiment, run: Run) -> orders.Order | 
     if over and run is experiment.line[-1]:
         return orders.diagnose(state, experiment, run)
     return None
+
+
+def sought(executors: int) -> int:
+    """Return how many experiments should be under way: one for each executor, and a few more."""
+    return max(executors, 1) + math.ceil(max(executors, 1) / AHEAD)
 
 
 def _under_way(state: JobState) -> int:
