@@ -25,6 +25,7 @@ def make_app(service: str, redis_url: str) -> Celery:
         task_acks_late=False,  # the lease guards work; Redis redelivers what stays unacknowledged
         worker_disable_prefetch=True,  # a message behind a busy worker stays free for another
         worker_prefetch_multiplier=1,
+        worker_pool="shared.threads:Threads",
         task_ignore_result=True,  # how work ended stands in its record
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,  # cancelling goes through the record; saves connections

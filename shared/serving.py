@@ -124,7 +124,6 @@ def serve(
         [
             "--quiet",
             "worker",
-            "--pool=threads",
             "--concurrency=1",
             "--without-gossip",
             "--without-mingle",

@@ -213,7 +213,7 @@ class JobStore(Protocol):
         why: str,
         choice: Choice | None = None,
     ) -> None:
-        """Queue a piece of work and write that down, in one step.
+        """Queue a piece of work and write that down, in one step, as `recorded` returns it.
 
         Raises:
             LeaseLost: another planner took the job over.
@@ -252,12 +252,8 @@ class JobStore(Protocol):
         """
         ...
 
-    def request_of(self, job_id: JobId, work_id: WorkId) -> Request:
-        """Return what was ordered.
-
-        Raises:
-            KeyError: no such work.
-        """
+    def request_of(self, job_id: JobId, work_id: WorkId) -> Request | None:
+        """Return what was ordered; None once it has ended."""
         ...
 
     def progress(self, job_id: JobId) -> dict[WorkId, Progress]:

@@ -23,7 +23,7 @@ from shared.contracts.events import (
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
-from shared.contracts.work import SERVICES, Request, Result, Service
+from shared.contracts.work import SERVICES, Request, Result, Service, recorded
 from shared.contracts.worker import Worker
 from shared.errors import LeaseLost
 from shared.store import (
@@ -141,9 +141,8 @@ class MemoryStore:
         job, now = self._held(hold), self._clock()
         if work_id not in job.works:
             job.works[work_id] = _Work(request, due=now + patience_s(1), queued_at=now)
-            self._write(
-                hold.job_id, WorkOrdered(work_id=work_id, request=request, why=why, choice=choice)
-            )
+            event = WorkOrdered(work_id=work_id, request=recorded(request), why=why, choice=choice)
+            self._write(hold.job_id, event)
 
     def cancel_work(self, hold: Hold, work_id: WorkId) -> None:
         """See `shared.store.JobStore.cancel_work`."""
@@ -181,9 +180,10 @@ class MemoryStore:
         ]
         return [work_id for work_id in due if self._take_back(hold.job_id, work_id, now)]
 
-    def request_of(self, job_id: JobId, work_id: WorkId) -> Request:
+    def request_of(self, job_id: JobId, work_id: WorkId) -> Request | None:
         """See `shared.store.JobStore.request_of`."""
-        return self._jobs[job_id].works[work_id].request
+        work = self._jobs[job_id].works[work_id]
+        return None if work.status == "ended" else work.request
 
     def progress(self, job_id: JobId) -> dict[WorkId, Progress]:
         """See `shared.store.JobStore.progress`."""

@@ -30,7 +30,7 @@ from shared.contracts.events import (
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Failed, Progress
-from shared.contracts.work import REQUEST, SERVICES, Request, Result, Service
+from shared.contracts.work import REQUEST, SERVICES, Request, Result, Service, recorded
 from shared.contracts.worker import Worker
 from shared.errors import LeaseLost, Rejected, StoreRefuses, StoreUnavailable
 from shared.store import (
@@ -170,7 +170,7 @@ class RedisStore:
         choice: Choice | None = None,
     ) -> None:
         """See `shared.store.JobStore.order`."""
-        event = WorkOrdered(work_id=work_id, request=request, why=why, choice=choice)
+        event = WorkOrdered(work_id=work_id, request=recorded(request), why=why, choice=choice)
         job = hold.job_id
         self._as_planner(
             hold,
@@ -217,13 +217,11 @@ class RedisStore:
         works = [WorkId(str(work)) for work in due]
         return [work for work in works if self._take_back(hold, work, now)]
 
-    def request_of(self, job_id: JobId, work_id: WorkId) -> Request:
+    def request_of(self, job_id: JobId, work_id: WorkId) -> Request | None:
         """See `shared.store.JobStore.request_of`."""
         with reaching():
             found = self._redis.hget(_work(job_id, work_id), "request")
-        if found is None:
-            raise KeyError(work_id)
-        return REQUEST.validate_json(found)
+        return None if found is None else REQUEST.validate_json(found)
 
     def progress(self, job_id: JobId) -> dict[WorkId, Progress]:
         """See `shared.store.JobStore.progress`."""

@@ -10,7 +10,6 @@ import argparse
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,28 +27,10 @@ from benchmarks.search.contestants import OURS, PEERS
 from benchmarks.search.report import mean_curve
 from benchmarks.search.rows import CURVE, Row, read_rows
 from benchmarks.search.statistics import band
+from benchmarks.svg import COLOURS, drawing, line, text
 from shared.errors import Rejected
 
-COLOURS = ("#0a7fc2", "#c9560a", "#0d8f6b", "#b65f92", "#8a7400", "#7b6ad6")
-"""Of the methods named, ours first: blue, vermilion, green, purple, ochre and violet, after Okabe
-and Ito, "Color Universal Design", 2008, each made to stand out from white and from near black."""
-
 DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 2", "12 4")
-
-_STYLE = """<style>
-text { fill: #1f2328; font: 13px system-ui, sans-serif }
-.title { font-size: 15px; font-weight: 600 }
-.faint { fill: #59636e }
-.grid { stroke: #d1d9e0 }
-.zero { stroke: #1f2328 }
-.other { stroke: #8b949e; stroke-opacity: .45; fill: none }
-@media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc }
-.faint { fill: #9198a1 }
-.grid { stroke: #3d444d }
-.zero { stroke: #f0f6fc }
-}
-</style>"""
 
 _LINE = 18
 """Height of a line of text, with its space, in pixels."""
@@ -91,8 +72,8 @@ def curves(games: Games, ours: str, peers: Collection[str]) -> str:
     hidden = len(games) - len(named)
     thin = f"; thin: {hidden} others" if hidden else ""
     parts = [
-        _text(_Plane.left, 24, "Regret of the recipe that would be delivered", "title"),
-        _text(_Plane.left, 44, f"mean, and its 95 % interval{thin}", "faint"),
+        text(_Plane.left, 24, "Regret of the recipe that would be delivered", "title"),
+        text(_Plane.left, 44, f"mean, and its 95 % interval{thin}", "faint"),
         *plane.axes(),
     ]
     for name in sorted(games.keys() - set(named)):
@@ -105,7 +86,7 @@ def curves(games: Games, ours: str, peers: Collection[str]) -> str:
     looks = list(zip(named, COLOURS, DASHES, labels, strict=False))
     for name, colour, dash, label in reversed(looks):  # ours on top
         parts += _named_curve(plane, name, means[name], colour, dash, label)
-    return _drawing(860, 500, "Regret against the share of the budget, by method", parts)
+    return drawing(860, 500, "Regret against the share of the budget, by method", parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +115,13 @@ class _Plane:
 
     def axes(self) -> list[str]:
         middle = (self.left + self.right) / 2
-        parts = [_text(middle, self.bottom + 42, "share of the budget", anchor="middle")]
+        parts = [text(middle, self.bottom + 42, "share of the budget", anchor="middle")]
         for tick in self.ticks:
-            parts.append(_line(self.left, self.y(tick), self.right, self.y(tick), "grid"))
-            parts.append(_text(self.left - 8, self.y(tick) + 4, f"{tick:g}", anchor="end"))
+            parts.append(line(self.left, self.y(tick), self.right, self.y(tick), "grid"))
+            parts.append(text(self.left - 8, self.y(tick) + 4, f"{tick:g}", anchor="end"))
         for share in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0):
             where = self.x(share), self.bottom + 20
-            parts.append(_text(*where, f"{share:.0%}", anchor="middle"))
+            parts.append(text(*where, f"{share:.0%}", anchor="middle"))
         return parts
 
 
@@ -148,12 +129,12 @@ def _named_curve(
     plane: _Plane, name: str, curve: Sequence[float], colour: str, dash: str, label: float
 ) -> list[str]:
     """Return a curve and, at the height of its label, its name."""
-    line = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
+    look = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
     end = f'x1="{plane.right}" y1="{plane.y(curve[-1]):.1f}"'
     return [
-        f'<polyline fill="none" {line} points="{" ".join(plane.points(curve))}"/>',
+        f'<polyline fill="none" {look} points="{" ".join(plane.points(curve))}"/>',
         f'<line {end} x2="{plane.right + 22}" y2="{label:.1f}" stroke="{colour}"/>',
-        _text(plane.right + 28, label + 4, f"{name} {curve[-1]:.3f}"),
+        text(plane.right + 28, label + 4, f"{name} {curve[-1]:.3f}"),
     ]
 
 
@@ -174,30 +155,30 @@ def forest(compared: Mapping[str, Comparison], ours: str, deliver: Deliver) -> s
         return left + (right - left) * (difference - ticks[0]) / (ticks[-1] - ticks[0])
 
     title = f"{ours} minus each other method: regret of the {deliver}"
-    parts = [_text(16, 24, title, "title")]
-    parts.append(_text(16, 44, f"mean and 95 % interval; left of 0, {ours} is better", "faint"))
+    parts = [text(16, 24, title, "title")]
+    parts.append(text(16, 44, f"mean and 95 % interval; left of 0, {ours} is better", "faint"))
     for tick in ticks:
-        parts.append(_line(x(tick), top, x(tick), bottom, "zero" if tick == 0 else "grid"))
-        parts.append(_text(x(tick), bottom + 20, f"{tick:+g}" if tick else "0", anchor="middle"))
+        parts.append(line(x(tick), top, x(tick), bottom, "zero" if tick == 0 else "grid"))
+        parts.append(text(x(tick), bottom + 20, f"{tick:+g}" if tick else "0", anchor="middle"))
     for number, name in enumerate(order):
         one, y = compared[name], top + (_LINE + 6) * (number + 0.5)
         low, middle, high = (
             x(value) for value in (one.difference.low, one.difference.mean, one.difference.high)
         )
         parts += _interval(one.verdict, low, middle, high, y)
-        parts.append(_text(left - 14, y + 4, name, anchor="end"))
-        parts.append(_text(right + 16, y + 4, _said(one)))
-    return _drawing(960, int(bottom) + 40, title, parts)
+        parts.append(text(left - 14, y + 4, name, anchor="end"))
+        parts.append(text(right + 16, y + 4, _said(one)))
+    return drawing(960, int(bottom) + 40, title, parts)
 
 
 def _interval(verdict: Verdict, low: float, middle: float, high: float, y: float) -> list[str]:
     """Return an interval with a mark on its mean. The line spares the mark, which may be empty."""
     colour = COLOURS[1] if verdict == "worse" else COLOURS[0]
     fill = "none" if verdict == "not distinguishable" else colour
-    line = f'y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"'
+    look = f'y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"'
     return [
-        f'<line x1="{low:.1f}" x2="{max(low, middle - 5):.1f}" {line}/>',
-        f'<line x1="{min(high, middle + 5):.1f}" x2="{high:.1f}" {line}/>',
+        f'<line x1="{low:.1f}" x2="{max(low, middle - 5):.1f}" {look}/>',
+        f'<line x1="{min(high, middle + 5):.1f}" x2="{high:.1f}" {look}/>',
         f'<circle cx="{middle:.1f}" cy="{y}" r="5" stroke="{colour}" stroke-width="2" '
         f'fill="{fill}"/>',
     ]
@@ -241,24 +222,6 @@ def _apart(places: Sequence[float]) -> list[float]:
     for number in sorted(moved, key=lambda number: places[number]):
         moved[number] = lowest = max(places[number], lowest + _LINE)
     return list(moved.values())
-
-
-def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
-    style = f' class="{kind}"' if kind else ""
-    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f"<text {where}{style}>{escape(words)}</text>"
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _drawing(width: int, height: int, title: str, parts: Sequence[str]) -> str:
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'role="img" aria-label="{escape(title)}">'
-    )
-    return "\n".join([head, f"<title>{escape(title)}</title>", _STYLE, *parts, "</svg>\n"])
 
 
 if __name__ == "__main__":

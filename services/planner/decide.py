@@ -4,6 +4,7 @@ Pure: no clock, no Redis. Whatever it returns is written to the ledger before it
 planner killed at any instruction comes back, folds the ledger, and decides the same again.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -32,8 +33,9 @@ from shared.contracts.proposal import Left
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
 
-AHEAD = 1
-"""Experiments proposed beyond the live executors, so that none waits for a proposal."""
+AHEAD = 32
+"""Executors for each experiment that is proposed beyond them, so that none waits: of so many, as a
+rule, no two end their runs while a proposal is made."""
 
 AT_ONCE = 3
 """Most recipes the researcher is asked for at once below one node."""
@@ -100,7 +102,7 @@ def decide(
     if len(pile) >= PILE:
         return [orders.discard(state, pile)]
     # With nothing in flight, what is under way waits for a budget that will not come.
-    if state.awaited and _under_way(state) >= max(executors, 1) + AHEAD:
+    if state.awaited and _under_way(state) >= sought(executors):
         return []
     step = _next_step(state, now=now)
     match step:
@@ -162,8 +164,10 @@ def _baselines(state: JobState) -> Iterator[orders.Order]:
 
 def _replicate(state: JobState, *, now: float, executors: int) -> orders.Order | None:
     """Return the next run that measures what a seed does to a score, if one is due."""
+    if not replicates_left(state):
+        return None
     first = replicated(state)
-    if first is None or not replicates_left(state):
+    if first is None:
         return None
     limit_s = _run_limit_s(state, now=now, executors=executors)
     return None if limit_s < LEAST_RUN_S else orders.replicate(state, first, limit_s)
@@ -190,6 +194,8 @@ def _follow_up(state: JobState, *, now: float, executors: int) -> Iterator[order
 
 def _after(state: JobState, experiment: Experiment, run: Run) -> orders.Order | None:
     """Return what a run that has ended still needs, if anything."""
+    if run.number in experiment.diagnosed:
+        return None
     if isinstance(run.outcome, Trained):
         why = f"#{experiment.id} has been trained"
         if run.seed != experiment.recipe.seed:
@@ -200,10 +206,14 @@ def _after(state: JobState, experiment: Experiment, run: Run) -> orders.Order | 
         if not again and piece("score", experiment.id, run.number) not in state.ordered:
             return orders.score(state, experiment, run, why)
     over = run.score is not None or (run.outcome is not None and run.outcome.kind == "failed")
-    known = piece("diagnose", experiment.id, run.number) in state.ordered
-    if over and not known and run is experiment.line[-1]:
+    if over and run is experiment.line[-1]:
         return orders.diagnose(state, experiment, run)
     return None
+
+
+def sought(executors: int) -> int:
+    """Return how many experiments should be under way: one for each executor, and a few more."""
+    return max(executors, 1) + math.ceil(max(executors, 1) / AHEAD)
 
 
 def _under_way(state: JobState) -> int:
@@ -250,8 +260,9 @@ def spending(state: JobState) -> Spending:
         e.id != ROOT and e.dropped is None and not e.runs for e in state.experiments.values()
     )
     # While there is nothing to repeat, and nothing that may become it, other recipes come first.
-    able = replicated(state) is not None or _under_way(state) > 0
-    aside = replicates_left(state) if able else 0
+    aside = replicates_left(state)
+    if aside and not _under_way(state) and replicated(state) is None:
+        aside = 0
     return Spending(
         budget=float(state.spec.budget.experiments),
         spent=state.runs + first * proposed + aside,

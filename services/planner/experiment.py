@@ -55,6 +55,9 @@ class Experiment:
     runs: list[Run] = field(default_factory=list)
     base_score: Score | None = None
     """Of the base model, which was never run."""
+    diagnosed: set[int] = field(default_factory=set)
+    """Numbers of the runs that the researcher was asked about: of themselves, nothing else follows.
+    """
     lesson: Lesson | None = None
     dropped: str | None = None
     """Why it was given up before it ran; dropped experiments cost no budget."""
@@ -77,7 +80,10 @@ class Experiment:
     @property
     def measured(self) -> Run | None:
         """The longest run of the line that has a score."""
-        return next((run for run in reversed(self.line) if run.score), None) if self.runs else None
+        if not self.runs:
+            return None
+        seed = self.recipe.seed
+        return next((run for run in reversed(self.runs) if run.score and run.seed == seed), None)
 
     @property
     def made(self) -> Trained | None:

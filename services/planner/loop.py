@@ -18,6 +18,7 @@ from services.planner.orders import Order
 from services.planner.sharing import shares
 from services.planner.state import JobState
 from shared.contracts.base import JobId, WorkId
+from shared.contracts.capabilities import Capabilities
 from shared.contracts.work import Request
 from shared.errors import LeaseLost, StoreUnavailable
 from shared.store import BEGINNING, Hold, JobStore
@@ -36,6 +37,17 @@ Ring = Callable[[JobId, WorkId, Request], None]
 """Sends the doorbell for a piece of work."""
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The executors that were alive at a moment."""
+
+    seen_at: float
+    """Seconds since 1970, by the server's clock."""
+    count: int
+    machines: tuple[Capabilities, ...]
+    """What they can train, as far as they have said."""
+
+
 @dataclass(slots=True)
 class PlanningLoop:
     """Plans every job this planner holds. Not for several threads."""
@@ -45,6 +57,7 @@ class PlanningLoop:
     planner: str
     """Names this planner among those that stand by."""
     states: dict[JobId, Standing] = field(default_factory=dict)
+    _workers: Workers | None = None
 
     def run(self, stopping: Event) -> None:
         """Plan until told to stop. While Redis is away, wait for it."""
@@ -69,8 +82,10 @@ class PlanningLoop:
             while grew:
                 grew = self._act(hold, self._decide(job_id, self._catch_up(job_id)))
             for work_id in self.store.reap(hold):
-                logger.info("ringing again for %s of %s", work_id, job_id)
                 request = self.store.request_of(job_id, work_id)
+                if request is None:
+                    continue  # somebody answered the first ring meanwhile
+                logger.info("ringing again for %s of %s", work_id, job_id)
                 with ordering(job_id, work_id, request, again=True):
                     self.ring(job_id, work_id, request)
         except LeaseLost as lost:
@@ -82,7 +97,15 @@ class PlanningLoop:
         """Return how many executors a job may keep busy beside the others planned here."""
         jobs = {job: state for job, state in self.states.items() if isinstance(state, JobState)}
         weights = {job: state.spec.weight for job, state in jobs.items()}
-        return shares(weights, self.store.workers("executor"))[job_id]
+        return shares(weights, self._executors().count)[job_id]
+
+    def _executors(self) -> Workers:
+        """Return who was alive a second ago or less: there may be hundreds of them to ask for."""
+        now = self.store.now()
+        if self._workers is None or now - self._workers.seen_at >= PATIENCE_S:
+            count, machines = self.store.workers("executor"), self.store.machines("executor")
+            self._workers = Workers(now, count, machines)
+        return self._workers
 
     def _catch_up(self, job_id: JobId) -> Standing:
         known = self.states.get(job_id)
@@ -95,7 +118,7 @@ class PlanningLoop:
         return state
 
     def _decide(self, job_id: JobId, state: Standing) -> list[Act]:
-        machines = self.store.machines("executor")
+        machines = self._executors().machines
         if isinstance(state, DraftState):
             return drafted.decide(state, machines=machines)
         share = self._share(job_id)

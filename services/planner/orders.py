@@ -1,11 +1,11 @@
 """The pieces of work that the planner asks other services for, made from a job's state. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from services.planner.crediting import proposers
 from services.planner.experiment import Experiment, Run, piece
+from services.planner.findings import findings
 from services.planner.improvement import Terms
 from services.planner.search import Choice
 from services.planner.state import JobState
@@ -16,18 +16,15 @@ from shared.contracts.capabilities import Capabilities
 from shared.contracts.counsel import Caps
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.job import GUARDS, Fidelity, MetricName
-from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.proposal import Finding, Left, ProposeRequest
+from shared.contracts.lesson import DiagnoseRequest
+from shared.contracts.proposal import Left, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import RunRequest, Trained
-from shared.contracts.score import Fault, Score, ScoreRequest, Split
+from shared.contracts.score import Score, ScoreRequest, Split
 from shared.contracts.work import Request
 
 GUARD_TOKENS = 64
 """Tokens that an answer to a side task may have."""
-
-EXAMPLES = 2
-"""Wrong answers of each kind that a proposer is shown of an experiment that matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def propose(
         ),
         brief=state.brief,
         base_value=state.base_score.value,
-        findings=tuple(_findings(state, parent)),
+        findings=tuple(findings(state, parent)),
         proposers=proposers(state, parent, numbers),
         awaited=sum(
             e.parent == parent and e.asked != "rules" and e.proposal is None and e.dropped is None
@@ -299,47 +296,6 @@ def _named(terms: Terms) -> str:
 def _caps(state: JobState) -> Caps:
     budget = state.spec.budget
     return Caps(tokens=budget.llm_tokens, money=budget.money)
-
-
-def _findings(state: JobState, parent: ExperimentId) -> Iterator[Finding]:
-    """Yield every experiment.
-
-    Wrong answers are counted of all and shown of those that matter below a node: its ancestors and
-    the best. Where no language model reads them they are left out.
-    """
-    gone = state.gone
-    best = state.best()
-    shown = {*state.search.tree.lineage(parent), ROOT if best is None else best.id}
-    for experiment in state.experiments.values():
-        if experiment.proposal is None or experiment.parent is None:
-            continue
-        score = experiment.score
-        read = None if state.advice.model is None else score
-        yield Finding(
-            experiment=experiment.id,
-            parent=experiment.parent,
-            recipe=experiment.recipe,
-            outcome=experiment.outcome,
-            value=None if score is None else score.value,
-            stderr=None if score is None else score.stderr,
-            lesson=_without_counsel(experiment.lesson),
-            kept=experiment.id not in gone,
-            proposer=experiment.proposal.proposer,
-            hypothesis=experiment.proposal.hypothesis,
-            faults=_faults(read, EXAMPLES if experiment.id in shown else 0),
-            confusions=read.confusions if read and experiment.id in shown else (),
-        )
-
-
-def _faults(score: Score | None, examples: int) -> tuple[Fault, ...]:
-    return tuple(
-        fault.model_copy(update={"examples": fault.examples[:examples]})
-        for fault in (() if score is None else score.faults)
-    )
-
-
-def _without_counsel(lesson: Lesson | None) -> Lesson | None:
-    return None if lesson is None else lesson.model_copy(update={"counsel": None})
 
 
 def _anew(state: JobState, experiment: Experiment, limit_s: float, why: str) -> Order:

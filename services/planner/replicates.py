@@ -28,9 +28,12 @@ def replicated(state: JobState) -> Experiment | None:
 
 def replicates_left(state: JobState) -> int:
     """Return how many of the runs are still to be launched, as far as the budget pays for them."""
+    wanted = _wanted(state.spec)
+    if not wanted:
+        return 0
     begun = sum(run.replicate for e in state.experiments.values() for run in e.runs)
     paid_for = int(state.spec.budget.experiments - state.runs + 1e-9)
-    return max(0, min(_wanted(state.spec) - begun, paid_for))
+    return max(0, min(wanted - begun, paid_for))
 
 
 def _wanted(spec: JobSpec) -> int:

@@ -164,6 +164,8 @@ class JobState:
             case RunRequest():
                 replicate = work_id.startswith("replicate-")
                 self._launched(self.experiments[request.experiment], request, replicate=replicate)
+            case DiagnoseRequest(experiment=number):
+                self.experiments[number].diagnosed.add(number_of(work_id))
             case _:
                 pass  # takes nothing from the search
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, pstdev
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.researcher.evidence import broke_down
-from services.researcher.factors import Factor, value_of
+from services.researcher.factors import Factor, Value, value_of
 from shared.contracts.proposal import Finding
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed
@@ -31,31 +34,74 @@ _LEAST_NOISE = 0.1  # of a score, in units of the spread: no two runs are quite 
 _NORMAL = NormalDist()
 
 
-Place: TypeAlias = tuple[float | str | None, ...]
-"""A recipe as its method and one coordinate for each factor, numbers in units of the lengths."""
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Where recipes lie: the method is the first coordinate, each factor another.
+
+    Numbers are logarithms in units of the lengths, choices are numbered as they are met, and what
+    does not apply is NaN.
+    """
+
+    factors: tuple[Factor, ...]
+    numbers: dict[Value, int]
+    """Of the choices met so far."""
+
+    def places(self, recipes: Iterable[Recipe]) -> Floats:
+        """Return a row of coordinates for each recipe."""
+        return np.array([self._place(recipe) for recipe in recipes])
+
+    def alike(self, some: Floats, others: Floats) -> Floats:
+        """Return the correlation of each two recipes' scores, in (0, 1]."""
+        squares = np.zeros((len(some), len(others)))
+        for column, factor in enumerate((None, *self.factors)):
+            apart = np.subtract.outer(some[:, column], others[:, column])
+            apart[np.isnan(apart)] = 0.0
+            if factor is not None and factor.name in _LENGTHS:
+                squares += apart**2
+            else:
+                another = factor is None or factor.name == "adapter"
+                squares[apart != 0.0] += (_OTHER_ADAPTER if another else _OTHER_VALUE) ** 2
+        return np.exp(-squares / 2)
+
+    def _place(self, recipe: Recipe) -> list[float]:
+        place = [float(self._number(recipe.method.kind))]
+        for factor in self.factors:
+            value = value_of(recipe, factor.name)
+            if value is None:
+                place.append(math.nan)
+            elif factor.name in _LENGTHS:
+                place.append(math.log(float(value)) / _LENGTHS[factor.name])
+            else:
+                place.append(float(self._number(value)))
+        return place
+
+    def _number(self, choice: Value) -> int:
+        return self.numbers.setdefault(choice, len(self.numbers))
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What the scores so far say about recipes not yet tried."""
 
-    factors: tuple[Factor, ...]
-    places: tuple[Place, ...]
+    space: Space
+    places: Floats
     mean: float
     spread: float
-    triangle: tuple[tuple[float, ...], ...]
-    """Lower Cholesky factor of the correlations, with the noise on its diagonal."""
-    pulls: tuple[float, ...]
+    whitening: Floats
+    """Inverse of the lower Cholesky factor of the correlations, with the noise on its diagonal."""
+    pulls: Floats
     best: float
     """Highest score so far."""
 
     def expected(self, recipe: Recipe) -> tuple[float, float]:
         """Return the expected score and its standard deviation."""
-        place = _place(recipe, self.factors)
-        alike = [_alike(place, other, self.factors) for other in self.places]
-        solved = _forward(self.triangle, alike)
-        doubt = max(1e-6, 1 - _dot(solved, solved))
-        return self.mean + _dot(alike, self.pulls), self.spread * math.sqrt(doubt)
+        alike = self.space.alike(self.space.places([recipe]), self.places)[0]
+        solved = self.whitening @ alike
+        doubt = max(1e-6, 1 - float(solved @ solved))
+        return self.mean + float(alike @ self.pulls), self.spread * math.sqrt(doubt)
 
     def improvement(self, recipe: Recipe) -> float:
         """Return by how much the recipe is expected to raise the best score, never below 0.
@@ -90,67 +136,10 @@ def forecast(findings: Sequence[Finding], factors: Iterable[Factor]) -> Forecast
         elif not isinstance(finding.outcome, Failed):
             told.append((finding.recipe, mean, 0.0))
     spread = max(_LEAST_SPREAD, pstdev(scores))
-    table = tuple(factors)
-    places = tuple(_place(recipe, table) for recipe, _, _ in told)
-    matrix = [[_alike(one, other, table) for other in places] for one in places]
-    for number, (_, _, stderr) in enumerate(told):
-        matrix[number][number] += max(_LEAST_NOISE, stderr / spread) ** 2
-    triangle = _cholesky(matrix)
-    pulls = _backward(triangle, _forward(triangle, [value - mean for _, value, _ in told]))
-    return Forecast(table, places, mean, spread, triangle, tuple(pulls), max(scores))
-
-
-def _place(recipe: Recipe, factors: Iterable[Factor]) -> Place:
-    coordinates = (
-        math.log(float(value)) / _LENGTHS[factor.name]
-        if factor.name in _LENGTHS and value is not None
-        else value
-        for factor in factors
-        for value in [value_of(recipe, factor.name)]
-    )
-    return (recipe.method.kind, *coordinates)
-
-
-def _alike(one: Place, other: Place, factors: Iterable[Factor]) -> float:
-    """Return the correlation of two recipes' scores, in (0, 1]."""
-    squares = 0.0 if one[0] == other[0] else _OTHER_ADAPTER**2
-    for mine, theirs, factor in zip(one[1:], other[1:], factors, strict=True):
-        if mine == theirs or mine is None or theirs is None:
-            continue
-        if factor.name in _LENGTHS:
-            apart = float(mine) - float(theirs)
-        else:
-            apart = _OTHER_ADAPTER if factor.name == "adapter" else _OTHER_VALUE
-        squares += apart * apart
-    return math.exp(-squares / 2)
-
-
-def _cholesky(matrix: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
-    rows: list[list[float]] = []
-    for i, wanted in enumerate(matrix):
-        row: list[float] = []
-        for j in range(i):
-            row.append((wanted[j] - _dot(row, rows[j])) / rows[j][j])
-        row.append(math.sqrt(wanted[i] - _dot(row, row)))
-        rows.append(row)
-    return tuple(map(tuple, rows))
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=False))
-
-
-def _forward(triangle: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float]:
-    solved: list[float] = []
-    for row, value in zip(triangle, wanted, strict=True):
-        solved.append((value - _dot(solved, row)) / row[-1])
-    return solved
-
-
-def _backward(triangle: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float]:
-    size = len(triangle)
-    solved = [0.0] * size
-    for i in reversed(range(size)):
-        rest = sum(triangle[j][i] * solved[j] for j in range(i + 1, size))
-        solved[i] = (wanted[i] - rest) / triangle[i][i]
-    return solved
+    space = Space(tuple(factors), {})
+    places = space.places(recipe for recipe, _, _ in told)
+    noise = [max(_LEAST_NOISE, stderr / spread) ** 2 for _, _, stderr in told]
+    triangle = np.linalg.cholesky(space.alike(places, places) + np.diag(noise))
+    whitening = np.linalg.inv(triangle)
+    pulls = whitening.T @ (whitening @ np.array([value - mean for _, value, _ in told]))
+    return Forecast(space, places, mean, spread, whitening, pulls, max(scores))

@@ -116,24 +116,27 @@ def _step_size(factor: Factor, sign: int, value: float, here: Situation) -> floa
 
 def _weighed(factor: Factor, value: Value, target: Value, here: Situation) -> Move:
     toward = direction(factor, value, target)
-    said = support(factor, toward, here.at, here.steps)
+    taken = [step for step in here.steps if step.factor == factor.name]
+    said = support(factor, toward, here.at, taken)
     # A factor counts once, however many ways there are to change it.
     weight = factor.weight / (len(factor.values) - 1 if factor.scale == "choice" else 2)
     weight *= math.exp(max(-_SUPPORT_LIMIT, min(_SUPPORT_LIMIT, said)))
     for symptom in here.symptoms:
         weight *= symptom.factor_for(factor.name, toward)
-    return Move(factor.name, target, weight, _reason(factor, toward, said, here))
+    return Move(factor.name, target, weight, _reason(factor, toward, said, taken, here))
 
 
-def _reason(factor: Factor, toward: str, said: float, here: Situation) -> str:
+def _reason(
+    factor: Factor, toward: str, said: float, taken: Sequence[Step], here: Situation
+) -> str:
     def says(step: Step) -> float:
         return support(factor, toward, here.at, [step])
 
     reasons = [s.said for s in here.symptoms if s.factor_for(factor.name, toward) > 1]
     if said > 0:
-        reasons.append(said_of(max(here.steps, key=says)))
+        reasons.append(said_of(max(taken, key=says)))
     elif said < 0 and not reasons:
-        against = said_of(min(here.steps, key=says))
+        against = said_of(min(taken, key=says))
         reasons.append(f"it is due another try although {against}")
     return " and ".join(reasons) or "nothing seen so far speaks against it"
 

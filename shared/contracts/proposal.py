@@ -94,7 +94,8 @@ class ProposeRequest(Versioned):
     """Score of the base model on dev, in [0, 1]."""
 
     findings: tuple[Finding, ...]
-    """Every earlier experiment, the ones under way included, in order of their numbers."""
+    """Every earlier experiment, the ones under way included, in order of their numbers. Left out of
+    the ledger, whose entries they are made of."""
 
     proposers: tuple[Proposer, ...] = ()
     """Who shall propose each of the experiments; empty leaves it to the researcher. Rules stand in

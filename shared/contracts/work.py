@@ -45,5 +45,16 @@ Result: TypeAlias = Annotated[
 ]
 """How a piece of work ended."""
 
+
+def recorded(request: Request) -> Request:
+    """Return a request as a ledger keeps it: without what earlier entries say already.
+
+    With its findings in each, a ledger would grow with the square of the experiments.
+    """
+    if isinstance(request, ProposeRequest):
+        return request.model_copy(update={"findings": ()})
+    return request
+
+
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 RESULT: TypeAdapter[Result] = TypeAdapter(Result)

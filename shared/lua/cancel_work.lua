@@ -9,6 +9,7 @@ if status == 'running' then
 elseif status == 'queued' then
   redis.call('HINCRBY', KEYS[2], 'fence', 1)
   redis.call('HSET', KEYS[2], 'status', 'ended')
+  redis.call('HDEL', KEYS[2], 'request')
   redis.call('ZREM', KEYS[3], ARGV[2])
   redis.call('XADD', KEYS[4], '*', 'event', ARGV[3])
 end

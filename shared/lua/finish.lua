@@ -9,7 +9,7 @@ if record[2] == 'ended' then
   return 1  -- the same call again, sent twice after a timeout
 end
 redis.call('HSET', KEYS[1], 'status', 'ended')
-redis.call('HDEL', KEYS[1], 'progress')
+redis.call('HDEL', KEYS[1], 'progress', 'request')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], '*', 'event', ARGV[3])
 return 1

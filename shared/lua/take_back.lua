@@ -18,6 +18,7 @@ end
 redis.call('HSET', KEYS[2], 'status', ARGV[4])
 redis.call('HDEL', KEYS[2], 'progress')
 if ARGV[4] == 'ended' then
+  redis.call('HDEL', KEYS[2], 'request')
   redis.call('ZREM', KEYS[3], ARGV[2])
 else
   redis.call('ZADD', KEYS[3], now + ARGV[6], ARGV[2])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.contracts.base import WorkId
-from shared.contracts.events import JobEnded, WorkEnded, WorkLost
+from shared.contracts.events import JobEnded, WorkEnded, WorkLost, WorkOrdered
 from shared.contracts.run import Failed
 from shared.contracts.work import Result
 from shared.contracts.worker import Doing
@@ -30,6 +30,7 @@ from tests.support.examples import (
     PLAN,
     PLAN_REQUEST,
     PROGRESS,
+    PROPOSE_REQUEST,
     RUN_REQUEST,
     SCORE_REQUEST,
     SPEC,
@@ -77,6 +78,27 @@ class StoreSuite:
 
         assert store.jobs() == store.active() == [JOB]
         assert self.kinds(store) == ["job_submitted"]
+
+    def test_a_worker_gets_all_of_a_request_and_the_ledger_what_it_does_not_say_already(
+        self, store: Store, hold: Hold
+    ) -> None:
+        store.order(hold, WORK, PROPOSE_REQUEST, why="more")
+
+        claim = store.claim(JOB, WORK, lease_s=60)
+
+        ordered = store.read(JOB)[-1].event
+        assert isinstance(ordered, WorkOrdered)
+        assert PROPOSE_REQUEST.findings
+        assert claim is not None
+        assert claim.request == PROPOSE_REQUEST
+        assert ordered.request == PROPOSE_REQUEST.model_copy(update={"findings": ()})
+
+    def test_a_request_is_kept_until_it_has_an_answer(self, store: Store, claim: Claim) -> None:
+        assert store.request_of(JOB, WORK) == BRIEF_REQUEST
+
+        store.finish(claim, BRIEF)
+
+        assert store.request_of(JOB, WORK) is None
 
     def test_the_same_key_gives_the_same_job(self, store: Store) -> None:
         first = store.create(JOB, SPEC, idempotency_key="k")

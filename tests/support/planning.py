@@ -96,6 +96,8 @@ class Bench:
     executors: int = 0
     """How many say that they are alive."""
     rung: list[WorkId] = field(default_factory=list)
+    asked: dict[WorkId, Request] = field(default_factory=dict)
+    """Whatever was rung for, as a worker is asked for it."""
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(lambda: self.now)
@@ -107,6 +109,7 @@ class Bench:
     def planner(self, name: str) -> PlanningLoop:
         def ring(job_id: JobId, work_id: WorkId, request: Request) -> None:
             self.rung.append(work_id)
+            self.asked[work_id] = request
 
         return PlanningLoop(self.store, ring, name)
 

@@ -11,6 +11,7 @@ from benchmarks.search import plots, report
 from benchmarks.search.comparison import Comparison, Verdict, by_method, compare
 from benchmarks.search.rows import CURVE, Row, write_rows
 from benchmarks.search.statistics import Difference
+from benchmarks.svg import COLOURS
 from shared.errors import Rejected
 
 MANY, FEW = range(6), range(2)
@@ -356,7 +357,7 @@ def test_a_forest_has_a_mark_for_every_method_empty_without_a_verdict() -> None:
     marks = [
         found for found in ElementTree.fromstring(drawn).iter() if found.tag.endswith("circle")
     ]
-    assert [mark.get("fill") for mark in marks] == [plots.COLOURS[0], "none", plots.COLOURS[1]]
+    assert [mark.get("fill") for mark in marks] == [COLOURS[0], "none", COLOURS[1]]
     places = [float(mark.get("cx", "")) for mark in marks]
     assert places == sorted(places)
     assert "-0.200 [-0.200, -0.200] better" in texts(drawn)
@@ -385,6 +386,6 @@ def test_every_colour_stands_out_from_light_and_dark_pages(page: str) -> None:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
         return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    for colour in plots.COLOURS:
+    for colour in COLOURS:
         darker, lighter = sorted((light(colour), light(page)))
         assert (lighter + 0.05) / (darker + 0.05) >= 3  # what WCAG 2.2, 1.4.11 asks of graphics

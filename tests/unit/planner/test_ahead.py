@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.planner.decide import AHEAD, AT_ONCE, decide
+from services.planner.decide import AT_ONCE, decide, sought
 from services.planner.orders import Order
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, WorkId
@@ -55,7 +55,11 @@ def test_one_more_experiment_than_there_are_executors_is_under_way(executors: in
         bench.plan()
 
     running = [work for work in bench.state.in_flight if work.startswith("run-")]
-    assert len(running) == max(executors, 1) + AHEAD
+    assert len(running) == max(executors, 1) + 1
+
+
+def test_more_are_under_way_beyond_many_executors() -> None:
+    assert [sought(executors) for executors in (32, 33, 256)] == [33, 35, 264]
 
 
 def ordered(state: JobState, *, executors: int) -> list[Order]:

@@ -303,7 +303,7 @@ def test_a_recipe_cannot_continue_what_was_removed_and_the_researcher_can_know()
 
     state = bench.run_to_the_end()
 
-    asked = state.ordered[WorkId("propose-8")]
+    asked = bench.asked[WorkId("propose-8")]
     assert isinstance(asked, ProposeRequest)
     assert [finding.kept for finding in asked.findings[:2]] == [False, False]
     assert asked.findings[-1].kept

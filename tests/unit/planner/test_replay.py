@@ -14,7 +14,7 @@ from services.planner.orders import Order
 from services.planner.state import JobState, fold
 from shared.contracts.base import JobId, WorkId
 from shared.contracts.events import JobEnded, WorkOrdered
-from shared.contracts.work import Request
+from shared.contracts.work import Request, recorded
 from shared.store import Entry
 from tests.support.examples import JOB
 from tests.support.planning import Bench
@@ -76,7 +76,7 @@ def test_whatever_was_ordered_is_what_the_ledger_before_it_asks_for(
         match entry.event:
             case WorkOrdered(work_id=work_id, request=request):
                 assert isinstance(due[0], Order)
-                assert (due[0].work_id, due[0].request) == (work_id, request)
+                assert (due[0].work_id, recorded(due[0].request)) == (work_id, request)
                 due = due[1:]
             case JobEnded() as event:
                 assert due == [End(event)]

@@ -2,18 +2,18 @@
 
 import pytest
 
-from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId
 from shared.contracts.brief import BriefRequest
 from shared.contracts.counsel import Caps
 from shared.contracts.job import Budget, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest
 from shared.contracts.proposal import Finding, Left, Proposals, ProposeRequest
+from shared.contracts.run import Trained
 from shared.contracts.score import Confusion
 from shared.contracts.work import Request, Result
 from tests.support.advised import COUNSEL, advised
 from tests.support.examples import BRIEF, LESSON, SPEC
-from tests.support.planning import Answer, Bench
+from tests.support.planning import Answer, Bench, good_news
 
 CONFUSION = Confusion(expected="May", got="March", count=3)
 
@@ -49,12 +49,12 @@ def with_budget(**budget: float) -> JobSpec:
     return SPEC.model_copy(update={"budget": Budget.model_validate(budget)})
 
 
-def proposals_of(state: JobState) -> list[ProposeRequest]:
-    return [one for one in state.ordered.values() if isinstance(one, ProposeRequest)]
+def proposals_of(bench: Bench) -> list[ProposeRequest]:
+    return [one for one in bench.asked.values() if isinstance(one, ProposeRequest)]
 
 
-def latest_below(state: JobState, *, root: bool) -> ProposeRequest:
-    return [one for one in proposals_of(state) if (one.parent == ROOT) == root][-1]
+def latest_below(bench: Bench, *, root: bool) -> ProposeRequest:
+    return [one for one in proposals_of(bench) if (one.parent == ROOT) == root][-1]
 
 
 def test_every_request_says_what_a_language_model_may_cost() -> None:
@@ -75,9 +75,9 @@ def test_a_proposer_is_told_what_is_left_of_the_budget() -> None:
     spec = with_budget(experiments=4, gpu_seconds=500, wall_clock_s=1000)
     bench = Bench(spec)
 
-    state = bench.run_to_the_end()
+    bench.run_to_the_end()
 
-    first, *_, last = proposals_of(state)
+    first, *_, last = proposals_of(bench)
     # Scoring the base took 2 s; as much is kept for the last dev score and for test, twice.
     assert first.left == Left(experiments=4.0, gpu_seconds=500.0, wall_clock_s=994.0)
     assert last.left is not None
@@ -87,7 +87,11 @@ def test_a_proposer_is_told_what_is_left_of_the_budget() -> None:
 
 
 def test_limits_that_the_job_does_not_have_are_not_said_to_be_left() -> None:
-    first, *_ = proposals_of(Bench().run_to_the_end())
+    bench = Bench()
+
+    bench.run_to_the_end()
+
+    first, *_ = proposals_of(bench)
 
     assert first.left == Left(experiments=4.0, gpu_seconds=None, wall_clock_s=None)
 
@@ -96,9 +100,11 @@ def test_wrong_answers_are_shown_of_the_parent_its_ancestors_and_the_best_and_co
     None
 ):
     spec = with_budget(experiments=12)
-    state = Bench(spec, confused(advised(worth))).run_to_the_end()
+    bench = Bench(spec, confused(advised(worth)))
 
-    request = latest_below(state, root=False)
+    state = bench.run_to_the_end()
+
+    request = latest_below(bench, root=False)
 
     measured = {f.experiment: f for f in request.findings if f.value is not None}
     ancestors = set(state.search.tree.lineage(request.parent)) - {ROOT}
@@ -112,9 +118,11 @@ def test_wrong_answers_are_shown_of_the_parent_its_ancestors_and_the_best_and_co
 
 
 def test_a_finding_says_who_proposed_it_and_why_and_not_what_the_lesson_cost() -> None:
-    state = Bench(with_budget(experiments=8), confused(advised(worth))).run_to_the_end()
+    bench = Bench(with_budget(experiments=8), confused(advised(worth)))
 
-    findings = proposals_of(state)[-1].findings
+    bench.run_to_the_end()
+
+    findings = proposals_of(bench)[-1].findings
 
     assert {f.proposer for f in findings} == {"rules", "llm"}
     assert all(f.hypothesis == f"the loss falls, says {f.proposer}" for f in findings)
@@ -124,12 +132,27 @@ def test_a_finding_says_who_proposed_it_and_why_and_not_what_the_lesson_cost() -
 
 
 def test_where_no_language_model_reads_them_no_wrong_answers_are_sent() -> None:
-    state = Bench(with_budget(experiments=8)).run_to_the_end()
+    bench = Bench(with_budget(experiments=8))
+
+    bench.run_to_the_end()
 
     def said(finding: Finding) -> object:
         return finding.faults, finding.confusions
 
-    assert {said(f) for request in proposals_of(state) for f in request.findings} == {((), ())}
+    assert {said(f) for request in proposals_of(bench) for f in request.findings} == {((), ())}
+
+
+@pytest.mark.parametrize("answer", [good_news, advised(worth)], ids=["rules", "language model"])
+def test_curves_are_sent_where_a_language_model_reads_them_alone(answer: Answer) -> None:
+    bench = Bench(with_budget(experiments=8), answer)
+
+    bench.run_to_the_end()
+
+    trained = [
+        f.outcome for f in proposals_of(bench)[-1].findings if isinstance(f.outcome, Trained)
+    ]
+    assert trained
+    assert {bool(one.train_curve) for one in trained} == {answer is not good_news}
 
 
 def test_what_a_run_taught_is_asked_for_with_the_job_and_the_parents_recipe() -> None:
@@ -153,6 +176,6 @@ def test_a_request_counts_what_was_asked_for_before_unless_of_rules(
     spec = SPEC.model_copy(update={"search": Search(replicates=0, rules_share=rules_share)})
     bench = Bench(spec, advised(lambda *_: 0.5), executors=1)
 
-    state = bench.run_until(lambda state: len(proposals_of(state)) == 2)
+    bench.run_until(lambda _: len(proposals_of(bench)) == 2)
 
-    assert [one.awaited for one in proposals_of(state)] == awaited
+    assert [one.awaited for one in proposals_of(bench)] == awaited
