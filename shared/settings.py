@@ -232,6 +232,10 @@ class LauncherSettings(BaseSettings):
     gpus: bool = True
     """``TREX_LAUNCHER_GPUS``: whether a cluster is asked for a GPU for each process."""
 
+    gpu_locks: Path | None = None
+    """``TREX_LAUNCHER_GPU_LOCKS``: folder by which the executors of a host share its GPUs, each
+    taking one for each process; for kinds local and accelerate. Unset takes all that are seen."""
+
     cpus: int | None = Field(default=None, ge=1)
     """``TREX_LAUNCHER_CPUS``: cores for each process; unset takes what the cluster gives."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from services.executor import processes
 from services.executor.checkpoint import describe
+from services.executor.gpus import keep_gpus
 from services.executor.interruption import ToldToStop
 from services.executor.pipeline import materialise
 from services.executor.teacher.teacher import Teacher
@@ -83,6 +84,7 @@ def outcome_of(
 
     None when it was told to stop; what it can go on from is saved then.
     """
+    keep_gpus()
     try:
         return _carry_out(request, folder, cache, interrupted, say, teacher)
     except ToldToStop:

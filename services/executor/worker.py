@@ -1,6 +1,7 @@
 """Answers the executor's messages."""
 
 from services.executor.attempt import carry_out
+from services.executor.gpus import take_gpus
 from services.executor.inquiry import Inquiry
 from services.executor.launchers.accelerate import AccelerateLauncher
 from services.executor.launchers.launcher import Launcher
@@ -64,7 +65,15 @@ def perform(lease: Lease, *, launcher: Launcher, artifacts: Artifacts, data_gib:
 
 
 def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmTrainer) -> Launcher:
-    """Return what starts training where the settings say; ``trainer`` does so in this process."""
+    """Return what starts training where the settings say; ``trainer`` does so in this process.
+
+    On this machine it wants GPUs of its own, and waits for them.
+
+    Raises:
+        Rejected, Unavailable: as `take_gpus`.
+    """
+    if settings.gpu_locks is not None and settings.kind in ("local", "accelerate"):
+        take_gpus(settings.gpu_locks, settings.processes)
     times = {"grace_s": queue.stop_grace_s, "heartbeat_s": queue.heartbeat_s}
     match settings.kind:
         case "local":
