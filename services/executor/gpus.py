@@ -32,6 +32,9 @@ LISTING_S = 30.0
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Variable that says what CUDA may use, and here in which order."""
 
+NONE = ("", "-1", "NoDevFiles")
+"""What it says where CUDA may use nothing: a person's word, another's, the container runtime's."""
+
 HELD = "TREX_HELD_GPUS"
 """Variable with the files that an executor has locked, for its training processes."""
 
@@ -43,10 +46,17 @@ def take_gpus(folder: Path, count: int) -> None:
     nothing to take.
 
     Raises:
-        Rejected: there are fewer than that, or the folder cannot hold locks.
+        Rejected: there are fewer than that, none of those that are named, or the folder cannot
+            hold locks.
         Unavailable: `nvidia-smi` does not work.
     """
-    gpus = visible(seen(), os.environ.get(VISIBLE))
+    there, allowed = seen(), os.environ.get(VISIBLE)
+    gpus = visible(there, allowed)
+    if not gpus and there and allowed not in NONE:
+        raise Rejected(
+            f"wanted GPUs that {VISIBLE}={allowed} names, found {len(there)} others; correct it, "
+            "or leave it empty to train on the processor"
+        )
     if not gpus:
         return
     if count > len(gpus):

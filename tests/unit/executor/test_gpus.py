@@ -140,6 +140,16 @@ def test_more_gpus_than_there_are_is_refused_and_not_waited_for(
         take_gpus(tmp_path / "locks", 3)
 
 
+def test_a_gpu_that_is_not_there_is_refused_and_not_replaced_by_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{make_nvidia_smi(tmp_path / 'bin', FIRST)}:{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+
+    with pytest.raises(Rejected, match=r"wanted GPUs that CUDA_VISIBLE_DEVICES=2,3 names, found 1"):
+        take_gpus(tmp_path / "locks", 1)
+
+
 def test_a_folder_that_cannot_hold_locks_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
