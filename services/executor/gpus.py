@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.errors import Rejected, Unavailable
@@ -39,11 +39,17 @@ HELD = "TREX_HELD_GPUS"
 """Variable with the files that an executor has locked, for its training processes."""
 
 
-def take_gpus(folder: Path, count: int) -> None:
+def take_gpus(
+    folder: Path, count: int, *, waits: Callable[[str], None] = lambda _: None
+) -> None:
     """Take so many GPUs for as long as this process lives, and let it see no others.
 
-    Waits while fewer are free. Without a GPU, or with none in ``CUDA_VISIBLE_DEVICES``, there is
-    nothing to take.
+    Without a GPU, or with none in ``CUDA_VISIBLE_DEVICES``, there is nothing to take.
+
+    Args:
+        folder: where executors of this host lock files.
+        count: all of them or none.
+        waits: told again and again what this process waits for, while fewer are free.
 
     Raises:
         Rejected: there are fewer than that, none of those that are named, or the folder cannot
@@ -68,7 +74,7 @@ def take_gpus(folder: Path, count: int) -> None:
     files = {folder / f"{gpu}.lock": gpu for gpu in gpus}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        taken = _wait_for(folder, list(files), count)
+        taken = _wait_for(folder, list(files), count, waits)
     except OSError as error:
         raise Rejected(
             f"wanted to lock files in {folder}, found: {error.strerror}; correct its rights, or "
@@ -142,20 +148,22 @@ def _named(name: str, gpus: Sequence[str]) -> str | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _wait_for(folder: Path, files: Sequence[Path], count: int) -> list[Path]:
+def _wait_for(
+    folder: Path, files: Sequence[Path], count: int, waits: Callable[[str], None]
+) -> list[Path]:
+    sentence = (
+        f"waiting for {count} of {len(files)} GPUs to be free; other executors hold their locks in "
+        f"{folder}"
+    )
     said = float("-inf")
     while True:
         taken = _take(folder, files, count)
         if taken is not None:
             return taken
+        waits(sentence)
         if time.monotonic() - said > SAY_S:
             said = time.monotonic()
-            logger.info(
-                "waiting for %d of %d GPUs to be free; other executors hold their locks in %s",
-                count,
-                len(files),
-                folder,
-            )
+            logger.info(sentence)
         time.sleep(LOOK_S)
 
 

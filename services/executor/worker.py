@@ -1,5 +1,7 @@
 """Answers the executor's messages."""
 
+from functools import partial
+
 from services.executor.attempt import carry_out
 from services.executor.gpus import take_gpus
 from services.executor.inquiry import Inquiry
@@ -12,6 +14,7 @@ from shared.artifacts.artifacts import Artifacts
 from shared.cache import evict
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.work import Result
+from shared.healthy import write_health
 from shared.serving import knock, serve
 from shared.settings import ArtifactSettings, LauncherSettings, QueueSettings, TeacherSettings
 from shared.telemetry.gpus import watch_gpus
@@ -67,13 +70,13 @@ def perform(lease: Lease, *, launcher: Launcher, artifacts: Artifacts, data_gib:
 def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmTrainer) -> Launcher:
     """Return what starts training where the settings say; ``trainer`` does so in this process.
 
-    On this machine it wants GPUs of its own, and waits for them.
+    On this machine it wants GPUs of its own, and waits for them, in good health.
 
     Raises:
         Rejected, Unavailable: as `take_gpus`.
     """
     if settings.gpu_locks is not None and settings.kind in ("local", "accelerate"):
-        take_gpus(settings.gpu_locks, settings.processes)
+        take_gpus(settings.gpu_locks, settings.processes, waits=partial(_is_well, queue))
     times = {"grace_s": queue.stop_grace_s, "heartbeat_s": queue.heartbeat_s}
     match settings.kind:
         case "local":
@@ -107,3 +110,8 @@ def launcher_of(settings: LauncherSettings, queue: QueueSettings, trainer: WarmT
                 memory_gib=settings.memory_gib,
                 **times,
             )
+
+
+def _is_well(queue: QueueSettings, sentence: str) -> None:
+    if queue.health is not None:
+        write_health(queue.health, for_s=queue.gone_s, sentence=sentence)

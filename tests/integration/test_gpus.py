@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from services.executor.launchers.accelerate import AccelerateLauncher
+from shared.healthy import health
 from shared.store_redis import RedisStore
 from tests.suites.launcher import Ask, end_soon, wait_for
 from tests.support.gpus import FIRST, make_nvidia_smi
@@ -36,7 +37,7 @@ def start(tmp_path: Path, server_url: str) -> Iterator[Start]:
     def start() -> "subprocess.Popen[str]":
         executor = subprocess.Popen(
             [sys.executable, "-m", "services.executor"],
-            env=environment,
+            env=environment | {"TREX_QUEUE_HEALTH": str(tmp_path / f"health-{len(started)}")},
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -65,8 +66,8 @@ def children_of(process: int) -> list[str]:
     return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
-def test_an_executor_without_a_gpu_is_no_worker_until_another_one_dies(
-    start: Start, client: redis.Redis
+def test_an_executor_without_a_gpu_is_well_and_no_worker_until_another_one_dies(
+    start: Start, client: redis.Redis, tmp_path: Path
 ) -> None:
     store = RedisStore(client)
     first = start()
@@ -74,6 +75,9 @@ def test_an_executor_without_a_gpu_is_no_worker_until_another_one_dies(
     says(first, "ready")
     second = start()
     says(second, "waiting for 1 of 1 GPUs")
+    well, sentence = health(tmp_path / "health-1")
+    assert well
+    assert sentence.startswith("waiting for 1 of 1 GPUs to be free")
     deadline = time.monotonic() + 60
     while not store.workers("executor"):
         assert time.monotonic() < deadline
