@@ -49,8 +49,8 @@ MEANT_FOR = {
     "TREX_RESEARCHER_": "researcher",
     "TREX_TEACHER_": "executor",
 }
-"""How settings begin that a person may give, and the only service that sees them, "" for all: sealed
-answers and a judge's key are the evaluator's business alone, the key of a teacher is the
+"""How settings begin that a person may give, and the only service that sees them, "" for all:
+sealed answers and a judge's key are the evaluator's business alone, the key of a teacher is the
 executors', and that of the language model the researcher's."""
 
 Say = Callable[[str], None]

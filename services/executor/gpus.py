@@ -39,9 +39,7 @@ HELD = "TREX_HELD_GPUS"
 """Variable with the files that an executor has locked, for its training processes."""
 
 
-def take_gpus(
-    folder: Path, count: int, *, waits: Callable[[str], None] = lambda _: None
-) -> None:
+def take_gpus(folder: Path, count: int, *, waits: Callable[[str], None] = lambda _: None) -> None:
     """Take so many GPUs for as long as this process lives, and let it see no others.
 
     Without a GPU, or with none in ``CUDA_VISIBLE_DEVICES``, there is nothing to take.
