@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from shared.contracts.base import Versioned
 from shared.errors import Rejected
 
-MEANT = ("AWS_", "HF_", "TREX_ARTIFACTS_", "TREX_QUEUE_", "TREX_TEACHER_")
+MEANT = ("AWS_", "HF_", "OTEL_", "TREX_ARTIFACTS_", "TREX_QUEUE_", "TREX_TEACHER_")
 """How the variables begin that a planner may give: where things are, and keys to them."""
 
 
