@@ -84,7 +84,9 @@ class System:
         while not ready():
             assert time.monotonic() < until, (self.ended(), self.store.living())
             for work_id in self.store.reap(self.hold):
-                ring(self.app, JOB, work_id, self.store.request_of(JOB, work_id))
+                request = self.store.request_of(JOB, work_id)
+                assert request is not None
+                ring(self.app, JOB, work_id, request)
             time.sleep(0.1)
 
     def stop(self) -> None:

@@ -1,10 +1,11 @@
 """A worker whose work always fails: ``python -m tests.support.failing_worker SERVICE``."""
 
 import sys
+from typing import cast
 
 from shared.answering import Lease
 from shared.contracts.run import Failed
-from shared.contracts.work import Result
+from shared.contracts.work import Result, Service
 from shared.serving import serve
 from shared.settings import QueueSettings
 from tests.support.examples import PROGRESS
@@ -16,4 +17,4 @@ def fail(lease: Lease) -> Result:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], QueueSettings(), perform=fail)
+    serve(cast(Service, sys.argv[1]), QueueSettings(), perform=fail)
