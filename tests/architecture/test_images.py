@@ -47,6 +47,15 @@ def test_no_image_but_those_with_a_step_for_it_has_torch() -> None:
     assert [s for s in SERVICES if "torch.txt" in dockerfile(s)] == ["executor", "evaluator"]
 
 
+def test_the_planner_uses_no_part_of_scipy_that_its_image_leaves_away() -> None:
+    folders = (ROOT / "services" / "planner", ROOT / "shared")
+    code = "\n".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+
+    assert set(re.findall(r"^\s*(?:from|import) (scipy\S*)", code, re.MULTILINE)) == {
+        "scipy.special"
+    }
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_is_labelled_with_the_version_of_the_package(service: str) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
