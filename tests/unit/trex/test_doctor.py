@@ -28,6 +28,8 @@ EXTRAS = (
     "researcher",
     "executor",
     "evaluator",
+    "scorer",
+    "demo",
     "ftbench",
     "local",
 )
