@@ -11,7 +11,7 @@ Ids = list[int]
 
 def answer(model: Any, tokenizer: Any, prompts: Sequence[Ids], *, new_tokens: int) -> list[Ids]:
     """Return the ids of a greedy answer to each prompt, padded behind its end."""
-    padded = _padded(prompts, tokenizer, model, side="left")
+    padded = _padded(prompts, tokenizer, model)
     with _at_rest(model):
         whole = model.generate(
             **padded,
@@ -29,24 +29,27 @@ def answer(model: Any, tokenizer: Any, prompts: Sequence[Ids], *, new_tokens: in
     return said
 
 
-def weigh(
-    model: Any, tokenizer: Any, prompts: Sequence[Ids], answers: Sequence[Ids]
-) -> list[float]:
-    """Return the mean log-probability of a token of each answer to each prompt, in nats."""
-    wholes = [prompt + said for prompt, said in zip(prompts, answers, strict=True)]
-    padded = _padded(wholes, tokenizer, model, side="right")
+def weigh(model: Any, prompts: Sequence[Ids], answers: Sequence[Ids]) -> list[float]:
+    """Return the mean log-probability of a token of each answer to each prompt, in nats.
+
+    One after the other, and for the answer's tokens alone: what training holds leaves little room
+    for a number for each word of a large vocabulary at each token of many prompts.
+    """
     with _at_rest(model):
-        logits = model(**padded).logits[:, :-1].float()  # (batch, tokens - 1, vocabulary)
-    tokens = padded["input_ids"][:, 1:, None]
-    log = torch.log_softmax(logits, dim=-1).gather(-1, tokens)[..., 0]
-    return [
-        float(log[row, len(prompt) - 1 : len(whole) - 1].mean())
-        for row, (prompt, whole) in enumerate(zip(prompts, wholes, strict=True))
-    ]
+        return [
+            _weigh_one(model, prompt, said) for prompt, said in zip(prompts, answers, strict=True)
+        ]
 
 
-def _padded(ids: Sequence[Ids], tokenizer: Any, model: Any, *, side: str) -> Any:
-    padded = tokenizer.pad({"input_ids": list(ids)}, padding_side=side, return_tensors="pt")
+def _weigh_one(model: Any, prompt: Ids, said: Ids) -> float:
+    whole = torch.tensor([prompt + said], device=model.device)
+    logits = model(input_ids=whole, logits_to_keep=len(said) + 1).logits[0, :-1].float()
+    log = torch.log_softmax(logits, dim=-1)  # (tokens of the answer, vocabulary)
+    return float(log.gather(-1, whole[0, -len(said) :, None]).mean())
+
+
+def _padded(ids: Sequence[Ids], tokenizer: Any, model: Any) -> Any:
+    padded = tokenizer.pad({"input_ids": list(ids)}, padding_side="left", return_tensors="pt")
     return padded.to(model.device)
 
 

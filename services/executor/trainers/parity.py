@@ -106,7 +106,7 @@ def _asked(sample: Sample, tokenizer: Any, rooms: tuple[int, int]) -> _Asked | N
 
 def _witnesses(model: Any, tokenizer: Any, asked: Sequence[_Asked]) -> Iterator[Witness]:
     prompts = [one.prompt for one in asked]
-    weighed = weigh(model, tokenizer, prompts, [one.answer for one in asked])
+    weighed = weigh(model, prompts, [one.answer for one in asked])
     if not all(map(math.isfinite, weighed)):
         raise Diverged(
             "wanted weights that give answers a probability, found that they give NaN or zero; "
