@@ -166,13 +166,21 @@ def _result(lease: Lease, store: WorkStore, perform: Callable[[Lease], Result]) 
         return Failed(error=type(failure).__name__, detail=str(failure))
     except GivenUp:
         if not lease.cancelled:
-            logger.warning("%s of %s is given back", work_id, job_id)
-            store.release(claim, blameless=True)
+            _give_back(store, claim)
             return None
         return Failed(error="Cancelled", detail="cancelled while a worker had it")
     except Exception:
         store.release(claim, blameless=False)
         raise
+
+
+def _give_back(store: WorkStore, claim: Claim) -> None:
+    try:
+        store.release(claim, blameless=True)
+    except StoreUnavailable as error:  # which may be why it is given back
+        logger.warning("%s is taken back when its lease is over: %s", claim.work_id, error)
+    else:
+        logger.warning("%s of %s is given back", claim.work_id, claim.job_id)
 
 
 def _finish(

@@ -217,7 +217,7 @@ def test_a_host_that_is_cut_off_costs_what_it_was_doing_and_works_again_when_it_
     tell(f"host 1 trains {stranded} and is cut off")
     wait_until(lambda: stranded in lost(), "its lease is over")
     tell(f"the planner counts {stranded} as lost")
-    wait_until(lambda: "is given back" in one.log.read_text(), "it stops by itself")
+    wait_until(lambda: "is taken back when its lease" in one.log.read_text(), "it stops by itself")
     tell(f"host 1, still cut off, has stopped {stranded} by itself")
     wait_until(lambda: stranded in two.claims(), "the second host takes over")
     tell(f"host 2 has begun {stranded} anew")

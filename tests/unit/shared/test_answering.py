@@ -141,6 +141,25 @@ def test_a_worker_that_shuts_down_hands_its_work_back_without_blame(store: Memor
     assert claim.attempt == 1
 
 
+def test_work_that_stops_because_the_store_is_away_waits_for_its_lease_to_end(
+    store: MemoryStore,
+) -> None:
+    class CutOff(Worker):
+        def perform(self, lease: Lease) -> Result:
+            self.stopping.set()
+            lease.check()
+            raise AssertionError("check must stop the work")
+
+    def away(claim: Claim, *, blameless: bool) -> None:
+        raise StoreUnavailable("away")
+
+    store.release = away  # type: ignore[method-assign]  # a store that is away
+    CutOff(store).ring()
+
+    assert store.read(JOB)[-1].event.kind == "work_ordered"
+    assert store.claim(JOB, WORK, lease_s=60) is None, "it is held until its lease is over"
+
+
 def test_cancelled_work_ends_as_cancelled(store: MemoryStore) -> None:
     class Cancelled(Worker):
         def perform(self, lease: Lease) -> Result:
