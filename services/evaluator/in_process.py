@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 from peft import PeftModel
+from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -104,15 +105,8 @@ class TransformersScorer:
             {"input_ids": [whole for _, whole in pairs]}, padding_side="right", return_tensors="pt"
         ).to(self._device)
         with torch.inference_mode():
-            logits = model(**padded).logits[:, :-1].float()  # (batch, tokens - 1, vocabulary)
-        tokens = padded["input_ids"][:, 1:, None]
-        log = torch.log_softmax(logits, dim=-1).gather(-1, tokens)[..., 0]
-        return [
-            Weighed(
-                float(log[row, len(prompt) - 1 : len(whole) - 1].sum()), len(whole) - len(prompt)
-            )
-            for row, (prompt, whole) in enumerate(pairs)
-        ]
+            logits = model(**padded).logits  # (batch, tokens, vocabulary)
+            return [_weighed(one, *pair) for one, pair in zip(logits, pairs, strict=True)]
 
     def _model(self, checkpoint: str, base_model: str) -> Any:
         """Return the model, the one in memory when it was asked for last."""
@@ -154,6 +148,16 @@ class TransformersScorer:
             Answer(text.rstrip(_HALF_CHARACTER), not over)
             for text, over in zip(texts, ended, strict=True)
         ]
+
+
+def _weighed(logits: torch.Tensor, prompt: list[int], whole: list[int]) -> Weighed:
+    """Return how a model finds what follows a prompt, from its logits (tokens, vocabulary).
+
+    One answer at a time: the logits of a batch in full precision are many times a small model.
+    """
+    said = torch.tensor(whole[len(prompt) :], device=logits.device)
+    expected = logits[len(prompt) - 1 : len(whole) - 1].float()
+    return Weighed(-float(cross_entropy(expected, said, reduction="sum")), len(said))
 
 
 @contextmanager
