@@ -45,6 +45,7 @@ class Presence:
         *,
         can: Callable[[], Capabilities | None],
         folder: Path | None,
+        adapters_only: bool = False,
         clock: Callable[[], float] = time.time,
         contracts: int = CONTRACTS,
     ) -> None:
@@ -56,6 +57,7 @@ class Presence:
             settings: how often, and where its health is written.
             can: says at once what this machine can train; None as long as that is not known.
             folder: where the worker writes; None when it writes nothing.
+            adapters_only: whether it scores no model whose weights were all trained.
             clock: of this host, seconds since 1970.
             contracts: the number of this worker's.
         """
@@ -66,6 +68,7 @@ class Presence:
         self._settings = settings
         self._can = can
         self._folder = folder
+        self._adapters_only = adapters_only
         self._clock = clock
         self._contracts = contracts
         self._since: float | None = None
@@ -123,6 +126,7 @@ class Presence:
             clock_ahead_s=ahead_s,
             # In words of another version, nobody could read these.
             can=None if other else self._can(),
+            adapters_only=self._adapters_only,
             doing=None if other else self._doing(),
             free_gib=self._free_gib(),
             takes_work=not (other or full),

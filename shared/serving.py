@@ -63,6 +63,7 @@ def serve(
     perform: Callable[[Lease], Result],
     can: Asked = lambda: None,
     folder: Path | None = None,
+    adapters_only: bool = False,
 ) -> None:
     """Answer a service's messages until SIGTERM or Ctrl-C, then hand running work back.
 
@@ -72,6 +73,7 @@ def serve(
         perform: does a piece of work.
         can: says what this machine can train.
         folder: where the work writes; without room there, only what frees some is done.
+        adapters_only: whether it scores no model whose weights were all trained.
 
     Raises:
         StoreUnavailable: as `rehearse`.
@@ -82,7 +84,9 @@ def serve(
     app = make_app(service, url)
     rehearse(app, service)
     stopping = threading.Event()
-    presence = Presence(service, store, settings, can=can, folder=folder)
+    presence = Presence(
+        service, store, settings, can=can, folder=folder, adapters_only=adapters_only
+    )
 
     def perform_and_say(lease: Lease) -> Result:
         presence.doing = lease

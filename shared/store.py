@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Protocol, get_args
 
 from shared.contracts.base import JobId, WorkId
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import Event, JobDrafted, JobEnded, WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
@@ -272,10 +271,6 @@ class JobStore(Protocol):
         """Return how many workers of a service are alive and take work."""
         ...
 
-    def machines(self, service: str) -> tuple[Capabilities, ...]:
-        """Return what the machines of such workers can train, each kind once, in one order."""
-        ...
-
     def living(self) -> tuple[Worker, ...]:
         """Return every worker that is alive, by service and name, those that take no work too."""
         ...
@@ -351,11 +346,6 @@ def backlogs(
         service: Backlog(len(waited), held[service], max(waited, default=0.0))
         for service, waited in waits.items()
     }
-
-
-def kinds(machines: Iterable[Capabilities]) -> tuple[Capabilities, ...]:
-    """Return each kind of machine once, in an order that does not depend on who spoke first."""
-    return tuple(sorted(set(machines), key=Capabilities.model_dump_json))
 
 
 def lost(claim: Claim) -> LeaseLost:

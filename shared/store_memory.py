@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.contracts.base import JobId, WorkId, digest
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import (
     CancelRequested,
@@ -35,7 +34,6 @@ from shared.store import (
     Hold,
     backlogs,
     cannot_approve,
-    kinds,
     lost,
     lost_or_given_up,
     patience_s,
@@ -203,10 +201,6 @@ class MemoryStore:
     def workers(self, service: str) -> int:
         """See `shared.store.JobStore.workers`."""
         return len(self._taking(service))
-
-    def machines(self, service: str) -> tuple[Capabilities, ...]:
-        """See `shared.store.JobStore.machines`."""
-        return kinds(one.can for one in self._taking(service) if one.can is not None)
 
     def living(self) -> tuple[Worker, ...]:
         """See `shared.store.JobStore.living`."""

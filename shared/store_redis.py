@@ -15,7 +15,6 @@ from redis.commands.core import Script
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from shared.contracts.base import JobId, WorkId, digest
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.events import (
     EVENT,
@@ -42,7 +41,6 @@ from shared.store import (
     Hold,
     backlogs,
     cannot_approve,
-    kinds,
     lost,
     lost_or_given_up,
     patience_s,
@@ -252,14 +250,6 @@ class RedisStore:
         now = self.now()
         with reaching():
             return int(self._redis.zcount(_workers(service), now * 1000, "+inf"))
-
-    def machines(self, service: str) -> tuple[Capabilities, ...]:
-        """See `shared.store.JobStore.machines`."""
-        now = self.now()
-        with reaching():
-            living = self._redis.zrangebyscore(_workers(service), now * 1000, "+inf")
-        said = self._said(f"{service}/{worker}" for worker in map(str, living))
-        return kinds(worker.can for worker in said if worker.can is not None)
 
     def living(self) -> tuple[Worker, ...]:
         """See `shared.store.JobStore.living`."""

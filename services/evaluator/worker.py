@@ -94,7 +94,13 @@ def run(
             with working(lease.claim.request):
                 return told(lease, chain_of(lease.claim.job_id, evaluator.vault, key), means)
 
-        serve("evaluator", queue, perform=perform, folder=evaluator.vault)
+        serve(
+            "evaluator",
+            queue,
+            perform=perform,
+            folder=evaluator.vault,
+            adapters_only=evaluator.scorer == "vllm" and evaluator.vllm_url is not None,
+        )
 
 
 def told(lease: Lease, chain: Chain, means: Means) -> Score:

@@ -11,6 +11,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.telemetry import TelemetryConfig
 
+from services.planner.able import able
 from services.planner.allowed import allowed
 from services.planner.drafted import DraftState, prelude, refuse_another
 from services.planner.experiment import Experiment
@@ -119,7 +120,7 @@ def _system(store: JobStore) -> APIRouter:
             researchers=store.workers("researcher"),
             executors=store.workers("executor"),
             evaluators=store.workers("evaluator"),
-            machines=store.machines("executor"),
+            machines=able(store.living()).machines,
         )
 
     @router.get("/workers")

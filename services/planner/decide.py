@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.planner import orders
+from services.planner.able import ANYTHING, Able
 from services.planner.experiment import Experiment, Run, is_baseline, piece
 from services.planner.finish import (
     FINALISTS,
@@ -26,7 +27,6 @@ from services.planner.replicates import replicated, replicates_left
 from services.planner.search import Choice
 from services.planner.state import JobState
 from shared.contracts.base import ROOT, ExperimentId, WorkId
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import JobEnded
 from shared.contracts.job import GUARD_ITEMS
 from shared.contracts.proposal import Left
@@ -71,9 +71,7 @@ class End:
 Act: TypeAlias = orders.Order | CancelWork | End
 
 
-def decide(
-    state: JobState, *, now: float, executors: int, machines: tuple[Capabilities, ...] = ()
-) -> list[Act]:
+def decide(state: JobState, *, now: float, executors: int, able: Able = ANYTHING) -> list[Act]:
     """Return what is due now; an empty list while the job waits for answers.
 
     At most one act of the search is begun at a time: the next one is chosen once the ledger holds
@@ -83,7 +81,7 @@ def decide(
         state: all that happened.
         now: seconds since 1970, by the server's clock.
         executors: how many this job may keep busy.
-        machines: what those that are alive can train, as far as they have said.
+        able: what the workers that are alive can do.
     """
     if state.ended is not None:
         return []
@@ -107,7 +105,7 @@ def decide(
     step = _next_step(state, now=now)
     match step:
         case Choice():
-            return _carry_out(state, step, now=now, executors=executors, machines=machines)
+            return _carry_out(state, step, now=now, executors=executors, able=able)
         case Check():
             return [_check(state, step, now=now, executors=executors)]
         case Wait():
@@ -276,7 +274,7 @@ def _carry_out(
     *,
     now: float,
     executors: int,
-    machines: tuple[Capabilities, ...],
+    able: Able,
 ) -> list[Act]:
     node = ExperimentId(choice.terms.node)
     if choice.terms.kind == "promote":
@@ -289,7 +287,7 @@ def _carry_out(
     count = max(1, min(free, AT_ONCE, int(left + 1e-9)))
     if state.spec.search.mode == "sequential":
         count = 1
-    return [orders.propose(state, choice, count, machines, _left(state, now=now))]
+    return [orders.propose(state, choice, count, able, _left(state, now=now))]
 
 
 def _left(state: JobState, *, now: float) -> Left:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from services.planner import drafted
+from services.planner.able import Able, able
 from services.planner.decide import Act, CancelWork, End, decide
 from services.planner.drafted import DraftState, Standing, go_on
 from services.planner.metrics import count_runs
@@ -18,7 +19,6 @@ from services.planner.orders import Order
 from services.planner.sharing import shares
 from services.planner.state import JobState
 from shared.contracts.base import JobId, WorkId
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.work import Request
 from shared.errors import LeaseLost, StoreUnavailable
 from shared.store import BEGINNING, Hold, JobStore
@@ -39,13 +39,12 @@ Ring = Callable[[JobId, WorkId, Request], None]
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The executors that were alive at a moment."""
+    """Who was alive at a moment."""
 
     seen_at: float
     """Seconds since 1970, by the server's clock."""
-    count: int
-    machines: tuple[Capabilities, ...]
-    """What they can train, as far as they have said."""
+    executors: int
+    able: Able
 
 
 @dataclass(slots=True)
@@ -97,14 +96,15 @@ class PlanningLoop:
         """Return how many executors a job may keep busy beside the others planned here."""
         jobs = {job: state for job, state in self.states.items() if isinstance(state, JobState)}
         weights = {job: state.spec.weight for job, state in jobs.items()}
-        return shares(weights, self._executors().count)[job_id]
+        return shares(weights, self._alive().executors)[job_id]
 
-    def _executors(self) -> Workers:
+    def _alive(self) -> Workers:
         """Return who was alive a second ago or less: there may be hundreds of them to ask for."""
         now = self.store.now()
         if self._workers is None or now - self._workers.seen_at >= PATIENCE_S:
-            count, machines = self.store.workers("executor"), self.store.machines("executor")
-            self._workers = Workers(now, count, machines)
+            living = self.store.living()
+            executors = sum(one.service == "executor" and one.takes_work for one in living)
+            self._workers = Workers(now, executors, able(living))
         return self._workers
 
     def _catch_up(self, job_id: JobId) -> Standing:
@@ -118,11 +118,11 @@ class PlanningLoop:
         return state
 
     def _decide(self, job_id: JobId, state: Standing) -> list[Act]:
-        machines = self._executors().machines
+        can = self._alive().able
         if isinstance(state, DraftState):
-            return drafted.decide(state, machines=machines)
+            return drafted.decide(state, machines=can.machines)
         share = self._share(job_id)
-        return decide(state, now=self.store.now(), executors=share, machines=machines)
+        return decide(state, now=self.store.now(), executors=share, able=can)
 
     def _act(self, hold: Hold, acts: list[Act]) -> bool:
         """Carry acts out; return whether the ledger grew, so that there may be more to decide."""

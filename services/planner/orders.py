@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from services.planner.able import Able
 from services.planner.crediting import proposers
 from services.planner.experiment import Experiment, Run, piece
 from services.planner.findings import findings
@@ -12,7 +13,6 @@ from services.planner.state import JobState
 from shared.contracts import choice as contract
 from shared.contracts.base import ROOT, ExperimentId, WorkId
 from shared.contracts.brief import BriefRequest, ProposalContext
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.counsel import Caps
 from shared.contracts.discard import DiscardRequest
 from shared.contracts.job import GUARDS, Fidelity, MetricName
@@ -52,9 +52,7 @@ def brief(state: JobState) -> Order:
     return Order(WorkId("brief"), request, "every search begins with a look at its data")
 
 
-def propose(
-    state: JobState, choice: Choice, count: int, machines: tuple[Capabilities, ...], left: Left
-) -> Order:
+def propose(state: JobState, choice: Choice, count: int, able: Able, left: Left) -> Order:
     """Ask the researcher for recipes below the node that was chosen."""
     spec = state.spec
     assert state.brief is not None
@@ -74,7 +72,8 @@ def propose(
             metric=spec.metric,
             limits=spec.limits,
             seed=spec.seed,
-            machines=machines,
+            machines=able.machines,
+            adapters_only=able.adapters_only,
         ),
         brief=state.brief,
         base_value=state.base_score.value,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.planner.able import Able, refusal
 from services.planner.advice import Advice
 from services.planner.costs import in_mean_runs, learn_costs
 from services.planner.experiment import Experiment, Run, is_baseline, number_of
@@ -16,8 +17,7 @@ from services.planner.noise import shared_correlation
 from services.planner.search import ExperimentSearch, SearchRules
 from services.planner.tree import Observation
 from shared.contracts.base import ROOT, ExperimentId, JobId, WorkId, digest
-from shared.contracts.brief import Brief, BriefRequest
-from shared.contracts.capabilities import Capabilities
+from shared.contracts.brief import Brief, BriefRequest, ProposalContext
 from shared.contracts.choice import Choice
 from shared.contracts.discard import Discarded, DiscardRequest
 from shared.contracts.events import (
@@ -31,7 +31,6 @@ from shared.contracts.events import (
 )
 from shared.contracts.job import Fidelity, JobSpec, Search
 from shared.contracts.lesson import DiagnoseRequest, Lesson
-from shared.contracts.method import Qlora
 from shared.contracts.proposal import Proposal, Proposals, ProposeRequest
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import NOBODYS_FAULT, Failed, RunRequest, Trained
@@ -233,7 +232,7 @@ class JobState:
             experiment = self.experiments[number]
             experiment.counsel = result.counsel if isinstance(result, Proposals) else None
             if place < len(proposals):
-                self._accept(experiment, proposals[place], request.context.machines)
+                self._accept(experiment, proposals[place], request.context)
                 continue
             fewer = "the researcher had nothing more that was new below this"
             self._give_up(experiment, result.detail if isinstance(result, Failed) else fewer)
@@ -244,9 +243,7 @@ class JobState:
         made = None if experiment is None else self.experiments[experiment].made
         return None if made is None else made.checkpoint
 
-    def _accept(
-        self, experiment: Experiment, proposal: Proposal, machines: tuple[Capabilities, ...]
-    ) -> None:
+    def _accept(self, experiment: Experiment, proposal: Proposal, context: ProposalContext) -> None:
         experiment.proposer = proposal.proposer
         why = self._lost_start(proposal.recipe)
         if why is not None:
@@ -254,9 +251,9 @@ class JobState:
                 experiment.proposer = None  # the planner had it removed
             self._give_up(experiment, why)
             return
-        quantises = isinstance(proposal.recipe.adapter, Qlora)
-        if quantises and machines and not any(machine.quantised for machine in machines):
-            self._give_up(experiment, "no executor that is alive can hold a base model in 4 bits")
+        why = refusal(proposal.recipe, Able(context.machines, context.adapters_only))
+        if why is not None:
+            self._give_up(experiment, why)
             return
         twin = self.recipes.setdefault(digest(proposal.recipe), experiment.id)
         if twin == experiment.id:

@@ -35,7 +35,7 @@ class Draft:
 
 def draft(request: ProposeRequest, ordinal: int) -> Draft:
     """Return the fresh start of that number, counted from 0; each number is another recipe."""
-    table = prior.factors(request.brief, request.context.base_model)
+    table = prior.factors(request.brief, request.context)
     kinds = table["adapter"].values if "adapter" in table else ("lora",)
     if ordinal < len(_FIRST) and _FIRST[ordinal][0] in kinds:
         kind, of_rate, of_epochs, idea = _FIRST[ordinal]

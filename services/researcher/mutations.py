@@ -26,7 +26,7 @@ class Mutation:
 
 def mutations(request: ProposeRequest, parent: Finding, rng: random.Random) -> Iterator[Mutation]:
     """Yield the parent's recipe with one factor changed or two, without end."""
-    table = prior.factors(request.brief, request.context.base_model)
+    table = prior.factors(request.brief, request.context)
     here = situation(parent, request.findings, tuple(table.values()))
     while True:
         chosen = _choose(here, request, rng)
@@ -68,6 +68,6 @@ def rate_for(kind: str, request: ProposeRequest, parent: Finding) -> Move:
     model = request.context.base_model
     size = prior.parameters(request.brief, model)
     ratio = prior.learning_rate(kind, size) / prior.learning_rate(parent.recipe.adapter.kind, size)
-    factor = prior.factors(request.brief, model)["learning_rate"]
+    factor = prior.factors(request.brief, request.context)["learning_rate"]
     value = rounded(factor, parent.recipe.method.learning_rate * ratio)
     return Move("learning_rate", value, 1.0, f"{kind} wants {ratio:.2g} times the learning rate")

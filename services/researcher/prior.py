@@ -26,10 +26,11 @@ _FULL_TUNING_MAX = 5e9
 # Weights, gradients and AdamW's moments take 16 bytes a weight: 80 GB, one common GPU.
 
 
-def factors(brief: Brief, base_model: str) -> dict[str, Factor]:
+def factors(brief: Brief, context: ProposalContext) -> dict[str, Factor]:
     """Return what can be chosen for a job, by name. What makes no difference to it is left out."""
-    size = parameters(brief, base_model)
-    adapters = ("lora", "full") if size <= _FULL_TUNING_MAX else ("lora",)
+    size = parameters(brief, context.base_model)
+    whole = size <= _FULL_TUNING_MAX and not context.adapters_only
+    adapters = ("lora", "full") if whole else ("lora",)
     outliers = f"{max(1, brief.prompt_chars_p95)}/{max(1, brief.completion_chars_p95)}"
     batches = _batches(brief.rows)
     batch = max(rows for rows in batches if rows <= 16 or rows == batches[0])
@@ -114,7 +115,7 @@ def parameters(brief: Brief, base_model: str) -> float:
 
 def default_recipe(brief: Brief, context: ProposalContext) -> Recipe:
     """Return the first attempt: LoRA on every linear layer, every factor at its default."""
-    table = factors(brief, context.base_model)
+    table = factors(brief, context)
     batch = table["batch_size"].default if "batch_size" in table else _batches(brief.rows)[0]
     return Recipe(
         base_model=context.base_model,

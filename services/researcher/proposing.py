@@ -71,7 +71,7 @@ def _proposal(request: ProposeRequest, number: ExperimentId, parent: Finding | N
 
 def _most_promising(draws: Iterator[_Draw], request: ProposeRequest) -> _Draw:
     """Return the best of the first `CANDIDATES` draws by the scores so far."""
-    table = prior.factors(request.brief, request.context.base_model)
+    table = prior.factors(request.brief, request.context)
     seen = forecast(request.findings, table.values())
     if seen is None:
         return next(draws)

@@ -195,3 +195,6 @@ class ProposalContext(Contract):
 
     machines: tuple[Capabilities, ...] = ()
     """What executors that were alive can train, each kind once; empty when none had said."""
+
+    adapters_only: bool = False
+    """Whether no evaluator that was alive could score a model whose weights were all trained."""

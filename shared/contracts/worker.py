@@ -53,6 +53,9 @@ class Worker(Contract):
     can: Capabilities | None
     """What its machine can train; None when it does not train, or does not know yet."""
 
+    adapters_only: bool = False
+    """Whether it scores a base model and its adapters, but no model of which all was trained."""
+
     doing: Doing | None
     """What it is at; None when it is idle."""
 

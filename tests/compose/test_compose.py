@@ -2,8 +2,7 @@
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from shared.contracts.base import JobId
 from shared.contracts.events import WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
 from shared.contracts.views import JobView, Report
-from tests.support.composing import Compose, docker
-from trex.client import Address, TrexClient
+from tests.support.composing import Compose, docker, wait_for
+from trex.client import TrexClient
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -27,8 +26,7 @@ MB = 1_000_000
 def system(compose: Compose) -> Iterator[TrexClient]:
     """Profile cpu with two executors, ready."""
     compose("up", "--detach", "--wait", "--scale", "executor=2")
-    address = f"http://{compose.environment['PLANNER_ADDRESS']}"
-    with TrexClient(Address(address, compose.environment["TREX_PLANNER_TOKEN"])) as client:
+    with TrexClient(compose.address) as client:
         yield client
 
 
@@ -63,13 +61,6 @@ def job(compose: Compose, system: TrexClient, spec: JobSpec) -> JobView:
 @pytest.fixture(scope="module")
 def report(system: TrexClient, job: JobView) -> Report:
     return system.report(job.job_id)
-
-
-def wait_for(holds: Callable[[], bool], *, what: str, for_s: float) -> None:
-    deadline = time.monotonic() + for_s
-    while not holds():
-        assert time.monotonic() < deadline, f"wanted {what} within {for_s:.0f} s"
-        time.sleep(0.5)
 
 
 def training(system: TrexClient, job_id: JobId) -> int:

@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
+import redis
 
 from services.executor.inquiry import Inquiry
 from shared.contracts.capabilities import Capabilities
 from shared.errors import TrainingFailed
+from shared.store_redis import RedisStore
 from tests.support.examples import CPU
 
 
@@ -50,6 +54,42 @@ def test_a_worker_learns_the_same_without_importing_torch() -> None:
     )
 
     assert Capabilities.model_validate_json(done.stdout) == said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("server", "adapters_only"),
+    [({}, False), ({"TREX_EVALUATOR_VLLM_URL": "http://127.0.0.1:1"}, True)],
+    ids=["starts servers", "asks one that is there"],
+)
+def test_an_evaluator_that_asks_one_server_says_that_it_scores_adapters_alone(
+    client: redis.Redis,
+    server_url: str,
+    tmp_path: Path,
+    server: dict[str, str],
+    *,
+    adapters_only: bool,
+) -> None:
+    store = RedisStore(client)
+    variables = {
+        "TREX_QUEUE_URL": server_url,
+        "TREX_EVALUATOR_SCORER": "vllm",
+        "TREX_EVALUATOR_VAULT": str(tmp_path / "vault"),
+        "TREX_ARTIFACTS_FOLDER": str(tmp_path / "artifacts"),
+    }
+    command = [sys.executable, "-m", "services.evaluator"]
+    with subprocess.Popen(command, env=os.environ | variables | server) as evaluator:
+        try:
+            deadline = time.monotonic() + 60
+            while not store.living():
+                assert evaluator.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            [worker] = store.living()
+        finally:
+            evaluator.terminate()
+
+    assert (worker.service, worker.adapters_only) == ("evaluator", adapters_only)
 
 
 def test_what_cannot_be_found_out_stays_unknown_and_is_logged(

@@ -458,25 +458,6 @@ class StoreSuite:
 
         assert (both, store.workers("executor")) == (2, 1)
 
-    def test_what_living_workers_can_train_is_known_each_kind_once(
-        self, store: Store, let_pass: Callable[[float], None]
-    ) -> None:
-        gpu = CPU.model_copy(update={"device": "H100", "bf16": True})
-        store.present(worker("executor", "one", can=gpu), for_s=10)
-        store.present(worker("executor", "two", can=CPU), for_s=30)
-        store.present(worker("executor", "three", can=CPU), for_s=30)
-        store.present(worker("executor", "silent"), for_s=30)
-        store.present(worker("evaluator", "four"), for_s=30)
-        before = store.machines("executor")
-
-        let_pass(20)
-
-        assert set(before) == {CPU, gpu}
-        assert len(before) == 2
-        assert store.machines("executor") == (CPU,)
-        assert store.machines("evaluator") == ()
-        assert store.workers("executor") == 3
-
     def test_a_worker_that_takes_no_work_is_seen_and_not_counted(self, store: Store) -> None:
         full = worker("executor", "one", can=CPU, takes_work=False, trouble=("the disk is full",))
         store.present(worker("executor", "one", can=CPU), for_s=30)
@@ -484,7 +465,7 @@ class StoreSuite:
 
         store.present(full, for_s=30)
 
-        assert (store.workers("executor"), store.machines("executor")) == (0, ())
+        assert store.workers("executor") == 0
         assert store.living() == (worker("evaluator", "two"), full)
 
     def test_a_worker_is_seen_as_it_was_last_for_as_long_as_it_says_so(

@@ -1,13 +1,21 @@
 """``docker compose`` for tests: a project of its own, from this repository's file."""
 
 import os
+import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from trex.client import Address
+from trex.processes import free_port
+
 ROOT = Path(__file__).parents[2]
+
+WHOSE = ("PLANNER", "RESEARCHER", "EXECUTOR", "EVALUATOR")
 
 
 @dataclass(frozen=True)
@@ -15,13 +23,21 @@ class Compose:
     """``docker compose`` for one project of its own."""
 
     environment: dict[str, str]
+    beside: str
+    """File that changes what stands in docker-compose.yml."""
+
+    @property
+    def address(self) -> Address:
+        """Where its planner answers, and to whom."""
+        given = self.environment
+        return Address(f"http://{given['PLANNER_ADDRESS']}", given["TREX_PLANNER_TOKEN"])
 
     def __call__(
         self, *arguments: str, check: bool = True, without: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run a command; its output is shown when it fails."""
         given = {name: v for name, v in self.environment.items() if name not in without}
-        files = ("--file", "docker-compose.yml", "--file", "tests/compose/quick.yml")
+        files = ("--file", "docker-compose.yml", "--file", self.beside)
         return _run(["docker", "compose", *files, *arguments], check=check, environment=given)
 
     def inside(self, service: str, *command: str, check: bool = True) -> str:
@@ -32,6 +48,36 @@ class Compose:
     def containers(self, service: str) -> list[str]:
         """Return the ids of the containers of a service that run."""
         return self("ps", "--quiet", service).stdout.split()
+
+
+@contextmanager
+def project(beside: str, *, data: Path, profile: str = "cpu") -> Iterator[Compose]:
+    """Yield a project with secrets and an address of its own; nothing but images is left of it.
+
+    Args:
+        beside: file that changes what stands in docker-compose.yml.
+        data: folder that the services see as /data.
+        profile: what starts.
+    """
+    passwords = {f"REDIS_{who}_PASSWORD": secrets.token_hex(12) for who in WHOSE}
+    compose = Compose(
+        {
+            **os.environ,
+            **passwords,
+            "COMPOSE_PROJECT_NAME": f"trex-test-{secrets.token_hex(3)}",
+            "COMPOSE_PROFILES": profile,
+            "COMPOSE_ENV_FILES": "/dev/null",
+            "TREX_PLANNER_TOKEN": secrets.token_hex(12),
+            "PLANNER_ADDRESS": f"127.0.0.1:{free_port(None, name='the planner')}",
+            "DATA_FOLDER": str(data),
+            "REVISION": "under-test",
+        },
+        beside,
+    )
+    try:
+        yield compose
+    finally:
+        compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
 
 
 def _run(
@@ -46,6 +92,14 @@ def _run(
             f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}"
         )
     return done
+
+
+def wait_for(holds: Callable[[], bool], *, what: str, for_s: float) -> None:
+    """Return once something holds."""
+    deadline = time.monotonic() + for_s
+    while not holds():
+        assert time.monotonic() < deadline, f"wanted {what} within {for_s:.0f} s"
+        time.sleep(0.5)
 
 
 def docker(*arguments: str) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from services.executor.nano import make_nano_base
 
+ROOT = Path(__file__).parents[2]
+
 WORDS = ["red", "blue", "green", "black", "white", "brown"]
 
 
@@ -30,6 +32,19 @@ def make_talking_base(folder: Path) -> Path:
         text, base, progress=lambda _: None, steps=100, batch_size=4, hidden_size=32, layers=2
     )
     return base
+
+
+def make_silly_model(folder: Path) -> Path:
+    """Pre-train on our own pages for a few steps: it takes long prompts and writes nonsense."""
+    text = folder / "pages.txt"
+    text.write_text("\n".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))))
+    silly = folder / "silly"
+    make_nano_base(
+        text, silly, progress=lambda _: None, steps=20, batch_size=4, hidden_size=64, layers=2
+    )
+    config = json.loads((silly / "config.json").read_text())
+    (silly / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 12_288}))
+    return silly
 
 
 def make_adapter(base: Path, folder: Path, *, seed: int) -> Path:

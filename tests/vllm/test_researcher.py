@@ -1,6 +1,5 @@
 """A real model under vLLM, which knows nothing, researches a whole job: the contract must hold."""
 
-import json
 import os
 import signal
 import time
@@ -11,35 +10,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.executor.nano import make_nano_base
 from shared.contracts.counsel import Counsel
 from shared.contracts.events import WorkEnded
 from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName, Search
 from shared.contracts.mapping import Mapping
 from shared.contracts.proposal import Proposals
-from tests.support.nano import make_talking_base, write_rows
+from tests.support.nano import make_silly_model, make_talking_base, write_rows
 from tests.vllm.conftest import OPTIONS, PYTHON
 from trex.client import TrexClient
 from trex.local import running
 from trex.processes import free_port, start, stop, wait_until
 
-WINDOW = 12_288
 MODEL = "silly"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a nano model answers that was trained on our own pages for a few steps."""
     folder = tmp_path_factory.mktemp("silly")
-    text = folder / "text.txt"
-    text.write_text("\n".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))))
-    base = folder / "base"
-    make_nano_base(
-        text, base, progress=lambda _: None, steps=20, batch_size=4, hidden_size=64, layers=2
-    )
-    config = json.loads((base / "config.json").read_text())
-    (base / "config.json").write_text(json.dumps(config | {"max_position_embeddings": WINDOW}))
+    base = make_silly_model(folder)
     port = free_port(None, name="vLLM")
     command = [str(PYTHON), "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(base), "--served-model-name", MODEL, "--host", "127.0.0.1"]

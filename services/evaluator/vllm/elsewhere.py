@@ -2,8 +2,9 @@
 
 It must serve one base model, see checkpoints under the same paths as the evaluator, and be started
 with ``--enable-tokenizer-info-endpoint --generation-config vllm``. For adapters it also needs
-``--enable-lora``, ``--max-lora-rank`` as in the evaluator's settings and
-``VLLM_ALLOW_RUNTIME_LORA_UPDATING=1`` in its environment.
+``--enable-lora``, ``--max-lora-rank`` as in the evaluator's settings, ``--lora-target-modules``
+with the model's linear layers but for the output's, of which vLLM 0.32 dies when asked for a
+certificate, and ``VLLM_ALLOW_RUNTIME_LORA_UPDATING=1`` in its environment.
 """
 
 import time

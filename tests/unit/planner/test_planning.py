@@ -12,7 +12,7 @@ from shared.contracts.capabilities import Capabilities
 from shared.contracts.events import WorkEnded
 from shared.contracts.grader import RegexGrader
 from shared.contracts.job import Limits, MetricName, Search, SearchMode
-from shared.contracts.method import Qlora
+from shared.contracts.method import Adapter, FullTuning, Qlora
 from shared.contracts.proposal import Proposals, ProposeRequest
 from shared.contracts.run import Failed, RunRequest, Trained
 from shared.contracts.score import ScoreRequest
@@ -371,12 +371,20 @@ def test_a_researcher_that_is_of_no_use_fails_the_job() -> None:
 
 def in_four_bits(request: Request) -> Result:
     """Every recipe is to hold its base model in 4 bits."""
+    return with_adapter(request, Qlora(r=8, lora_alpha=16))
+
+
+def in_full(request: Request) -> Result:
+    """Every recipe is to train all weights."""
+    return with_adapter(request, FullTuning())
+
+
+def with_adapter(request: Request, adapter: Adapter) -> Result:
     answer = good_news(request)
     if not isinstance(answer, Proposals):
         return answer
-    quantised = Qlora(r=8, lora_alpha=16)
     changed = [
-        one.model_copy(update={"recipe": one.recipe.model_copy(update={"adapter": quantised})})
+        one.model_copy(update={"recipe": one.recipe.model_copy(update={"adapter": adapter})})
         for one in answer.proposals
     ]
     return Proposals(proposals=tuple(changed))
@@ -400,6 +408,20 @@ def test_a_recipe_that_no_living_executor_can_carry_out_is_not_run() -> None:
 
     assert state.experiments[ONE].dropped == (
         "no executor that is alive can hold a base model in 4 bits"
+    )
+    assert not any(work.startswith("run-") for work in state.ordered)
+
+
+def test_a_recipe_whose_checkpoint_no_living_evaluator_can_score_is_not_run() -> None:
+    bench = Bench(answer=in_full)
+    bench.store.present(worker("evaluator", "one", adapters_only=True), for_s=1e9)
+
+    state = bench.run_to_the_end()
+
+    asked = [one for one in state.ordered.values() if isinstance(one, ProposeRequest)]
+    assert all(request.context.adapters_only for request in asked)
+    assert state.experiments[ONE].dropped == (
+        "no evaluator that is alive can score a model whose weights were all trained"
     )
     assert not any(work.startswith("run-") for work in state.ordered)
 

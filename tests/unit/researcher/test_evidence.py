@@ -4,9 +4,9 @@ from services.researcher.evidence import said_of, steps, support
 from services.researcher.factors import replaced, with_value
 from services.researcher.prior import factors
 from shared.contracts.method import Dpo
-from tests.unit.researcher.researcher_examples import BRIEF, finding, lesson, recipe
+from tests.unit.researcher.researcher_examples import BRIEF, CONTEXT, finding, lesson, recipe
 
-FACTORS = factors(BRIEF, "base")
+FACTORS = factors(BRIEF, CONTEXT)
 RATE = FACTORS["learning_rate"]
 
 START = finding(1, recipe(learning_rate=2e-4))

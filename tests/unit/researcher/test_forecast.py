@@ -4,9 +4,9 @@ from services.researcher.factors import replaced
 from services.researcher.forecast import forecast
 from services.researcher.prior import factors
 from shared.contracts.method import Dpo
-from tests.unit.researcher.researcher_examples import BRIEF, DIVERGED, finding, recipe
+from tests.unit.researcher.researcher_examples import BRIEF, CONTEXT, DIVERGED, finding, recipe
 
-FACTORS = tuple(factors(BRIEF, "base").values())
+FACTORS = tuple(factors(BRIEF, CONTEXT).values())
 
 
 def landscape(rate: float) -> float:

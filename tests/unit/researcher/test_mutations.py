@@ -13,6 +13,7 @@ from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Trained
 from tests.unit.researcher.researcher_examples import (
     BRIEF,
+    CONTEXT,
     DIVERGED,
     finding,
     lesson,
@@ -34,7 +35,7 @@ def ways(findings: Sequence[Finding], parent: Finding) -> Counter[str]:
     """Count the steps of `DRAWS` mutations, for example ``learning_rate up``."""
     counted: Counter[str] = Counter()
     for made in drawn(findings, parent):
-        for name, factor in factors(BRIEF, "base").items():
+        for name, factor in factors(BRIEF, CONTEXT).items():
             old, new = value_of(parent.recipe, name), value_of(made, name)
             if old is None or new is None or old == new:
                 continue
@@ -49,7 +50,7 @@ def ways(findings: Sequence[Finding], parent: Finding) -> Counter[str]:
 
 def test_one_or_two_factors_are_changed_and_never_none() -> None:
     parent = finding(1, recipe())
-    names = factors(BRIEF, "base")
+    names = factors(BRIEF, CONTEXT)
 
     changed = Counter(
         sum(value_of(made, n) != value_of(parent.recipe, n) for n in names if n not in _LORA_ONLY)

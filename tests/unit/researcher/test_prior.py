@@ -39,7 +39,7 @@ def test_the_size_is_read_from_the_name_when_the_weights_are_away(name: str, siz
 
 
 def test_every_default_can_be_chosen() -> None:
-    for factor in factors(BRIEF, "base").values():
+    for factor in factors(BRIEF, CONTEXT).values():
         if factor.scale == "log":
             assert float(factor.values[0]) <= float(factor.default) <= float(factor.values[1])
         else:
@@ -48,7 +48,7 @@ def test_every_default_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("rows", [1, 7, 20, 64, 129, 900, 4000, 1_000_000])
 def test_a_batch_is_never_more_than_an_eighth_of_the_rows(rows: int) -> None:
-    table = factors(brief(rows=rows), "base")
+    table = factors(brief(rows=rows), CONTEXT)
     default = value_of(default_recipe(brief(rows=rows), CONTEXT), "batch_size")
 
     sizes = table["batch_size"].values if "batch_size" in table else (default,)
@@ -57,12 +57,12 @@ def test_a_batch_is_never_more_than_an_eighth_of_the_rows(rows: int) -> None:
 
 
 def test_data_without_duplicates_is_not_deduplicated() -> None:
-    assert "deduplicate" in factors(brief(duplicate_share=0.1), "base")
-    assert "deduplicate" not in factors(brief(duplicate_share=0.0), "base")
+    assert "deduplicate" in factors(brief(duplicate_share=0.1), CONTEXT)
+    assert "deduplicate" not in factors(brief(duplicate_share=0.0), CONTEXT)
 
 
 def test_a_model_too_large_for_full_tuning_is_only_adapted() -> None:
-    assert "adapter" not in factors(brief(base_parameters=int(8e9)), "base")
+    assert "adapter" not in factors(brief(base_parameters=int(8e9)), CONTEXT)
 
 
 def test_the_first_recipe_loads_maps_and_holds_out_what_the_job_names() -> None:
@@ -79,7 +79,7 @@ def test_the_first_recipe_loads_maps_and_holds_out_what_the_job_names() -> None:
 def test_every_factor_reads_back_what_was_written(adapter: str) -> None:
     start = with_value(default_recipe(BRIEF, CONTEXT), "adapter", adapter)
 
-    for factor in factors(BRIEF, "base").values():
+    for factor in factors(BRIEF, CONTEXT).values():
         if value_of(start, factor.name) is not None:
             for value in factor.values:
                 assert value_of(with_value(start, factor.name, value), factor.name) == value

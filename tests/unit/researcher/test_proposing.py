@@ -71,6 +71,18 @@ def test_the_first_four_drafts_cover_both_adapters_and_both_ends_of_the_learning
     assert relative == {("lora", 1.0), ("full", 1.0), ("lora", 4.0), ("full", 0.3)}
 
 
+def test_where_no_more_than_adapters_can_be_scored_no_model_is_trained_in_full() -> None:
+    there = context(adapters_only=True)
+    findings: list[Finding] = []
+    for number in range(1, 13):
+        parent = 0 if number < 7 else 1
+        made = propose(request(findings, parent=parent, context=there)).recipe
+        findings.append(finding(number, made))
+
+    assert {found.recipe.adapter.kind for found in findings} == {"lora"}
+    assert len({digest(found.recipe) for found in findings}) == 12
+
+
 def test_later_drafts_spread_over_rates_epochs_batches_and_adapters() -> None:
     later = drafts(16)[4:]
 

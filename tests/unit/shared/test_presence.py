@@ -66,6 +66,15 @@ def test_a_worker_says_who_it_is_and_that_it_takes_work(
     assert worker.name.startswith(f"{worker.host}:")
     assert (worker.since, worker.clock_ahead_s, worker.doing) == (NOON, 0.0, None)
     assert (worker.takes_work, worker.trouble) == (True, ())
+    assert not worker.adapters_only
+
+
+def test_a_worker_says_when_it_scores_adapters_alone(
+    store: MemoryStore, presence: Callable[..., Presence]
+) -> None:
+    presence(adapters_only=True).say()
+
+    assert seen(store).adapters_only
 
 
 def test_a_worker_says_what_it_is_at_and_how_far(

@@ -128,7 +128,7 @@ def _rate(before: Recipe, after: Recipe, place: Place) -> float | str:
     if best is not None:
         return best.recipe.method.learning_rate
     ratio = _USUAL_RATES[after.method.kind] / _USUAL_RATES[before.method.kind]
-    factor = prior.factors(request.brief, request.context.base_model)["learning_rate"]
+    factor = prior.factors(request.brief, request.context)["learning_rate"]
     return rounded(factor, before.method.learning_rate * ratio)
 
 

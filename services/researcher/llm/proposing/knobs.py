@@ -25,7 +25,7 @@ def drawn(
     Raises:
         Rejected: a number cannot go that way, or is none of this recipe.
     """
-    table = prior.factors(place.request.brief, place.request.context.base_model)
+    table = prior.factors(place.request.brief, place.request.context)
     _refuse_what_is_not_there(recipe, knobs, table)
     if not knobs:
         yield _below_what_broke(recipe, place, table)
@@ -44,7 +44,7 @@ def drawn(
 
 def turnable(recipe: Recipe, place: Place) -> tuple[str, ...]:
     """Return the numbers of a recipe that can be turned on its job."""
-    table = prior.factors(place.request.brief, place.request.context.base_model)
+    table = prior.factors(place.request.brief, place.request.context)
     return tuple(
         name
         for name, factor in table.items()

@@ -71,7 +71,7 @@ class Place:
     def adapters(self) -> tuple[str, ...]:
         """Which kinds of adapter the job's machines can train."""
         context = self.request.context
-        table = prior.factors(self.request.brief, context.base_model)
+        table = prior.factors(self.request.brief, context)
         kinds = tuple(map(str, table["adapter"].values)) if "adapter" in table else ("lora",)
         return (*kinds, "qlora") if any(one.quantised for one in context.machines) else kinds
 

@@ -50,7 +50,7 @@ def most_promising(recipes: Sequence[Recipe], place: Place) -> Recipe:
     new = [one for one in recipes if not any(is_near(one, other) for other in tried)]
     if not new:
         refuse_repeat(recipes[0], request.findings)
-    table = prior.factors(request.brief, request.context.base_model)
+    table = prior.factors(request.brief, request.context)
     seen = forecast(request.findings, table.values())
     return new[0] if seen is None else max(new, key=seen.improvement)
 

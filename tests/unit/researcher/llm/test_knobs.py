@@ -12,6 +12,7 @@ from shared.contracts.recipe import Recipe
 from tests.unit.researcher.llm.idea_examples import asked, idea, knob, proposed, turned
 from tests.unit.researcher.researcher_examples import (
     BRIEF,
+    CONTEXT,
     DIVERGED,
     finding,
     lesson,
@@ -48,7 +49,7 @@ def test_a_knob_goes_the_way_it_is_turned_and_nothing_else_changes(
     assert old is not None
     assert new is not None
     assert (float(new) > float(old)) == (direction == "up")
-    low, *_, high = factors(BRIEF, "base")[name].values
+    low, *_, high = factors(BRIEF, CONTEXT)[name].values
     assert float(low) <= float(new) <= float(high)
 
 
