@@ -32,3 +32,12 @@ def gpu_compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with project("tests/compose/gpu.yml", data=data, profile="gpu") as compose:
         compose("build")
         yield compose
+
+
+@pytest.fixture(scope="session")
+def bucket_compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Profile cpu as on several hosts, which share a bucket and no folder."""
+    data = tmp_path_factory.mktemp("data")
+    with project("tests/compose/bucket.yml", data=data) as compose:
+        compose("build")
+        yield compose

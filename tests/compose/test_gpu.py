@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
 from shared.contracts.events import Event, WorkEnded
-from shared.contracts.job import Budget, JobData, JobSpec, Limits, MetricName, Search
-from shared.contracts.mapping import Templates
+from shared.contracts.job import JobSpec
 from shared.contracts.proposal import Proposals
 from shared.contracts.score import Score
 from shared.contracts.views import JobView
-from tests.support.composing import Compose, wait_for
-from tests.support.nano import make_silly_model, make_talking_base, write_rows
+from tests.support.colour_job import colour_job
+from tests.support.composing import Compose, finished
+from tests.support.nano import make_silly_model
 from trex.client import TrexClient
 
 pytestmark = pytest.mark.timeout(1800)
@@ -21,31 +20,13 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture(scope="module")
 def spec(gpu_compose: Compose) -> JobSpec:
-    """A job of three experiments on rows that the services see as /data."""
-    data = Path(gpu_compose.environment["DATA_FOLDER"])
-    data.chmod(0o755)
-    write_rows(data / "train.jsonl", rows=120)
-    write_rows(data / "dev.jsonl", rows=30)
-    make_talking_base(data)
-    return JobSpec(
-        goal="Say the opposite colour",
-        base_model="/data/base",
-        data=JobData(
-            train="/data/train.jsonl",
-            dev="/data/dev.jsonl",
-            mapping=Templates(prompt="{text}", completion="{answer}"),
-        ),
-        metric=MetricName.EXACT_MATCH,
-        budget=Budget(experiments=3),
-        limits=Limits(max_length=64, max_new_tokens=8, run_s=40),
-        search=Search(smallest_gain=0),
-    )
+    return colour_job(gpu_compose.data)
 
 
 @pytest.fixture(scope="module")
 def system(gpu_compose: Compose, spec: JobSpec) -> Iterator[TrexClient]:
     """Profile gpu with two executors, ready."""
-    make_silly_model(Path(gpu_compose.environment["DATA_FOLDER"]))
+    make_silly_model(gpu_compose.data)
     gpu_compose.environment.update(
         BASE_MODEL=spec.base_model,
         TREX_RESEARCHER_MODEL="/data/silly",
@@ -59,10 +40,7 @@ def system(gpu_compose: Compose, spec: JobSpec) -> Iterator[TrexClient]:
 
 @pytest.fixture(scope="module")
 def job(system: TrexClient, spec: JobSpec) -> JobView:
-    """The job at its end."""
-    job_id = system.submit(spec).job_id
-    wait_for(lambda: system.job(job_id).state == "finished", what="the job's end", for_s=900)
-    return system.job(job_id)
+    return finished(system, spec)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trex.client import Address
+from shared.contracts.job import JobSpec
+from shared.contracts.views import JobView
+from trex.client import Address, TrexClient
 from trex.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,11 @@ class Compose:
         """Where its planner answers, and to whom."""
         given = self.environment
         return Address(f"http://{given['PLANNER_ADDRESS']}", given["TREX_PLANNER_TOKEN"])
+
+    @property
+    def data(self) -> Path:
+        """The folder that the services see as /data."""
+        return Path(self.environment["DATA_FOLDER"])
 
     def __call__(
         self, *arguments: str, check: bool = True, without: Sequence[str] = ()
@@ -100,6 +107,13 @@ def wait_for(holds: Callable[[], bool], *, what: str, for_s: float) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"wanted {what} within {for_s:.0f} s"
         time.sleep(0.5)
+
+
+def finished(system: TrexClient, spec: JobSpec) -> JobView:
+    """Hand a job over and return it at its end."""
+    job_id = system.submit(spec).job_id
+    wait_for(lambda: system.job(job_id).state == "finished", what="the job's end", for_s=900)
+    return system.job(job_id)
 
 
 def docker(*arguments: str) -> str:
