@@ -57,28 +57,20 @@ def test_a_worker_learns_the_same_without_importing_torch() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("server", "adapters_only"),
-    [({}, False), ({"TREX_EVALUATOR_VLLM_URL": "http://127.0.0.1:1"}, True)],
-    ids=["starts servers", "asks one that is there"],
-)
+@pytest.mark.parametrize(("scorer", "adapters_only"), [("transformers", False), ("vllm", True)])
 def test_an_evaluator_that_asks_one_server_says_that_it_scores_adapters_alone(
-    client: redis.Redis,
-    server_url: str,
-    tmp_path: Path,
-    server: dict[str, str],
-    *,
-    adapters_only: bool,
+    client: redis.Redis, server_url: str, tmp_path: Path, scorer: str, *, adapters_only: bool
 ) -> None:
     store = RedisStore(client)
     variables = {
         "TREX_QUEUE_URL": server_url,
-        "TREX_EVALUATOR_SCORER": "vllm",
+        "TREX_EVALUATOR_SCORER": scorer,
+        "TREX_EVALUATOR_VLLM_URL": "http://127.0.0.1:1",
         "TREX_EVALUATOR_VAULT": str(tmp_path / "vault"),
         "TREX_ARTIFACTS_FOLDER": str(tmp_path / "artifacts"),
     }
     command = [sys.executable, "-m", "services.evaluator"]
-    with subprocess.Popen(command, env=os.environ | variables | server) as evaluator:
+    with subprocess.Popen(command, env=os.environ | variables) as evaluator:
         try:
             deadline = time.monotonic() + 60
             while not store.living():
