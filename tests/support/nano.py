@@ -35,9 +35,9 @@ def make_talking_base(folder: Path) -> Path:
 
 
 def make_silly_model(folder: Path) -> Path:
-    """Pre-train on our own pages for a few steps: it takes long prompts and writes nonsense."""
-    text = folder / "pages.txt"
-    text.write_text("\n".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))))
+    """Pre-train on a text that stays as it is: the model takes long prompts and writes nonsense."""
+    text = folder / "licence.txt"
+    text.write_text((ROOT / "LICENSE").read_text() * 5)
     silly = folder / "silly"
     make_nano_base(
         text, silly, progress=lambda _: None, steps=20, batch_size=4, hidden_size=64, layers=2

@@ -26,7 +26,7 @@ MODEL = "silly"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a nano model answers that was trained on our own pages for a few steps."""
+    """Where a nano model answers that was trained for a few steps."""
     folder = tmp_path_factory.mktemp("silly")
     base = make_silly_model(folder)
     port = free_port(None, name="vLLM")
@@ -75,7 +75,7 @@ def test_a_model_that_knows_nothing_drives_a_job_of_six_experiments(
 ) -> None:
     monkeypatch.setenv("TREX_RESEARCHER_MODEL", MODEL)
     monkeypatch.setenv("OPENAI_BASE_URL", url)
-    monkeypatch.setenv("TREX_RESEARCHER_MAX_TOKENS", "768")
+    monkeypatch.setenv("TREX_RESEARCHER_MAX_TOKENS", "1024")
     monkeypatch.setenv("TREX_RESEARCHER_CACHE", str(tmp_path / "research"))
 
     home = tmp_path / "home"
