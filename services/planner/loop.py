@@ -44,6 +44,7 @@ class Workers:
     seen_at: float
     """Seconds since 1970, by the server's clock."""
     executors: int
+    """Those that take work."""
     able: Able
 
 

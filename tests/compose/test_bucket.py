@@ -7,7 +7,7 @@ import pytest
 
 from shared.contracts.views import JobView
 from tests.support.colour_job import colour_job
-from tests.support.composing import Compose, finished
+from tests.support.composing import Compose, finished, project
 from tests.support.s3 import BUCKET, KEYS
 from trex.client import TrexClient
 
@@ -24,21 +24,29 @@ LIST = (
 
 
 @pytest.fixture(scope="module")
-def system(bucket_compose: Compose) -> Iterator[TrexClient]:
+def compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Profile cpu as on several hosts, its images built."""
+    with project("tests/compose/bucket.yml", data=tmp_path_factory.mktemp("data")) as compose:
+        compose("build")
+        yield compose
+
+
+@pytest.fixture(scope="module")
+def system(compose: Compose) -> Iterator[TrexClient]:
     """Two executors and a bucket, ready."""
-    bucket_compose.environment.update(
+    compose.environment.update(
         KEYS, TREX_ARTIFACTS_URL=f"s3://{BUCKET}", AWS_ENDPOINT_URL="http://bucket:9000"
     )
-    bucket_compose("up", "--detach", "--wait", "bucket")
-    bucket_compose.inside("bucket", "python3", "-c", CREATE)
-    bucket_compose("up", "--detach", "--wait", "--scale", "executor=2")
-    with TrexClient(bucket_compose.address) as client:
+    compose("up", "--detach", "--wait", "bucket")
+    compose.inside("bucket", "python3", "-c", CREATE)
+    compose("up", "--detach", "--wait", "--scale", "executor=2")
+    with TrexClient(compose.address) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def job(bucket_compose: Compose, system: TrexClient) -> JobView:
-    return finished(system, colour_job(bucket_compose.data))
+def job(compose: Compose, system: TrexClient) -> JobView:
+    return finished(system, colour_job(compose.data))
 
 
 def test_the_evaluator_scores_what_executors_put_into_the_bucket(job: JobView) -> None:
@@ -48,8 +56,8 @@ def test_the_evaluator_scores_what_executors_put_into_the_bucket(job: JobView) -
     assert job.best.value > job.base.value
 
 
-def test_weights_and_manifest_of_every_run_are_there(bucket_compose: Compose, job: JobView) -> None:
-    keys = json.loads(bucket_compose.inside("bucket", "python3", "-c", LIST))
+def test_weights_and_manifest_of_every_run_are_there(compose: Compose, job: JobView) -> None:
+    keys = json.loads(compose.inside("bucket", "python3", "-c", LIST))
 
     made = [f"{job.job_id}/run-{number}/attempt-1/checkpoint" for number in (1, 2, 3)]
     assert set(keys) >= {f"{folder}.manifest.json" for folder in made}

@@ -12,7 +12,7 @@ from shared.contracts.base import JobId
 from shared.contracts.events import WorkEnded, WorkLost
 from shared.contracts.job import JobSpec
 from shared.contracts.views import JobView, Report
-from tests.support.composing import Compose, docker, wait_for
+from tests.support.composing import Compose, docker, project, wait_for
 from trex.client import TrexClient
 
 pytestmark = pytest.mark.timeout(1800)
@@ -20,6 +20,14 @@ pytestmark = pytest.mark.timeout(1800)
 SERVICES = ("planner", "researcher", "executor", "evaluator")
 WORKERS = SERVICES[1:]
 MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Profile cpu, its images built; nothing but images is left of it."""
+    with project("tests/compose/quick.yml", data=tmp_path_factory.mktemp("data")) as compose:
+        compose("--profile", "cpu", "--profile", "demo", "build")
+        yield compose
 
 
 @pytest.fixture(scope="module")

@@ -11,30 +11,44 @@ from shared.contracts.proposal import Proposals
 from shared.contracts.score import Score
 from shared.contracts.views import JobView
 from tests.support.colour_job import colour_job
-from tests.support.composing import Compose, finished
+from tests.support.composing import Compose, finished, project
+from tests.support.gpus import make_nvidia_smi
 from tests.support.nano import make_silly_model
 from trex.client import TrexClient
 
 pytestmark = pytest.mark.timeout(1800)
 
-
-@pytest.fixture(scope="module")
-def spec(gpu_compose: Compose) -> JobSpec:
-    return colour_job(gpu_compose.data)
+GPUS = ("GPU-0000-aaaa", "GPU-1111-aaaa", "GPU-2222-aaaa", "GPU-3333-aaaa")
+"""Names alone; the first two are for the servers."""
 
 
 @pytest.fixture(scope="module")
-def system(gpu_compose: Compose, spec: JobSpec) -> Iterator[TrexClient]:
+def compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Profile gpu, its images built."""
+    data = tmp_path_factory.mktemp("data")
+    with project("tests/compose/gpu.yml", data=data, profile="gpu") as compose:
+        compose("build")
+        yield compose
+
+
+@pytest.fixture(scope="module")
+def spec(compose: Compose) -> JobSpec:
+    return colour_job(compose.data)
+
+
+@pytest.fixture(scope="module")
+def system(compose: Compose, spec: JobSpec) -> Iterator[TrexClient]:
     """Profile gpu with two executors, ready."""
-    make_silly_model(gpu_compose.data)
-    gpu_compose.environment.update(
+    make_silly_model(compose.data)
+    make_nvidia_smi(compose.data, *GPUS)
+    compose.environment.update(
         BASE_MODEL=spec.base_model,
         TREX_RESEARCHER_MODEL="/data/silly",
         TREX_RESEARCHER_MAX_TOKENS="768",
         EXECUTOR_GPUS="2,3",
     )
-    gpu_compose("up", "--detach", "--wait", "--scale", "executor-gpu=2")
-    with TrexClient(gpu_compose.address) as client:
+    compose("up", "--detach", "--wait", "--scale", "executor-gpu=2")
+    with TrexClient(compose.address) as client:
         yield client
 
 
@@ -71,7 +85,7 @@ def test_every_proposal_was_asked_of_the_researchers_model(ledger: Sequence[Even
     assert all(counsel is not None and counsel.calls for counsel in counsels)
 
 
-def test_each_executor_takes_a_gpu_of_its_own(gpu_compose: Compose, job: JobView) -> None:
-    said = gpu_compose("logs", "executor-gpu").stdout
+def test_each_executor_takes_a_gpu_of_its_own(compose: Compose, job: JobView) -> None:
+    said = compose("logs", "executor-gpu").stdout
 
-    assert sorted(re.findall(r"trains on (GPU-\d+)", said)) == ["GPU-2222", "GPU-3333"]
+    assert set(re.findall(r"trains on (\S+)", said)) == set(GPUS[2:])

@@ -17,6 +17,8 @@ from trex.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 
+ENDED = ("finished", "cancelled", "failed")
+
 WHOSE = ("PLANNER", "RESEARCHER", "EXECUTOR", "EVALUATOR")
 
 
@@ -110,10 +112,12 @@ def wait_for(holds: Callable[[], bool], *, what: str, for_s: float) -> None:
 
 
 def finished(system: TrexClient, spec: JobSpec) -> JobView:
-    """Hand a job over and return it at its end."""
+    """Hand a job over and return it at its end, which must be a good one."""
     job_id = system.submit(spec).job_id
-    wait_for(lambda: system.job(job_id).state == "finished", what="the job's end", for_s=900)
-    return system.job(job_id)
+    wait_for(lambda: system.job(job_id).state in ENDED, what="the job's end", for_s=900)
+    job = system.job(job_id)
+    assert job.state == "finished", job.sentence
+    return job
 
 
 def docker(*arguments: str) -> str:
