@@ -19,16 +19,18 @@ from shared.contracts.job import JobSpec, StoredRows
 from shared.contracts.joining import Joining
 from shared.contracts.lesson import BankedLesson, Remark
 from shared.contracts.plan import JobDraft
+from shared.contracts.system_views import (
+    FileView,
+    QueueView,
+    SystemView,
+    WorkersView,
+)
 from shared.contracts.views import (
     ExperimentView,
-    FileView,
     JobView,
     PlanView,
-    QueueView,
     Report,
-    SystemView,
     TreeView,
-    WorkersView,
 )
 from shared.errors import Rejected, TrexError, Unavailable
 from trex.address import START, Address

@@ -13,7 +13,10 @@ from rich.live import Live
 from rich.text import Text
 
 from shared.contracts.base import Contract
-from shared.contracts.views import JobView, QueueView, WorkersView
+from shared.contracts.system_views import QueueView, WorkersView
+from shared.contracts.views import (
+    JobView,
+)
 from shared.errors import Unavailable
 from trex.client import TrexClient
 from trex.top_page import top_page

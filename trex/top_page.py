@@ -7,7 +7,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from shared.contracts.views import JobView, QueueView, WorkersView
+from shared.contracts.system_views import QueueView, WorkersView
+from shared.contracts.views import (
+    JobView,
+)
 from shared.contracts.worker import Worker
 from shared.trouble import version_trouble
 from trex.words import clean, duration_words, progress_words, runs_words, score_words

@@ -32,15 +32,13 @@ from shared.contracts.events import Event
 from shared.contracts.job import JobSpec
 from shared.contracts.plan import JobDraft
 from shared.contracts.run import Progress
+from shared.contracts.system_views import QueueView, SystemView, WorkersView
 from shared.contracts.views import (
     ExperimentView,
     JobView,
     PlanView,
-    QueueView,
     Report,
-    SystemView,
     TreeView,
-    WorkersView,
 )
 from shared.errors import Rejected, Unknown
 from shared.notebook import Notebook

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from shared.artifacts.rows import Shelf
 from shared.contracts.job import StoredRows, stored_rows
-from shared.contracts.views import FileView
+from shared.contracts.system_views import FileView
 from shared.errors import Rejected
 
 Sha256 = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]

@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shared.contracts.base import Contract, ExperimentId, JobId
-from shared.contracts.capabilities import Capabilities
 from shared.contracts.choice import Choice
 from shared.contracts.counsel import Counsel, Proposer
 from shared.contracts.job import Budget, JobSpec, MetricName
@@ -15,8 +14,6 @@ from shared.contracts.proposal import Direction, Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Failed, Progress, Trained
 from shared.contracts.score import Certificate, Confusion, Fault, Split, UnitFloat
-from shared.contracts.work import Service
-from shared.contracts.worker import Worker
 
 JobState = Literal[
     "planning", "waiting", "searching", "finishing", "finished", "cancelled", "failed"
@@ -249,62 +246,6 @@ class PlanView(Contract):
 
     cost: Cost
     """What it may use."""
-
-
-class SystemView(Contract):
-    """Who is alive to carry jobs out."""
-
-    researchers: NonNegativeInt
-    """Workers that propose recipes."""
-
-    executors: NonNegativeInt
-    """Workers that train."""
-
-    evaluators: NonNegativeInt
-    """Workers that score."""
-
-    machines: tuple[Capabilities, ...]
-    """What the executors' machines can train, each kind once; one that has just started has not
-    said yet."""
-
-
-class WorkersView(Contract):
-    """Every worker that is alive."""
-
-    at: float
-    """When: seconds since 1970, by the server's clock."""
-
-    contracts: PositiveInt
-    """The planner's number; see `shared.contracts.base.CONTRACTS`."""
-
-    workers: tuple[Worker, ...]
-    """By service and name."""
-
-
-class QueueView(Contract):
-    """What a service has been asked for in all jobs that go on, and has not answered."""
-
-    service: Service
-    """Which service."""
-
-    queued: NonNegativeInt
-    """Pieces of work that wait for a worker."""
-
-    leased: NonNegativeInt
-    """Pieces of work that a worker holds."""
-
-    oldest_s: NonNegativeFloat
-    """Seconds that the work queued for longest has waited."""
-
-
-class FileView(Contract):
-    """Whether rows can be read by every host."""
-
-    name: str | None
-    """What a job calls them, ``store:SHA256/NAME``; None where hosts share paths and no store."""
-
-    there: bool
-    """Whether they need not be sent."""
 
 
 class NodeView(Contract):

@@ -9,7 +9,10 @@ from shared.contracts.base import CONTRACTS, JobId
 from shared.contracts.brief import Brief
 from shared.contracts.events import JobEnded
 from shared.contracts.run import Progress
-from shared.contracts.views import PlanView, QueueView, SystemView, WorkersView
+from shared.contracts.system_views import QueueView, SystemView, WorkersView
+from shared.contracts.views import (
+    PlanView,
+)
 from shared.contracts.work import Result
 from shared.notebook_memory import MemoryNotebook
 from shared.store import PLAN as PLANNING

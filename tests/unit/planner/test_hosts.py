@@ -10,7 +10,7 @@ from services.planner.api import make_api
 from services.planner.joining import door_of
 from shared.artifacts.rows import Shelf
 from shared.contracts.joining import Joining
-from shared.contracts.views import FileView
+from shared.contracts.system_views import FileView
 from shared.errors import DataFailed, Rejected
 from shared.notebook_memory import MemoryNotebook
 from shared.rows import read_rows, sha256_of_files

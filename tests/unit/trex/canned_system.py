@@ -18,11 +18,11 @@ from shared.contracts.proposal import Gain
 from shared.contracts.recipe import Recipe
 from shared.contracts.run import Progress, RunRequest, Trained
 from shared.contracts.score import BadCase, Confusion, Fault
+from shared.contracts.system_views import FileView, SystemView
 from shared.contracts.views import (
     Comparison,
     Cost,
     ExperimentView,
-    FileView,
     JobState,
     JobView,
     NodeView,
@@ -30,7 +30,6 @@ from shared.contracts.views import (
     Report,
     ScoreView,
     Spent,
-    SystemView,
     TreeView,
 )
 from tests.support.examples import BRIEF, CPU, DRAFT, LESSON, PLAN, TOKENISED

@@ -12,7 +12,10 @@ from rich.console import Console
 
 from services.planner.loop import PlanningLoop
 from shared.contracts.base import CONTRACTS
-from shared.contracts.views import JobView, QueueView, WorkersView
+from shared.contracts.system_views import QueueView, WorkersView
+from shared.contracts.views import (
+    JobView,
+)
 from shared.contracts.worker import Worker
 from tests.support.examples import CPU, JOB, SPEC, WORKER, worker
 from tests.unit.trex.canned_system import job
